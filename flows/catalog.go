@@ -1,0 +1,212 @@
+package flows
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// Match joins conditions.
+type Match string
+
+// Ways to join conditions. The zero value means MatchAll.
+const (
+	MatchAll Match = "all"
+	MatchAny Match = "any"
+)
+
+// Operator compares the values of a person's attribute with those of a
+// condition. The zero value means OpIs.
+type Operator string
+
+// Operators. Several values: is, contains and starts_with hold when one value
+// matches; the negative ones hold when none does.
+const (
+	OpIs             Operator = "is"
+	OpIsNot          Operator = "is_not"
+	OpContains       Operator = "contains"
+	OpDoesNotContain Operator = "does_not_contain"
+	OpStartsWith     Operator = "starts_with"
+)
+
+// Condition is one test of a person.
+type Condition struct {
+	Attribute string   `json:"attribute"`
+	Operator  Operator `json:"operator,omitempty"`
+	Values    []string `json:"values,omitempty"` // manager and owner: empty means "of this request"
+}
+
+// Conditions are tests joined by Match. Without conditions nobody matches.
+type Conditions struct {
+	Match      Match       `json:"match,omitempty"`
+	Conditions []Condition `json:"conditions"`
+}
+
+// Trigger says what makes a flow act.
+type Trigger string
+
+// Triggers.
+const (
+	TriggerSelfServe Trigger = "self_serve"
+	TriggerAutomatic Trigger = "automatic"
+)
+
+// ModeOf joins approver groups.
+type ModeOf string
+
+// Ways to join approver groups. The zero value means ModeAnyOf.
+const (
+	ModeAnyOf ModeOf = "any_of" // one approver of any group
+	ModeAllOf ModeOf = "all_of" // one approver of each group
+)
+
+// ApproverGroup is a set of people, described by conditions, one of whom must
+// approve. Match all: an approver meets all conditions; any: one of them.
+type ApproverGroup struct {
+	Match     Match       `json:"match,omitempty"`
+	Approvers []Condition `json:"approvers"`
+}
+
+// Approval says who must approve. A flow without one is automatic.
+type Approval struct {
+	Mode   ModeOf          `json:"mode,omitempty"`
+	Groups []ApproverGroup `json:"groups"`
+	// SamePersonMayCount lifts the rule that one person counts for one group
+	// only (`distinct_approvers: false`).
+	SamePersonMayCount bool `json:"same_person_may_count,omitempty"`
+}
+
+// Selector names resources. A zero Selector selects nothing.
+type Selector struct {
+	Names   []string `json:"names,omitempty"` // resource names or ids
+	Tags    []Tag    `json:"tags,omitempty"`
+	Parents []string `json:"parents,omitempty"` // any element of the path
+}
+
+// Tag is a key with a value.
+type Tag struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Target is part of what a flow or bundle offers: either some permissions on
+// some resources of one type of one integration, or a bundle (flows only).
+type Target struct {
+	Integration  string    `json:"integration,omitempty"`
+	ResourceType string    `json:"resource_type,omitempty"`
+	Permissions  []string  `json:"permissions,omitempty"` // ids
+	Include      *Selector `json:"include,omitempty"`     // nil with Exclude nil: any resource, now and later
+	Exclude      *Selector `json:"exclude,omitempty"`
+	Bundle       string    `json:"bundle,omitempty"`
+}
+
+// Bundle is a named list of targets, asked for, approved and ended as a whole.
+type Bundle struct {
+	Name    string   `json:"name"`
+	Targets []Target `json:"targets"` // never a bundle
+}
+
+// GrantDuration is the longest a grant of a flow may last, and the default.
+type GrantDuration struct {
+	Indefinite bool          `json:"indefinite,omitempty"`
+	Max        time.Duration `json:"max,omitempty"` // > 0 unless Indefinite
+}
+
+// Allows reports whether a request for d fits. Zero d asks for the default.
+func (g GrantDuration) Allows(d time.Duration) bool {
+	return d >= 0 && (g.Indefinite || d <= g.Max)
+}
+
+// Settings of a flow.
+type Settings struct {
+	JustificationRequired bool `json:"justification_required"`
+	RequireApproverReason bool `json:"require_approver_reason"`
+	// RequestorMayApproveSelf is `requestor_cannot_approve_self: false`.
+	RequestorMayApproveSelf bool `json:"requestor_may_approve_self"`
+}
+
+// Flow is an access flow: who may ask for what, for how long, and who approves.
+type Flow struct {
+	Name        string        `json:"name"`
+	Description string        `json:"description,omitempty"`
+	Trigger     Trigger       `json:"trigger"`
+	Active      bool          `json:"active"`
+	Labels      []string      `json:"labels,omitempty"`
+	Requestors  Conditions    `json:"requestors"`
+	Targets     []Target      `json:"targets"`
+	Duration    GrantDuration `json:"duration"`
+	Approval    *Approval     `json:"approval,omitempty"` // nil: automatic
+	Settings    Settings      `json:"settings"`
+}
+
+// Hash identifies the content of the flow. A request keeps it, so that a later
+// reader can tell whether the policy it was made under still stands.
+func (f *Flow) Hash() string {
+	b, err := json.Marshal(f)
+	if err != nil {
+		panic("flows: a flow that cannot be encoded (this is a bug): " + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}
+
+// Policy is the content of a catalog as it was written.
+type Policy struct {
+	Flows    []Flow
+	Bundles  []Bundle
+	Admins   Conditions
+	Fallback ApproverGroup // asked where a flow's approvers resolve to nobody; may be empty
+	// RequestTimeout ends a request that nobody decided; > 0.
+	RequestTimeout time.Duration
+}
+
+// Catalog is an immutable, indexed policy.
+type Catalog struct {
+	policy  Policy
+	flows   map[string]*Flow
+	hashes  map[string]string
+	bundles map[string]*Bundle
+}
+
+// DefaultRequestTimeout applies where the policy names none.
+const DefaultRequestTimeout = 24 * time.Hour
+
+// NewCatalog indexes a policy. Check finds what is wrong with one.
+func NewCatalog(p Policy) *Catalog {
+	if p.RequestTimeout <= 0 {
+		p.RequestTimeout = DefaultRequestTimeout
+	}
+	c := &Catalog{policy: p, flows: map[string]*Flow{}, hashes: map[string]string{}, bundles: map[string]*Bundle{}}
+	for i := range p.Flows {
+		f := &p.Flows[i]
+		c.flows[f.Name] = f
+		c.hashes[f.Name] = f.Hash()
+	}
+	for i := range p.Bundles {
+		c.bundles[p.Bundles[i].Name] = &p.Bundles[i]
+	}
+	return c
+}
+
+// Flow finds a flow by name.
+func (c *Catalog) Flow(name string) (*Flow, bool) { f, ok := c.flows[name]; return f, ok }
+
+// Bundle finds a bundle by name.
+func (c *Catalog) Bundle(name string) (*Bundle, bool) { b, ok := c.bundles[name]; return b, ok }
+
+// Flows in the order of the file. The flows must not be changed.
+func (c *Catalog) Flows() []*Flow {
+	out := make([]*Flow, len(c.policy.Flows))
+	for i := range c.policy.Flows {
+		out[i] = &c.policy.Flows[i]
+	}
+	return out
+}
+
+// Bundles in the order of the file.
+func (c *Catalog) Bundles() []Bundle { return slices.Clone(c.policy.Bundles) }
+
+// RequestTimeout is how long a request waits for a decision.
+func (c *Catalog) RequestTimeout() time.Duration { return c.policy.RequestTimeout }

@@ -1,0 +1,291 @@
+package flows
+
+import "time"
+
+// EventKind names what happened to a request. The set is closed.
+type EventKind string
+
+// Event kinds.
+const (
+	// People.
+	EventSubmit   EventKind = "submit"   // the request is made
+	EventApprove  EventKind = "approve"  // one approver says yes
+	EventDeny     EventKind = "deny"     // one approver says no
+	EventWithdraw EventKind = "withdraw" // the requestor takes it back
+	EventRevoke   EventKind = "revoke"   // somebody with the right ends the access
+	EventView     EventKind = "view"     // the grantee looks at the credentials
+	EventReset    EventKind = "reset"    // the grantee asks for new credentials
+	// Time.
+	EventDue EventKind = "due"
+	// Targets.
+	EventGranted     EventKind = "granted"      // the target confirmed a grant
+	EventGrantFailed EventKind = "grant_failed" // the target refused, or could not be reached for too long
+	EventGone        EventKind = "gone"         // the target confirmed that the access is gone
+	EventRotated     EventKind = "rotated"      // the target issued new credentials
+)
+
+// EventKinds lists all kinds in the order above.
+func EventKinds() []EventKind {
+	return []EventKind{
+		EventSubmit, EventApprove, EventDeny, EventWithdraw, EventRevoke, EventView, EventReset,
+		EventDue, EventGranted, EventGrantFailed, EventGone, EventRotated,
+	}
+}
+
+// Event is one thing that happened. Which fields matter depends on Kind.
+type Event struct {
+	Kind EventKind
+	// By is the person who acted; zero for time and targets.
+	By PersonRef
+	// Reason of a decision, withdrawal or revoke.
+	Reason string
+	// Why is the right under which By acted: "You are Alice's manager."
+	Why string
+	// CountsFor are the approver groups By could count for at this moment (approve).
+	CountsFor []int
+	// Integration names the access group (targets, view, reset).
+	Integration string
+	// Problem is the sentence for the person (grant_failed).
+	Problem string
+	// Access is what the target handed out (granted, rotated).
+	Access Access
+}
+
+// Access is what a target handed out with a grant, as far as a record may hold
+// it. The secret part is sealed.
+type Access struct {
+	Details      []Detail
+	Instructions string
+	Sealed       []byte // nil: there are no secrets
+	SealedUntil  time.Time
+	CanReset     bool
+}
+
+// EffectKind names what must happen because of a transition. The set is closed.
+type EffectKind string
+
+// Effect kinds.
+const (
+	// EffectTarget: make the target agree with the access group. Level-triggered:
+	// whoever acts reads the group's status at that moment.
+	EffectTarget EffectKind = "target"
+	// EffectPost: make one chat message agree with the request. Level-triggered.
+	EffectPost EffectKind = "post"
+	// EffectAudit: append Fact to the audit trail, in the same transaction.
+	EffectAudit EffectKind = "audit"
+	// EffectAuditChannel: tell the audit channel what it has not been told.
+	EffectAuditChannel EffectKind = "audit_channel"
+	// EffectSeal: keep Sealed for the access group, in the same transaction;
+	// nil erases what was kept.
+	EffectSeal EffectKind = "seal"
+)
+
+// Effect is something that must happen because of a transition. The store writes
+// Audit and Seal in the transaction itself; all others become tasks.
+type Effect struct {
+	Kind        EffectKind `json:"kind"`
+	Request     string     `json:"request,omitempty"`
+	Integration string     `json:"integration,omitempty"` // target, seal
+	Post        PostKey    `json:"post,omitzero"`         // post
+	Fact        *Fact      `json:"-"`                     // audit
+	Sealed      []byte     `json:"-"`                     // seal
+}
+
+// Key is equal for effects that mean the same: tasks with equal keys are one.
+func (e Effect) Key() string {
+	switch e.Kind {
+	case EffectTarget:
+		return "target/" + e.Request + "/" + e.Integration
+	case EffectPost:
+		return "post/" + e.Post.String()
+	case EffectAuditChannel:
+		return "audit_channel"
+	case EffectAudit, EffectSeal:
+	}
+	panic("flows: effect " + string(e.Kind) + " is no task (this is a bug)")
+}
+
+// Lane keeps tasks that must not wait for each other apart.
+type Lane string
+
+// Lanes.
+const (
+	LaneTarget Lane = "target"
+	LaneChat   Lane = "chat"
+)
+
+// Lane of the effect.
+func (e Effect) Lane() Lane {
+	if e.Kind == EffectTarget {
+		return LaneTarget
+	}
+	return LaneChat
+}
+
+// Priority of the effect within its lane; lower goes first. An approver's card
+// goes before a requester's message, and that before the audit channel.
+func (e Effect) Priority() uint8 {
+	switch {
+	case e.Kind == EffectPost && e.Post.Audience == AudienceApprover:
+		return 1
+	case e.Kind == EffectPost:
+		return 2
+	case e.Kind == EffectAuditChannel:
+		return 3
+	}
+	return 0
+}
+
+// Audience of a chat message.
+type Audience string
+
+// Audiences.
+const (
+	AudienceApprover  Audience = "approver"
+	AudienceRequester Audience = "requester"
+)
+
+// Topic says what a message to the requester is about. Each topic is one
+// message of its own; what is no longer true of it is redrawn.
+type Topic string
+
+// Topics. An approver's card has TopicRequest.
+const (
+	TopicRequest   Topic = "request"
+	TopicAsked     Topic = "asked"
+	TopicApproved  Topic = "approved"
+	TopicDenied    Topic = "denied"
+	TopicGranted   Topic = "granted"
+	TopicAccess    Topic = "access" // access details of one integration
+	TopicExpired   Topic = "expired"
+	TopicRevoked   Topic = "revoked"
+	TopicWithdrawn Topic = "withdrawn"
+	TopicTimedOut  Topic = "timed_out"
+	TopicFailed    Topic = "failed"
+)
+
+// PostKey names one chat message of a request.
+type PostKey struct {
+	Request     string   `json:"request"`
+	Audience    Audience `json:"audience"`
+	Person      string   `json:"person"` // normalized e-mail address
+	Topic       Topic    `json:"topic"`
+	Integration string   `json:"integration,omitempty"` // TopicAccess
+}
+
+// String is unique for each key.
+func (k PostKey) String() string {
+	s := k.Request + "/" + string(k.Audience) + "/" + k.Person + "/" + string(k.Topic)
+	if k.Integration != "" {
+		s += "/" + k.Integration
+	}
+	return s
+}
+
+// Post is where a message is and what it shows.
+type Post struct {
+	Key PostKey `json:"key"`
+	// Platform and Ref are the chat's own coordinates; empty until posted.
+	Platform string `json:"platform,omitempty"`
+	Channel  string `json:"channel,omitempty"`
+	Message  string `json:"message,omitempty"`
+	// Shows is the hash of the content last shown.
+	Shows string `json:"shows,omitempty"`
+	// Version of the request that was last shown.
+	Version uint64    `json:"version,omitempty"`
+	At      time.Time `json:"at,omitzero"`
+}
+
+// Task is an effect that waits to be done.
+type Task struct {
+	Key     string    `json:"key"`
+	Effect  Effect    `json:"effect"`
+	Rev     uint64    `json:"rev"` // rises whenever the effect is wanted again
+	Since   time.Time `json:"since"`
+	Due     time.Time `json:"due"`
+	Tries   int       `json:"tries,omitempty"`
+	Problem string    `json:"problem,omitempty"` // of the last try, for the operator
+}
+
+// FactKind names what an audit event is about.
+type FactKind string
+
+// Fact kinds. Those up to FactFailed are status changes of a request; each is
+// exactly one message in the audit channel.
+const (
+	FactAsked     FactKind = "asked"
+	FactApproved  FactKind = "approved"
+	FactGranted   FactKind = "granted"
+	FactDenied    FactKind = "denied"
+	FactExpired   FactKind = "expired"
+	FactRevoked   FactKind = "revoked"
+	FactWithdrawn FactKind = "withdrawn"
+	FactTimedOut  FactKind = "timed_out"
+	FactFailed    FactKind = "failed"
+
+	FactApproval    FactKind = "approval"     // one yes of several that are needed
+	FactEnding      FactKind = "ending"       // the access is being revoked
+	FactAccessGroup FactKind = "group"        // one access group was granted, failed or revoked
+	FactOverdue     FactKind = "overdue"      // a revoke is not confirmed in time
+	FactOverdueOver FactKind = "overdue_over" // an overdue revoke was confirmed after all
+	FactCredentials FactKind = "credentials"  // viewed, reset or erased
+	FactOperator    FactKind = "operator"     // the bot itself: configuration, start, sync
+)
+
+// Told reports whether the audit channel is told of facts of this kind.
+func (k FactKind) Told() bool {
+	switch k {
+	case FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn,
+		FactTimedOut, FactFailed, FactOverdue, FactOverdueOver, FactOperator:
+		return true
+	case FactApproval, FactEnding, FactAccessGroup, FactCredentials:
+		return false
+	}
+	panic("flows: unknown fact " + string(k) + " (this is a bug)")
+}
+
+// Fact is one audit event before it is chained. It holds everything a reader
+// needs, so that the trail can be read without the records.
+type Fact struct {
+	Kind          FactKind      `json:"kind"`
+	Request       string        `json:"request,omitempty"`
+	Actor         PersonRef     `json:"actor,omitzero"` // zero: the bot itself
+	Requestor     PersonRef     `json:"requestor,omitzero"`
+	Grantee       PersonRef     `json:"grantee,omitzero"`
+	Flow          string        `json:"flow,omitempty"`
+	FlowHash      string        `json:"flow_hash,omitempty"`
+	Bundle        string        `json:"bundle,omitempty"`
+	Groups        []FactGroup   `json:"groups,omitempty"`
+	Duration      time.Duration `json:"duration,omitempty"`
+	Indefinite    bool          `json:"indefinite,omitempty"`
+	Justification string        `json:"justification,omitempty"`
+	EndsAt        time.Time     `json:"ends_at,omitzero"`
+	Decisions     []Decision    `json:"decisions,omitempty"`
+	Reason        string        `json:"reason,omitempty"`
+	Text          string        `json:"text,omitempty"` // a sentence, where the fields do not say it all
+}
+
+// FactGroup is one access group in a fact.
+type FactGroup struct {
+	Integration string      `json:"integration"`
+	Items       []Item      `json:"items"`
+	Status      GroupStatus `json:"status"`
+	Problem     string      `json:"problem,omitempty"`
+}
+
+// AuditEvent is a fact in the chain.
+type AuditEvent struct {
+	Seq  uint64    `json:"seq"` // 1, 2, 3, … without gaps
+	At   time.Time `json:"at"`
+	Fact Fact      `json:"fact"`
+	Prev string    `json:"prev"` // Hash of the event before; empty for the first
+	Hash string    `json:"hash"` // hex SHA-256 over everything else
+}
+
+// Delivery is a click or command that arrived, stored before it is acknowledged.
+type Delivery struct {
+	Key     string    `json:"key"` // equal for redeliveries of the same thing
+	At      time.Time `json:"at"`
+	Payload []byte    `json:"payload"` // for the platform that stored it
+	Source  string    `json:"source"`  // "slack", "teams"
+}

@@ -1,0 +1,193 @@
+package flows
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Names of attributes that every directory knows. Any other name is looked up
+// among the synced attributes of a person.
+const (
+	AttrUser    = "user"    // the person's e-mail address and aliases
+	AttrGroup   = "group"   // groups the person belongs to
+	AttrManager = "manager" // the e-mail address of the person's manager
+	AttrShift   = "shift"   // on-call shifts the person is on at this moment
+	AttrOwner   = "owner"   // approvers only: owners of the requested resources
+)
+
+// Person is somebody in the directory.
+type Person struct {
+	Email    string // the key; compared without case
+	Name     string
+	Aliases  []string // further addresses of the same person
+	Groups   []string // nil and empty both mean "known to be in no group"
+	Manager  string   // e-mail address; empty: not known
+	TimeZone string   // IANA name; empty: not known
+	// Attributes are synced facts by name. A name that is absent is unknown,
+	// which is not the same as a name with no values.
+	Attributes map[string][]string
+	SlackID    string // bound chat account; empty: matched by verified e-mail
+	TeamsID    string
+	Disabled   bool
+}
+
+// Shift is an on-call shift and the people on it at the moment of the sync.
+type Shift struct {
+	Name    string
+	Members []string // e-mail addresses
+}
+
+// PersonRef names a person in a record that outlives the directory.
+type PersonRef struct {
+	Email string `json:"email"`
+	Name  string `json:"name,omitempty"`
+}
+
+// Ref returns the reference that records keep.
+func (p *Person) Ref() PersonRef { return PersonRef{Email: NormalizeEmail(p.Email), Name: p.Name} }
+
+// DisplayName is the name, or the e-mail address where there is none.
+func (r PersonRef) DisplayName() string { return cmp.Or(r.Name, r.Email) }
+
+// Is reports whether both mean the same person.
+func (r PersonRef) Is(email string) bool { return r.Email == NormalizeEmail(email) }
+
+// NormalizeEmail gives the form in which addresses are compared and stored.
+func NormalizeEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+
+// Directory is an immutable snapshot of people, groups and shifts.
+type Directory struct {
+	people    map[string]*Person // by normalized address and alias
+	ambiguous map[string]bool    // addresses that two people claim
+	slack     map[string][]*Person
+	teams     map[string][]*Person
+	groups    map[string][]*Person // by group name
+	shifts    map[string][]*Person // by shift name
+	onShift   map[*Person][]string
+	all       []*Person
+}
+
+// NewDirectory builds a snapshot. An address that two entries claim belongs to
+// neither: look-ups of it fail closed with ErrAmbiguous.
+func NewDirectory(people []Person, shifts []Shift) *Directory {
+	d := &Directory{
+		people: map[string]*Person{}, ambiguous: map[string]bool{},
+		slack: map[string][]*Person{}, teams: map[string][]*Person{},
+		groups: map[string][]*Person{}, shifts: map[string][]*Person{}, onShift: map[*Person][]string{},
+	}
+	for i := range people {
+		p := people[i]
+		p.Email = NormalizeEmail(p.Email)
+		p.Manager = NormalizeEmail(p.Manager)
+		d.add(&p)
+	}
+	for _, s := range shifts {
+		d.shifts[s.Name] = append(d.shifts[s.Name], d.resolve(s.Members)...)
+		for _, p := range d.shifts[s.Name] {
+			d.onShift[p] = append(d.onShift[p], s.Name)
+		}
+	}
+	return d
+}
+
+func (d *Directory) add(p *Person) {
+	d.all = append(d.all, p)
+	for _, address := range append([]string{p.Email}, p.Aliases...) {
+		key := NormalizeEmail(address)
+		if other, taken := d.people[key]; taken && other != p {
+			d.ambiguous[key] = true
+			continue
+		}
+		d.people[key] = p
+	}
+	if p.SlackID != "" {
+		d.slack[p.SlackID] = append(d.slack[p.SlackID], p)
+	}
+	if p.TeamsID != "" {
+		d.teams[p.TeamsID] = append(d.teams[p.TeamsID], p)
+	}
+	for _, g := range p.Groups {
+		d.groups[g] = append(d.groups[g], p)
+	}
+}
+
+func (d *Directory) resolve(addresses []string) []*Person {
+	var out []*Person
+	for _, a := range addresses {
+		if p, err := d.ByEmail(a); err == nil && !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// ByEmail finds the one person with this address or alias.
+// Errors: CodeNotFound, CodeAmbiguous.
+func (d *Directory) ByEmail(email string) (*Person, error) {
+	key := NormalizeEmail(email)
+	if d.ambiguous[key] {
+		return nil, Errorf(CodeAmbiguous, "The address %s belongs to two people in the directory, so neither can be told apart.", key)
+	}
+	p, ok := d.people[key]
+	if !ok || key == "" || d.ambiguous[p.Email] {
+		return nil, Errorf(CodeNotFound, "%s is not in the directory.", key)
+	}
+	return p, nil
+}
+
+// BySlackID finds the one person bound to this Slack account.
+// Errors: CodeNotFound, CodeAmbiguous.
+func (d *Directory) BySlackID(id string) (*Person, error) { return d.bound(d.slack[id], "Slack", id) }
+
+// ByTeamsID finds the one person bound to this Teams account.
+// Errors: CodeNotFound, CodeAmbiguous.
+func (d *Directory) ByTeamsID(id string) (*Person, error) { return d.bound(d.teams[id], "Teams", id) }
+
+func (d *Directory) bound(found []*Person, platform, id string) (*Person, error) {
+	switch {
+	case len(found) == 0 || id == "":
+		return nil, Errorf(CodeNotFound, "No person in the directory is bound to the %s account %s.", platform, id)
+	case len(found) > 1:
+		return nil, Errorf(CodeAmbiguous, "The %s account %s is bound to two people in the directory.", platform, id)
+	}
+	return d.ByEmail(found[0].Email)
+}
+
+// Everybody returns all people, ambiguous ones included, in the order given.
+func (d *Directory) Everybody() []*Person { return slices.Clone(d.all) }
+
+// Ambiguous returns the addresses that two people claim, sorted.
+func (d *Directory) Ambiguous() []string { return slices.Sorted(maps.Keys(d.ambiguous)) }
+
+// Size is the number of people.
+func (d *Directory) Size() int { return len(d.all) }
+
+// HasGroup tells a group that exists from one that the directory has never
+// heard of. A missing group is an error, not an empty one.
+func (d *Directory) HasGroup(name string) bool { _, ok := d.groups[name]; return ok }
+
+// HasShift is HasGroup for shifts.
+func (d *Directory) HasShift(name string) bool { _, ok := d.shifts[name]; return ok }
+
+// Attribute returns the values of a person's attribute and whether the
+// directory knows the attribute for this person at all.
+func (d *Directory) Attribute(p *Person, name string) (values []string, known bool) {
+	switch name {
+	case AttrUser:
+		return append([]string{p.Email}, p.Aliases...), true
+	case AttrGroup:
+		return p.Groups, true
+	case AttrManager:
+		if p.Manager == "" {
+			return nil, false
+		}
+		return []string{p.Manager}, true
+	case AttrShift:
+		return d.onShift[p], len(d.shifts) > 0
+	default:
+		values, known = p.Attributes[name]
+		return values, known
+	}
+}

@@ -1,0 +1,276 @@
+package flows
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Limits of a request.
+const (
+	MaxUnits  = 1000 // units in one request
+	MaxReason = 2000 // runes in a justification or reason
+)
+
+// State of a request. The set and its edges are closed; see Next.
+type State string
+
+// States.
+const (
+	StatePending   State = "pending"   // waits for a decision
+	StateApproved  State = "approved"  // decided; access groups are being granted
+	StateActive    State = "active"    // every access group has an outcome, one at least is granted
+	StateRevoking  State = "revoking"  // ending; access groups are being revoked
+	StateExpired   State = "expired"   // ended because its time was up
+	StateRevoked   State = "revoked"   // ended by somebody
+	StateDenied    State = "denied"    //
+	StateWithdrawn State = "withdrawn" // taken back by the requestor
+	StateTimedOut  State = "timed_out" // nobody decided in time
+	StateFailed    State = "failed"    // no access group could be granted
+)
+
+// States lists all states in the order of a request's life.
+func States() []State {
+	return []State{
+		StatePending, StateApproved, StateActive, StateRevoking, StateExpired,
+		StateRevoked, StateDenied, StateWithdrawn, StateTimedOut, StateFailed,
+	}
+}
+
+// Terminal reports whether no event can change a request in this state.
+func (s State) Terminal() bool {
+	switch s {
+	case StateExpired, StateRevoked, StateDenied, StateWithdrawn, StateTimedOut, StateFailed:
+		return true
+	case StatePending, StateApproved, StateActive, StateRevoking:
+		return false
+	}
+	panic("flows: unknown state " + string(s) + " (this is a bug)")
+}
+
+// GroupStatus is where one access group stands.
+type GroupStatus string
+
+// Group statuses.
+const (
+	GroupWaiting  GroupStatus = "waiting"  // the request is not decided
+	GroupGranting GroupStatus = "granting" // the target is being asked
+	GroupGranted  GroupStatus = "granted"
+	GroupUndoing  GroupStatus = "undoing" // the grant failed; what was granted is being taken back
+	GroupFailed   GroupStatus = "failed"  // not granted, and nothing is left at the target
+	GroupRevoking GroupStatus = "revoking"
+	GroupRevoked  GroupStatus = "revoked"
+)
+
+// MayHold reports whether the target may hold access for a group in this status.
+func (s GroupStatus) MayHold() bool {
+	switch s {
+	case GroupGranting, GroupGranted, GroupUndoing, GroupRevoking:
+		return true
+	case GroupWaiting, GroupFailed, GroupRevoked:
+		return false
+	}
+	panic("flows: unknown group status " + string(s) + " (this is a bug)")
+}
+
+// AccessGroup is the part of a request that belongs to one integration. It has
+// its own grant, its own status and its own credentials.
+type AccessGroup struct {
+	Integration string      `json:"integration"`
+	Items       []Item      `json:"items"`
+	Status      GroupStatus `json:"status"`
+	Problem     string      `json:"problem,omitempty"` // a sentence for the person: why it failed
+	GrantedAt   time.Time   `json:"granted_at,omitzero"`
+	RevokedAt   time.Time   `json:"revoked_at,omitzero"`
+	// RevokeSince is when the access had to be gone from; overdue is derived from it.
+	RevokeSince time.Time `json:"revoke_since,omitzero"`
+	OverdueAt   time.Time `json:"overdue_at,omitzero"` // when it was raised to the admins
+	// Details are the parts of the credentials that are not secret, in order.
+	Details []Detail `json:"details,omitempty"`
+	// Instructions say how to connect; from the driver and the configuration.
+	Instructions string `json:"instructions,omitempty"`
+	// Secret is the state of the sealed credentials.
+	Secret SecretState `json:"secret,omitempty"`
+	// SecretUntil is when credentials that nobody looked at are erased.
+	SecretUntil time.Time `json:"secret_until,omitzero"`
+	CanReset    bool      `json:"can_reset,omitempty"`
+	Resetting   bool      `json:"resetting,omitempty"`
+}
+
+// Detail is one line of access details that is not a secret.
+type Detail struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// SecretState is where the sealed credentials of an access group stand.
+type SecretState string
+
+// Secret states. The zero value: there are no secrets.
+const (
+	SecretAvailable SecretState = "available"
+	SecretViewed    SecretState = "viewed"  // shown once and erased
+	SecretExpired   SecretState = "expired" // not looked at in time, erased
+)
+
+// GrantID names the grant of an access group towards the target. It never
+// changes, so that every repeat of a grant or revoke is recognisable.
+func (r *Request) GrantID(integration string) string { return r.ID + "/" + integration }
+
+// Asked is a person who was asked to decide, and why.
+type Asked struct {
+	PersonRef
+	Groups []int  `json:"groups"` // indexes into Need.Groups
+	Why    string `json:"why"`    // "You are Alice's manager."
+}
+
+// Need says what approval a request needs. It is fixed when the request is made.
+type Need struct {
+	Automatic          bool     `json:"automatic,omitempty"`
+	Mode               ModeOf   `json:"mode,omitempty"`
+	SamePersonMayCount bool     `json:"same_person_may_count,omitempty"`
+	Groups             []string `json:"groups,omitempty"` // labels: "Alice's manager", "group dba"
+	RequireReason      bool     `json:"require_reason,omitempty"`
+}
+
+// Verb of a decision.
+type Verb string
+
+// Verbs.
+const (
+	VerbApprove Verb = "approve"
+	VerbDeny    Verb = "deny"
+)
+
+// Decision is one person's approve or deny.
+type Decision struct {
+	By     PersonRef `json:"by"`
+	Verb   Verb      `json:"verb"`
+	Reason string    `json:"reason,omitempty"`
+	At     time.Time `json:"at"`
+	Groups []int     `json:"groups,omitempty"` // groups the person could count for at that moment
+	Why    string    `json:"why,omitempty"`    // the right it was made under
+}
+
+// Ending says why a request ends or ended.
+type Ending struct {
+	State  State     `json:"state"` // expired or revoked, once it is over
+	By     PersonRef `json:"by,omitzero"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// Request is one asking under one flow. Next is the only thing that changes one.
+type Request struct {
+	ID      string  `json:"id"` // AR-1, AR-2, …
+	Seq     uint64  `json:"seq"`
+	Version uint64  `json:"version"` // number of changes; the first record has 1
+	State   State   `json:"state"`
+	Trigger Trigger `json:"trigger"`
+
+	Requestor     PersonRef     `json:"requestor"`
+	Grantee       PersonRef     `json:"grantee"`
+	Flow          string        `json:"flow"`
+	FlowHash      string        `json:"flow_hash"`
+	Bundle        string        `json:"bundle,omitempty"`
+	Justification string        `json:"justification,omitempty"`
+	Duration      time.Duration `json:"duration,omitempty"` // 0: Indefinite
+	Indefinite    bool          `json:"indefinite,omitempty"`
+	Groups        []AccessGroup `json:"groups"`
+
+	Need      Need       `json:"need"`
+	Asked     []Asked    `json:"asked,omitempty"`
+	Decisions []Decision `json:"decisions,omitempty"`
+
+	CreatedAt    time.Time `json:"created_at"`
+	PendingUntil time.Time `json:"pending_until,omitzero"`
+	DecidedAt    time.Time `json:"decided_at,omitzero"`
+	ActiveAt     time.Time `json:"active_at,omitzero"`
+	EndsAt       time.Time `json:"ends_at,omitzero"` // zero while indefinite or not active
+	EndingAt     time.Time `json:"ending_at,omitzero"`
+	EndedAt      time.Time `json:"ended_at,omitzero"`
+	Ending       Ending    `json:"ending,omitzero"`
+}
+
+// Clone returns a deep copy of everything that Next may change.
+func (r Request) Clone() Request {
+	r.Groups = slices.Clone(r.Groups)
+	r.Decisions = slices.Clone(r.Decisions)
+	return r
+}
+
+// Group finds the access group of an integration.
+func (r *Request) Group(integration string) (*AccessGroup, bool) {
+	for i := range r.Groups {
+		if r.Groups[i].Integration == integration {
+			return &r.Groups[i], true
+		}
+	}
+	return nil, false
+}
+
+// Items returns all units of the request with their names.
+func (r *Request) Items() []Item {
+	var out []Item
+	for _, g := range r.Groups {
+		out = append(out, g.Items...)
+	}
+	return out
+}
+
+// Warning reports whether an active request lacks an access group that failed.
+func (r *Request) Warning() bool {
+	return r.State == StateActive && slices.ContainsFunc(r.Groups, func(g AccessGroup) bool {
+		return g.Status == GroupFailed || g.Status == GroupUndoing
+	})
+}
+
+// OverdueAfter is how long a revoke may take before it is raised to a person.
+const OverdueAfter = 5 * time.Minute
+
+// Overdue reports whether the access of this group should have been gone for
+// OverdueAfter or longer and the target has not confirmed.
+func (g *AccessGroup) Overdue(now time.Time) bool {
+	at, pending := g.overdueDue()
+	return pending && !now.Before(at)
+}
+
+func (g *AccessGroup) overdueDue() (at time.Time, pending bool) {
+	if g.Status != GroupRevoking && g.Status != GroupUndoing {
+		return time.Time{}, false
+	}
+	return g.RevokeSince.Add(OverdueAfter), true
+}
+
+// DueAt returns the moment at which time itself changes the request: a pending
+// one times out, an active one expires, a revoke becomes overdue, credentials
+// nobody looked at are erased. Next with EventDue acts on it.
+func (r *Request) DueAt() (at time.Time, ok bool) {
+	consider := func(t time.Time) {
+		if !t.IsZero() && (!ok || t.Before(at)) {
+			at, ok = t, true
+		}
+	}
+	switch r.State {
+	case StatePending:
+		consider(r.PendingUntil)
+	case StateActive:
+		consider(r.EndsAt)
+	case StateApproved, StateRevoking, StateExpired, StateRevoked, StateDenied, StateWithdrawn, StateTimedOut, StateFailed:
+	}
+	for i := range r.Groups {
+		g := &r.Groups[i]
+		if t, pending := g.overdueDue(); pending && g.OverdueAt.IsZero() {
+			consider(t)
+		}
+		if g.Secret == SecretAvailable {
+			consider(g.SecretUntil)
+		}
+	}
+	return at, ok
+}
+
+// Compare orders requests by the time they were made.
+func (r *Request) Compare(o *Request) int {
+	return cmp.Or(cmp.Compare(r.Seq, o.Seq), strings.Compare(r.ID, o.ID))
+}

@@ -1,0 +1,92 @@
+package provision
+
+import (
+	"context"
+	"time"
+
+	"apono/flows"
+)
+
+// Grant is the access of one person in one integration under one request.
+type Grant struct {
+	// ID is "AR-12/prod-postgres": unique for ever, equal on every repeat.
+	ID string
+	// Request is "AR-12", for comments and logs at the target.
+	Request string
+	Person  flows.PersonRef
+	Items   []flows.Item // all of the driver's integration; never empty
+	// NotAfter is a moment at which the access is certainly over. A driver with
+	// NativeExpiry sets it at the target as a second lock. Zero: no end.
+	NotAfter time.Time
+}
+
+// Credentials are what a person needs to connect. The zero value means that the
+// target has none of its own.
+type Credentials struct {
+	Fields       []Field
+	Instructions string // plain text, how to connect; no secrets
+}
+
+// Field is one line of credentials. Secret fields are sealed and shown once.
+type Field struct {
+	Name   string
+	Value  flows.Secret
+	Secret bool
+}
+
+// Connection is a configured integration. What it can do, it says by the
+// interfaces below; most are a Driver.
+type Connection interface {
+	// Close frees what the connection holds.
+	Close() error
+}
+
+// Driver grants and revokes. Both are idempotent; see the package comment.
+// Errors are *Error or context errors.
+type Driver interface {
+	Connection
+	Grant(ctx context.Context, g Grant) (Credentials, error)
+	Revoke(ctx context.Context, g Grant) error
+}
+
+// Discoverer lists what the integration offers.
+type Discoverer interface {
+	Discover(ctx context.Context) (flows.Holdings, error)
+}
+
+// Directory is a source of people.
+type Directory interface {
+	People(ctx context.Context) ([]flows.Person, []flows.Shift, error)
+}
+
+// Checker reads back whether the target holds exactly this grant.
+type Checker interface {
+	Check(ctx context.Context, g Grant) (granted bool, err error)
+}
+
+// Lister lists the ids of grants that the target holds and this bot made.
+type Lister interface {
+	List(ctx context.Context) ([]string, error)
+}
+
+// Rotator replaces the credentials of a live grant.
+type Rotator interface {
+	Rotate(ctx context.Context, g Grant) (Credentials, error)
+}
+
+// Sharer says that grants of one person for one unit are one and the same at the
+// target (a membership, a role by user name). The service then counts holders:
+// the last one out revokes.
+type Sharer interface {
+	Shared() bool
+}
+
+// NativeExpiry says that the target ends the access at Grant.NotAfter by itself.
+type NativeExpiry interface {
+	ExpiresNatively() bool
+}
+
+// Pinger reaches the target and says whether it answers.
+type Pinger interface {
+	Ping(ctx context.Context) error
+}
