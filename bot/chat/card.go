@@ -1,0 +1,85 @@
+package chat
+
+// ActionID names what a button means. The set is closed.
+type ActionID string
+
+// Actions of cards and forms.
+const (
+	ActionApprove     ActionID = "approve"
+	ActionDeny        ActionID = "deny"
+	ActionDetails     ActionID = "details"
+	ActionEndAccess   ActionID = "end_access"
+	ActionWithdraw    ActionID = "withdraw"
+	ActionAgain       ActionID = "request_again"
+	ActionCredentials ActionID = "show_credentials"
+	ActionReset       ActionID = "reset_credentials"
+	ActionMode        ActionID = "mode" // switches the request form between its modes
+)
+
+// Style of a button.
+type Style string
+
+// Styles. The zero value is plain.
+const (
+	StylePrimary Style = "primary"
+	StyleDanger  Style = "danger"
+)
+
+// Target names what an action is about.
+type Target struct {
+	Request     string `json:"request"`
+	Version     uint64 `json:"version"`
+	Integration string `json:"integration,omitempty"`
+}
+
+// Action is a button or a menu entry.
+type Action struct {
+	ID     ActionID `json:"id"`
+	Label  string   `json:"label"`
+	Style  Style    `json:"style,omitempty"`
+	Target Target   `json:"target,omitzero"`
+	// Confirm asks before the click counts; nil: no question.
+	Confirm *Confirm `json:"confirm,omitempty"`
+}
+
+// Confirm is a question before a click counts.
+type Confirm struct {
+	Title, Text, Yes, No string
+}
+
+// Tone colours a card's status.
+type Tone string
+
+// Tones.
+const (
+	ToneWaiting Tone = "waiting"
+	ToneGood    Tone = "good"
+	ToneBad     Tone = "bad"
+	ToneOver    Tone = "over" // ended in the ordinary way
+)
+
+// Field is a label with a value.
+type Field struct {
+	Label string `json:"label"`
+	Value Text   `json:"value"`
+}
+
+// Section is a group of fields under an optional title, one integration for example.
+type Section struct {
+	Title  string  `json:"title,omitempty"`
+	Fields []Field `json:"fields"`
+}
+
+// Card is a message. Everything but Fallback may be empty.
+type Card struct {
+	Title    string    `json:"title,omitempty"`  // "Access request AR-12"
+	Status   Text      `json:"status,omitempty"` // one line, first thing after the title
+	Tone     Tone      `json:"tone,omitempty"`
+	Body     Text      `json:"body,omitempty"`
+	Sections []Section `json:"sections,omitempty"`
+	Notes    []Text    `json:"notes,omitempty"` // small print
+	Actions  []Action  `json:"actions,omitempty"`
+	Menu     []Action  `json:"menu,omitempty"` // behind a "more" menu
+	// Fallback is what notifications and screen readers show: one line, never empty.
+	Fallback string `json:"fallback"`
+}

@@ -1,0 +1,97 @@
+package chat
+
+import (
+	"context"
+	"time"
+)
+
+// User is an account on a platform. It is not a person yet.
+type User struct {
+	Platform string `json:"platform"` // "slack", "teams"
+	ID       string `json:"id"`
+	Team     string `json:"team"` // workspace or tenant the event claims
+}
+
+// Account is what the platform itself says about a user.
+type Account struct {
+	User
+	Name          string
+	Email         string
+	EmailVerified bool
+	TimeZone      string
+	Bot           bool
+	Guest         bool // single- or multi-channel guest
+	External      bool // of another workspace or organisation
+	Deactivated   bool
+}
+
+// Command is what somebody typed after the slash command.
+type Command struct {
+	User User
+	Text string
+}
+
+// Click is a press on an action of a card.
+type Click struct {
+	User   User     `json:"user"`
+	Action ActionID `json:"action"`
+	Target Target   `json:"target"`
+	// At is when the press arrived; a replay after a restart keeps it.
+	At time.Time `json:"at"`
+}
+
+// FormEvent is a change in a form or its submission.
+type FormEvent struct {
+	User   User
+	Form   FormID
+	State  string
+	Values Values
+	// Action is the button that was pressed inside the form, if one was.
+	Action ActionID
+	// Key is equal for repeats of the same submission.
+	Key string
+}
+
+// Search asks for the options of a field.
+type Search struct {
+	User   User
+	Form   FormID
+	State  string
+	Field  string
+	Query  string
+	Values Values // empty where the platform does not send them
+}
+
+// Answer is what a person gets back for a command or a click. Both may be empty:
+// then the change of a card is the answer.
+type Answer struct {
+	Private *Card // seen by this person only
+	Open    *Form // opened for this person
+	// Then, if set, runs once the form Open is on the screen, and what it returns
+	// replaces the form. What must not be spent on a dialog that never opened
+	// (secrets that are shown once) is fetched here.
+	Then func(ctx context.Context) *Form
+}
+
+// Say makes a private answer of one sentence.
+func Say(sentence string) Answer {
+	return Answer{Private: &Card{Body: T(sentence), Fallback: sentence}}
+}
+
+// Submitted is the outcome of a form submission.
+type Submitted struct {
+	// Errors by Field; with any, the form stays open with all that was typed.
+	Errors map[string]string
+	// Show replaces the form; nil closes it.
+	Show *Form
+}
+
+// Handler is the service as a platform sees it. Every method is safe to call
+// again for the same input, and never panics on hostile input.
+type Handler interface {
+	Command(ctx context.Context, c Command) Answer
+	Click(ctx context.Context, c Click) Answer
+	Change(ctx context.Context, e FormEvent) *Form // nil: leave the form as it is
+	Submit(ctx context.Context, e FormEvent) Submitted
+	Search(ctx context.Context, s Search) []Option // best first
+}
