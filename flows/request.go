@@ -132,6 +132,8 @@ type Need struct {
 	SamePersonMayCount bool     `json:"same_person_may_count,omitempty"`
 	Groups             []string `json:"groups,omitempty"` // labels: "Alice's manager", "group dba"
 	RequireReason      bool     `json:"require_reason,omitempty"`
+	// SelfAllowed lets the requestor and the grantee count as approvers.
+	SelfAllowed bool `json:"self_allowed,omitempty"`
 }
 
 // Verb of a decision.

@@ -1,0 +1,489 @@
+package flows
+
+import (
+	"cmp"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// Next is the only mutator of a Request: it returns what the request becomes
+// through the event, and what must happen because of it. It never changes its
+// argument. For EventSubmit the argument is a draft with ID and Seq set.
+//
+// Errors are *Error and change nothing: CodeLate where the request has moved on,
+// CodeForbidden, CodeInvalid, CodeNotFound.
+func Next(r Request, ev Event, now time.Time) (Request, []Effect, error) {
+	step, ok := edges[r.State][ev.Kind]
+	if !ok {
+		return r, nil, Errorf(CodeLate, "%s", r.Standing())
+	}
+	t := &transition{r: r.Clone(), ev: ev, now: now.UTC()}
+	if err := step(t); err != nil {
+		return r, nil, err
+	}
+	t.r.Version++
+	return t.r, t.allEffects(), nil
+}
+
+// edges is the closed table of the state machine: what is not in it is refused.
+// The empty state is a draft.
+var edges = map[State]map[EventKind]func(*transition) error{
+	"": {EventSubmit: (*transition).submit},
+	StatePending: {
+		EventApprove: (*transition).approve, EventDeny: (*transition).deny,
+		EventWithdraw: (*transition).withdraw, EventDue: (*transition).due,
+	},
+	StateApproved: {
+		EventGranted: (*transition).granted, EventGrantFailed: (*transition).grantFailed,
+		EventGone: (*transition).gone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
+	},
+	StateActive: {
+		EventGone: (*transition).gone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
+		EventView: (*transition).view, EventReset: (*transition).reset, EventRotated: (*transition).rotated,
+	},
+	StateRevoking: {EventGone: (*transition).gone, EventDue: (*transition).due},
+}
+
+type transition struct {
+	r       Request
+	ev      Event
+	now     time.Time
+	effects []Effect
+	told    bool
+}
+
+func (t *transition) submit() error {
+	switch {
+	case t.r.ID == "" || len(t.r.Groups) == 0:
+		return Errorf(CodeInternal, "A request needs an id and something to grant (this is a bug).")
+	case utf8.RuneCountInString(t.r.Justification) > MaxReason:
+		return Errorf(CodeInvalid, "The justification is longer than %d characters.", MaxReason)
+	case !t.r.Need.Automatic && len(t.r.Asked) == 0:
+		return Errorf(CodeRefused, "Nobody can approve this request.")
+	}
+	t.r.Version, t.r.CreatedAt = 0, t.now
+	for i := range t.r.Groups {
+		t.r.Groups[i].Status = GroupWaiting
+	}
+	t.r.State = StatePending
+	if t.r.Need.Automatic {
+		t.fact(FactAsked, "")
+		t.r.PendingUntil = time.Time{}
+		t.decide("Approved automatically by the access flow.")
+		return nil
+	}
+	if t.r.PendingUntil.IsZero() {
+		t.r.PendingUntil = t.now.Add(DefaultRequestTimeout)
+	}
+	t.fact(FactAsked, "")
+	return nil
+}
+
+func (t *transition) approve() error {
+	if err := t.checkDecision(); err != nil {
+		return err
+	}
+	by := t.ev.By
+	if !t.r.Need.SelfAllowed && (t.r.Requestor.Is(by.Email) || t.r.Grantee.Is(by.Email)) {
+		return Errorf(CodeForbidden, "You cannot approve your own request.")
+	}
+	if slices.ContainsFunc(t.r.Decisions, func(d Decision) bool { return d.By.Is(by.Email) && d.Verb == VerbApprove }) {
+		return Errorf(CodeLate, "You have already approved %s; it still waits for somebody else.", t.r.ID)
+	}
+	t.r.Decisions = append(t.r.Decisions, Decision{
+		By: by, Verb: VerbApprove, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: t.ev.Why,
+	})
+	if !t.r.Satisfied() {
+		t.fact(FactApproval, "")
+		return nil
+	}
+	t.decide("")
+	return nil
+}
+
+func (t *transition) checkDecision() error {
+	switch {
+	case !t.now.Before(t.r.PendingUntil):
+		return Errorf(CodeLate, "%s timed out before you decided: nobody answered in time.", t.r.ID)
+	case len(t.ev.CountsFor) == 0:
+		return Errorf(CodeForbidden, "You are not an approver of %s.", t.r.ID)
+	case t.r.Need.RequireReason && t.ev.Reason == "":
+		return Errorf(CodeInvalid, "Please give a reason.")
+	case utf8.RuneCountInString(t.ev.Reason) > MaxReason:
+		return Errorf(CodeInvalid, "The reason is longer than %d characters.", MaxReason)
+	}
+	for _, g := range t.ev.CountsFor {
+		if g < 0 || g >= len(t.r.Need.Groups) {
+			return Errorf(CodeInternal, "There is no approver group %d (this is a bug).", g)
+		}
+	}
+	return nil
+}
+
+func (t *transition) decide(text string) {
+	t.r.State, t.r.DecidedAt = StateApproved, t.now
+	for i := range t.r.Groups {
+		t.r.Groups[i].Status = GroupGranting
+		t.target(t.r.Groups[i].Integration)
+	}
+	t.fact(FactApproved, text)
+}
+
+func (t *transition) deny() error {
+	if err := t.checkDecision(); err != nil {
+		return err
+	}
+	t.r.Decisions = append(t.r.Decisions, Decision{
+		By: t.ev.By, Verb: VerbDeny, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: t.ev.Why,
+	})
+	t.r.DecidedAt = t.now
+	t.close(StateDenied, FactDenied)
+	return nil
+}
+
+func (t *transition) withdraw() error {
+	if !t.r.Requestor.Is(t.ev.By.Email) {
+		return Errorf(CodeForbidden, "Only %s can withdraw %s.", t.r.Requestor.DisplayName(), t.r.ID)
+	}
+	t.r.Ending = Ending{State: StateWithdrawn, By: t.ev.By, Reason: t.ev.Reason}
+	t.close(StateWithdrawn, FactWithdrawn)
+	return nil
+}
+
+// close ends a request that was never granted.
+func (t *transition) close(s State, k FactKind) {
+	t.r.State, t.r.EndedAt = s, t.now
+	t.fact(k, "")
+}
+
+func (t *transition) revoke() error {
+	t.beginEnding(Ending{State: StateRevoked, By: t.ev.By, Reason: t.ev.Reason}, t.now)
+	return nil
+}
+
+// beginEnding makes every target let go. since is when the access had to be gone.
+func (t *transition) beginEnding(e Ending, since time.Time) {
+	t.r.State, t.r.EndingAt, t.r.Ending = StateRevoking, t.now, e
+	for i := range t.r.Groups {
+		g := &t.r.Groups[i]
+		g.Resetting = false
+		t.eraseSecret(g, SecretExpired)
+		if g.Status == GroupGranting || g.Status == GroupGranted {
+			g.Status, g.RevokeSince = GroupRevoking, since
+			t.target(g.Integration)
+		}
+	}
+	t.fact(FactEnding, "")
+	t.settle()
+}
+
+// due acts on everything whose time has come; see Request.DueAt.
+func (t *transition) due() error {
+	acted := false
+	switch {
+	case t.r.State == StatePending && !t.now.Before(t.r.PendingUntil):
+		t.r.Ending = Ending{State: StateTimedOut}
+		t.close(StateTimedOut, FactTimedOut)
+		acted = true
+	case t.r.State == StateActive && !t.r.EndsAt.IsZero() && !t.now.Before(t.r.EndsAt):
+		t.beginEnding(Ending{State: StateExpired}, t.r.EndsAt)
+		acted = true
+	}
+	for i := range t.r.Groups {
+		g := &t.r.Groups[i]
+		if g.Overdue(t.now) && g.OverdueAt.IsZero() {
+			g.OverdueAt = t.now
+			t.fact(FactOverdue, "The access in "+g.Integration+" should be gone, and the target has not confirmed it. The bot keeps trying; please look at the target.")
+			acted = true
+		}
+		if g.Secret == SecretAvailable && !t.now.Before(g.SecretUntil) {
+			t.eraseSecret(g, SecretExpired)
+			t.fact(FactCredentials, "The credentials for "+g.Integration+" were erased because nobody looked at them in time.")
+			acted = true
+		}
+	}
+	if !acted {
+		return Errorf(CodeLate, "Nothing is due for %s.", t.r.ID)
+	}
+	return nil
+}
+
+func (t *transition) group(want ...GroupStatus) (*AccessGroup, error) {
+	g, ok := t.r.Group(t.ev.Integration)
+	if !ok {
+		return nil, Errorf(CodeNotFound, "%s has nothing in %s.", t.r.ID, t.ev.Integration)
+	}
+	if !slices.Contains(want, g.Status) {
+		return nil, Errorf(CodeLate, "%s is already %s in %s.", t.r.ID, g.Status, g.Integration)
+	}
+	return g, nil
+}
+
+func (t *transition) granted() error {
+	g, err := t.group(GroupGranting)
+	if err != nil {
+		return err
+	}
+	g.Status, g.GrantedAt = GroupGranted, t.now
+	t.handOver(g)
+	t.fact(FactAccessGroup, "Granted in "+g.Integration+".")
+	t.settle()
+	return nil
+}
+
+// handOver keeps what the target gave out.
+func (t *transition) handOver(g *AccessGroup) {
+	a := t.ev.Access
+	g.Details, g.Instructions, g.CanReset = a.Details, a.Instructions, a.CanReset
+	if a.Sealed == nil {
+		t.eraseSecret(g, "")
+		return
+	}
+	g.Secret, g.SecretUntil = SecretAvailable, a.SealedUntil.UTC()
+	t.effects = append(t.effects, Effect{Kind: EffectSeal, Request: t.r.ID, Integration: g.Integration, Sealed: a.Sealed})
+}
+
+func (t *transition) grantFailed() error {
+	g, err := t.group(GroupGranting)
+	if err != nil {
+		return err
+	}
+	g.Status, g.Problem, g.RevokeSince = GroupUndoing, t.ev.Problem, t.now
+	t.target(g.Integration)
+	t.fact(FactAccessGroup, "Could not be granted in "+g.Integration+": "+g.Problem)
+	t.settle()
+	return nil
+}
+
+func (t *transition) gone() error {
+	g, err := t.group(GroupRevoking, GroupUndoing)
+	if err != nil {
+		return err
+	}
+	if g.Status == GroupUndoing {
+		g.Status = GroupFailed
+	} else {
+		g.Status = GroupRevoked
+	}
+	g.RevokedAt = t.now
+	t.fact(FactAccessGroup, "Nothing is left in "+g.Integration+".")
+	if !g.OverdueAt.IsZero() {
+		t.fact(FactOverdueOver, "The overdue access in "+g.Integration+" is gone now.")
+	}
+	t.settle()
+	return nil
+}
+
+// settle moves the request on once its access groups allow it.
+func (t *transition) settle() {
+	has := func(s ...GroupStatus) bool {
+		return slices.ContainsFunc(t.r.Groups, func(g AccessGroup) bool { return slices.Contains(s, g.Status) })
+	}
+	switch t.r.State {
+	case StateApproved:
+		switch {
+		case has(GroupGranting):
+		case has(GroupGranted):
+			t.r.State, t.r.ActiveAt = StateActive, t.now
+			if !t.r.Indefinite {
+				t.r.EndsAt = t.now.Add(t.r.Duration)
+			}
+			t.fact(FactGranted, "")
+		case has(GroupUndoing):
+		default:
+			t.r.State, t.r.EndedAt = StateFailed, t.now
+			t.fact(FactFailed, "")
+		}
+	case StateRevoking:
+		if has(GroupRevoking, GroupUndoing, GroupGranting, GroupGranted) {
+			return
+		}
+		t.r.State, t.r.EndedAt = t.r.Ending.State, t.now
+		t.fact(map[State]FactKind{StateExpired: FactExpired, StateRevoked: FactRevoked}[t.r.State], "")
+	case StatePending, StateActive, StateExpired, StateRevoked, StateDenied, StateWithdrawn, StateTimedOut, StateFailed:
+	}
+}
+
+func (t *transition) view() error {
+	g, err := t.group(GroupGranted)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !t.r.Grantee.Is(t.ev.By.Email):
+		return Errorf(CodeForbidden, "Only %s can see these credentials.", t.r.Grantee.DisplayName())
+	case g.Resetting:
+		return Errorf(CodeLate, "New credentials for %s are on their way.", g.Integration)
+	case g.Secret == SecretViewed:
+		return Errorf(CodeLate, "These credentials were shown once and are erased. %s", againHint(g))
+	case g.Secret == SecretExpired:
+		return Errorf(CodeLate, "These credentials were erased because nobody looked at them in time. %s", againHint(g))
+	case g.Secret != SecretAvailable:
+		return Errorf(CodeNotFound, "There are no credentials to show for %s.", g.Integration)
+	}
+	t.eraseSecret(g, SecretViewed)
+	t.fact(FactCredentials, "The credentials for "+g.Integration+" were shown to the grantee and erased.")
+	return nil
+}
+
+func againHint(g *AccessGroup) string {
+	if g.CanReset {
+		return "Use Reset credentials to get new ones."
+	}
+	return "Ask for the access again to get new ones."
+}
+
+func (t *transition) reset() error {
+	g, err := t.group(GroupGranted)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !t.r.Grantee.Is(t.ev.By.Email):
+		return Errorf(CodeForbidden, "Only %s can reset these credentials.", t.r.Grantee.DisplayName())
+	case !g.CanReset:
+		return Errorf(CodeRefused, "Credentials for %s cannot be reset.", g.Integration)
+	case g.Resetting:
+		return Errorf(CodeLate, "New credentials for %s are already on their way.", g.Integration)
+	}
+	g.Resetting = true
+	t.eraseSecret(g, "")
+	t.target(g.Integration)
+	t.fact(FactCredentials, "New credentials for "+g.Integration+" were asked for.")
+	return nil
+}
+
+func (t *transition) rotated() error {
+	g, err := t.group(GroupGranted)
+	if err != nil {
+		return err
+	}
+	if !g.Resetting {
+		return Errorf(CodeLate, "Nobody waits for new credentials for %s.", g.Integration)
+	}
+	g.Resetting = false
+	t.handOver(g)
+	t.fact(FactCredentials, "New credentials for "+g.Integration+" were issued.")
+	return nil
+}
+
+func (t *transition) eraseSecret(g *AccessGroup, to SecretState) {
+	if g.Secret == SecretAvailable {
+		t.effects = append(t.effects, Effect{Kind: EffectSeal, Request: t.r.ID, Integration: g.Integration})
+		g.Secret = to
+	} else if to == "" {
+		g.Secret = ""
+	}
+	g.SecretUntil = time.Time{}
+}
+
+func (t *transition) target(integration string) {
+	t.effects = append(t.effects, Effect{Kind: EffectTarget, Request: t.r.ID, Integration: integration})
+}
+
+func (t *transition) fact(k FactKind, text string) {
+	f := factOf(&t.r, k)
+	f.Actor, f.Reason, f.Text = t.ev.By, t.ev.Reason, text
+	if k == FactExpired || k == FactRevoked {
+		f.Actor, f.Reason = t.r.Ending.By, t.r.Ending.Reason
+	}
+	t.told = t.told || k.Told()
+	t.effects = append(t.effects, Effect{Kind: EffectAudit, Request: t.r.ID, Fact: &f})
+}
+
+func factOf(r *Request, k FactKind) Fact {
+	f := Fact{
+		Kind: k, Request: r.ID, Requestor: r.Requestor, Grantee: r.Grantee, Flow: r.Flow, FlowHash: r.FlowHash,
+		Bundle: r.Bundle, Duration: r.Duration, Indefinite: r.Indefinite, Justification: r.Justification,
+		EndsAt: r.EndsAt, Decisions: slices.Clone(r.Decisions),
+	}
+	for _, g := range r.Groups {
+		f.Groups = append(f.Groups, FactGroup{Integration: g.Integration, Items: g.Items, Status: g.Status, Problem: g.Problem})
+	}
+	return f
+}
+
+func (t *transition) allEffects() []Effect {
+	out := t.effects
+	for _, k := range t.r.Posts() {
+		out = append(out, Effect{Kind: EffectPost, Request: t.r.ID, Post: k})
+	}
+	if t.told {
+		out = append(out, Effect{Kind: EffectAuditChannel})
+	}
+	return out
+}
+
+// Posts lists every chat message that must exist for the request as it is. Each
+// is redrawn after every change; none is ever taken back.
+func (r *Request) Posts() []PostKey {
+	var out []PostKey
+	for _, a := range r.Asked {
+		out = append(out, PostKey{Request: r.ID, Audience: AudienceApprover, Person: a.Email, Topic: TopicRequest})
+	}
+	tell := func(topic Topic) {
+		out = append(out, PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Requestor.Email, Topic: topic})
+	}
+	tell(TopicAsked)
+	if !r.DecidedAt.IsZero() && r.State != StateDenied {
+		tell(TopicApproved)
+	}
+	if !r.ActiveAt.IsZero() {
+		tell(TopicGranted)
+		for _, g := range r.Groups {
+			if !g.GrantedAt.IsZero() {
+				out = append(out, PostKey{
+					Request: r.ID, Audience: AudienceRequester, Person: r.Grantee.Email, Topic: TopicAccess, Integration: g.Integration,
+				})
+			}
+		}
+	}
+	if topic, over := map[State]Topic{
+		StateDenied: TopicDenied, StateExpired: TopicExpired, StateRevoked: TopicRevoked,
+		StateWithdrawn: TopicWithdrawn, StateTimedOut: TopicTimedOut, StateFailed: TopicFailed,
+	}[r.State]; over {
+		tell(topic)
+	}
+	return out
+}
+
+// DecidedBy is the person whose decision settled the request; zero where it was
+// automatic or is not decided.
+func (r *Request) DecidedBy() PersonRef {
+	if len(r.Decisions) == 0 || r.DecidedAt.IsZero() {
+		return PersonRef{}
+	}
+	return r.Decisions[len(r.Decisions)-1].By
+}
+
+// Standing says in one sentence where the request stands.
+func (r *Request) Standing() string {
+	by := ""
+	if who := r.DecidedBy(); who.Email != "" {
+		by = " by " + who.DisplayName()
+	}
+	switch r.State {
+	case StatePending:
+		return r.ID + " is waiting for approval."
+	case StateApproved:
+		return r.ID + " was already approved" + cmp.Or(by, " automatically") + "; the access is being granted."
+	case StateActive:
+		return r.ID + " was already approved" + cmp.Or(by, " automatically") + "; the access is active."
+	case StateDenied:
+		return r.ID + " was already denied" + by + "."
+	case StateWithdrawn:
+		return r.ID + " was withdrawn by " + r.Requestor.DisplayName() + "."
+	case StateTimedOut:
+		return r.ID + " timed out: nobody decided in time."
+	case StateRevoking:
+		return "The access of " + r.ID + " is already being ended."
+	case StateExpired:
+		return "The access of " + r.ID + " has expired."
+	case StateRevoked:
+		return "The access of " + r.ID + " was ended by " + cmp.Or(r.Ending.By.DisplayName(), "the bot") + "."
+	case StateFailed:
+		return r.ID + " was approved, but nothing could be granted."
+	}
+	return "There is no such request."
+}
