@@ -18,6 +18,15 @@ type Grant struct {
 	// NotAfter is a moment at which the access is certainly over. A driver with
 	// NativeExpiry sets it at the target as a second lock. Zero: no end.
 	NotAfter time.Time
+	// Call names this very act: equal when the act is repeated after a crash or an
+	// unknown outcome, and never used again for a later act, not even one with the
+	// same ID and Items. A target that throws repeats away may go by it. Empty: not
+	// known, and then nobody may take two acts for one.
+	Call string
+	// Held are further units of the person in this integration that live on under
+	// other grants. A driver whose grants are Shared must leave whole what they
+	// need, such as the credentials of a resource that is in Items too.
+	Held []flows.Item
 }
 
 // Credentials are what a person needs to connect. The zero value means that the
