@@ -1,0 +1,275 @@
+package flows
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Candidate is a person who could approve, and the right to it.
+type Candidate struct {
+	Person *Person
+	// Role says the right in the third person: "Alice's manager", "in the group dba".
+	Role string
+}
+
+// WhyYou says the right to the candidate: "You are Alice's manager."
+func (c Candidate) WhyYou() string {
+	if c.Role == "named in person" {
+		return "You are named as an approver."
+	}
+	return "You are " + c.Role + "."
+}
+
+// ResolvedGroup is an approver group with the people it means at this moment.
+type ResolvedGroup struct {
+	Label    string // "Alice's manager", "dba"
+	People   []Candidate
+	Fallback bool   // People are the fallback approvers, because the group itself means nobody
+	Problem  string // why the group itself means nobody
+}
+
+// Approvers is who must approve, resolved at one moment.
+type Approvers struct {
+	Automatic bool
+	Mode      ModeOf
+	Distinct  bool // one person counts for one group only
+	Groups    []ResolvedGroup
+}
+
+// Resolve finds who can approve a request under a flow. It is the one rule by
+// which people are asked, and by which a click is judged. The error, CodeRefused,
+// says why nobody can; nobody is ever skipped.
+func (w World) Resolve(f *Flow, requestor, grantee *Person) (Approvers, error) {
+	if f.Approval == nil {
+		return Approvers{Automatic: true}, nil
+	}
+	a := Approvers{Mode: f.Approval.Mode, Distinct: !f.Approval.SamePersonMayCount}
+	if a.Mode == "" {
+		a.Mode = ModeAnyOf
+	}
+	excluded := func(p *Person) bool {
+		return !f.Settings.RequestorMayApproveSelf && (p == requestor || p == grantee)
+	}
+	for _, g := range f.Approval.Groups {
+		a.Groups = append(a.Groups, w.resolveGroup(g, requestor, excluded))
+	}
+	w.fillWithFallback(&a, requestor, excluded)
+	return a, a.possible(f)
+}
+
+func (w World) resolveGroup(g ApproverGroup, requestor *Person, excluded func(*Person) bool) ResolvedGroup {
+	out := ResolvedGroup{Label: w.label(g, requestor)}
+	var problem, self string
+	for _, p := range w.People.all {
+		if w.People.ambiguous[p.Email] {
+			continue
+		}
+		status, why := w.join(g.Match, g.Approvers, p, requestor)
+		switch {
+		case status == Met && excluded(p):
+			self = "the only approver would be the requestor"
+		case status == Met:
+			out.People = append(out.People, Candidate{Person: p, Role: why})
+		case status == Broken:
+			problem = why
+		}
+	}
+	if len(out.People) == 0 {
+		out.Problem = firstOf(self, problem, "nobody is "+out.Label)
+	}
+	return out
+}
+
+func firstOf(s ...string) string {
+	i := slices.IndexFunc(s, func(x string) bool { return x != "" })
+	return s[max(i, 0)]
+}
+
+// fillWithFallback puts the fallback approvers where a group that is needed
+// means nobody.
+func (w World) fillWithFallback(a *Approvers, requestor *Person, excluded func(*Person) bool) {
+	some := slices.ContainsFunc(a.Groups, func(g ResolvedGroup) bool { return len(g.People) > 0 })
+	if a.Mode == ModeAnyOf && some {
+		return
+	}
+	fallback := w.resolveGroup(w.Catalog.policy.Fallback, requestor, excluded)
+	for i := range fallback.People {
+		fallback.People[i].Role = "a fallback approver, because nobody else could be asked"
+	}
+	for i := range a.Groups {
+		g := &a.Groups[i]
+		if len(g.People) == 0 && len(fallback.People) > 0 {
+			g.People, g.Fallback = fallback.People, true
+		}
+		if a.Mode == ModeAnyOf {
+			break
+		}
+	}
+}
+
+// possible reports whether enough different people exist.
+func (a Approvers) possible(f *Flow) error {
+	if len(a.Groups) == 0 {
+		return Errorf(CodeRefused, "The access flow %s names no approvers.", f.Name)
+	}
+	if a.Mode == ModeAnyOf {
+		if slices.ContainsFunc(a.Groups, func(g ResolvedGroup) bool { return len(g.People) > 0 }) {
+			return nil
+		}
+		return Errorf(CodeRefused, "Nobody can approve this under the access flow %s: %s.", f.Name, a.problems())
+	}
+	for _, g := range a.Groups {
+		if len(g.People) == 0 {
+			return Errorf(CodeRefused, "Nobody can approve this under the access flow %s: %s.", f.Name, a.problems())
+		}
+	}
+	if !a.Distinct {
+		return nil
+	}
+	byPerson := a.byPerson()
+	choices := make([][]int, len(byPerson))
+	for i, c := range byPerson {
+		choices[i] = c.Groups
+	}
+	if len(assign(choices, len(a.Groups))) < len(a.Groups) {
+		return Errorf(CodeRefused, "The access flow %s needs %d different approvers, and there are not enough people for that.", f.Name, len(a.Groups))
+	}
+	return nil
+}
+
+func (a Approvers) problems() string {
+	var out []string
+	for _, g := range a.Groups {
+		if g.Problem != "" {
+			out = append(out, g.Problem)
+		}
+	}
+	return strings.Join(out, "; ")
+}
+
+// byPerson turns groups of people into people with their groups.
+func (a Approvers) byPerson() []Asked {
+	var out []Asked
+	index := map[*Person]int{}
+	for gi, g := range a.Groups {
+		for _, c := range g.People {
+			i, ok := index[c.Person]
+			if !ok {
+				i = len(out)
+				index[c.Person] = i
+				out = append(out, Asked{PersonRef: c.Person.Ref(), Why: c.WhyYou()})
+			}
+			out[i].Groups = append(out[i].Groups, gi)
+		}
+	}
+	return out
+}
+
+// Ask lists everybody who is asked, each once, with the right to it.
+func (a Approvers) Ask() []Asked { return a.byPerson() }
+
+// Right is what lets a person decide on a request.
+type Right struct {
+	Groups []int // approver groups the person counts for
+	Why    string
+}
+
+// Of finds the right of one person.
+func (a Approvers) Of(p *Person) (Right, bool) {
+	for _, asked := range a.byPerson() {
+		if asked.Is(p.Email) {
+			return Right{Groups: asked.Groups, Why: asked.Why}, true
+		}
+	}
+	return Right{}, false
+}
+
+// Need is what the record of a request keeps.
+func (a Approvers) Need(f *Flow) Need {
+	n := Need{
+		Automatic: a.Automatic, Mode: a.Mode, SamePersonMayCount: !a.Automatic && !a.Distinct,
+		RequireReason: f.Settings.RequireApproverReason, SelfAllowed: f.Settings.RequestorMayApproveSelf,
+	}
+	for _, g := range a.Groups {
+		n.Groups = append(n.Groups, g.Label)
+	}
+	return n
+}
+
+// Summary says to the requestor who will be asked: "Automatic",
+// "Bob (your manager)", "one of 4 in dba".
+func (a Approvers) Summary(requestor *Person) string {
+	if a.Automatic {
+		return "Automatic"
+	}
+	var parts []string
+	for _, g := range a.Groups {
+		if s := g.summary(requestor); s != "" {
+			parts = append(parts, s)
+		}
+	}
+	if a.Mode == ModeAllOf {
+		return strings.Join(parts, ", and ")
+	}
+	return strings.Join(parts, ", or ")
+}
+
+func (g ResolvedGroup) summary(requestor *Person) string {
+	label := g.Label
+	if own := requestor.Ref().DisplayName() + "'s manager"; label == own {
+		label = "your manager"
+	}
+	if g.Fallback {
+		label = "fallback approver, because " + g.Problem
+	}
+	switch len(g.People) {
+	case 0:
+		return ""
+	case 1:
+		name := g.People[0].Person.Ref().DisplayName()
+		if label == name {
+			return name
+		}
+		return fmt.Sprintf("%s (%s)", name, label)
+	}
+	if g.Fallback {
+		return fmt.Sprintf("one of %d people (%s)", len(g.People), label)
+	}
+	return fmt.Sprintf("one of %d in %s", len(g.People), label)
+}
+
+// label names an approver group in a few words.
+func (w World) label(g ApproverGroup, requestor *Person) string {
+	var parts []string
+	for _, c := range g.Approvers {
+		parts = append(parts, w.conditionLabel(c, requestor))
+	}
+	if g.Match == MatchAny {
+		return strings.Join(parts, " or ")
+	}
+	return strings.Join(parts, " and ")
+}
+
+func (w World) conditionLabel(c Condition, requestor *Person) string {
+	exact := c.Operator == OpIs || c.Operator == ""
+	switch {
+	case c.Attribute == AttrManager && len(c.Values) == 0:
+		return requestor.Ref().DisplayName() + "'s manager"
+	case c.Attribute == AttrGroup && exact:
+		return strings.Join(c.Values, " or ")
+	case c.Attribute == AttrShift && exact:
+		return "on-call " + strings.Join(c.Values, " or ")
+	case c.Attribute == AttrUser && exact:
+		var names []string
+		for _, v := range c.Values {
+			if p, err := w.People.ByEmail(v); err == nil {
+				names = append(names, p.Ref().DisplayName())
+			} else {
+				names = append(names, v)
+			}
+		}
+		return strings.Join(names, " or ")
+	}
+	return describeCondition(c)
+}

@@ -1,0 +1,326 @@
+package flows
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// World is the context of one decision: people, what there is, and the policy,
+// each a snapshot of one moment.
+type World struct {
+	People    *Directory
+	Inventory *Inventory
+	Catalog   *Catalog
+}
+
+// Question is what somebody asks for.
+type Question struct {
+	Requestor *Person
+	Grantee   *Person
+	Bundle    string        // set: the whole bundle, or Units of it
+	Units     []Unit        // without a bundle: what is asked for
+	Duration  time.Duration // 0: the flow's default
+	// Justification as it was typed.
+	Justification string
+	Now           time.Time
+}
+
+// Subject of a check: the part of a question it is about.
+type Subject string
+
+// Subjects.
+const (
+	AboutPerson        Subject = "person"
+	AboutTarget        Subject = "target"
+	AboutDuration      Subject = "duration"
+	AboutJustification Subject = "justification"
+	AboutApprovers     Subject = "approvers"
+)
+
+// Check is one rule that was looked at.
+type Check struct {
+	About  Subject
+	Status Status
+	Reason string // a sentence for the person
+}
+
+// Part is one request that the submission would become.
+type Part struct {
+	Flow       *Flow
+	FlowHash   string
+	Units      []Unit
+	Duration   time.Duration // what would be granted; 0: indefinite
+	Indefinite bool
+	Approvers  Approvers
+}
+
+// Verdict is the answer to a question.
+type Verdict struct {
+	Parts  []Part // one for each request; empty where no flow covers everything
+	Checks []Check
+}
+
+// Allowed reports whether the submission would be taken.
+func (v Verdict) Allowed() bool { return len(v.Parts) > 0 && len(v.Problems()) == 0 }
+
+// Problems are the checks that are not met.
+func (v Verdict) Problems() []Check {
+	return slices.DeleteFunc(slices.Clone(v.Checks), func(c Check) bool { return c.Status == Met })
+}
+
+func (v *Verdict) check(about Subject, s Status, format string, args ...any) {
+	v.Checks = append(v.Checks, Check{About: about, Status: s, Reason: fmt.Sprintf(format, args...)})
+}
+
+// Evaluate answers a question under the policy and context of this moment. It is
+// what the form's hint, the submission and a what-if all call.
+func (w World) Evaluate(q Question) Verdict {
+	var v Verdict
+	units, ok := w.unitsOf(q, &v)
+	if !ok {
+		return v
+	}
+	flows := w.eligible(q, &v)
+	if len(flows) == 0 {
+		return v
+	}
+	for _, c := range w.split(flows, q, units, &v) {
+		w.addPart(&v, q, c)
+	}
+	w.checkJustification(&v, q)
+	return v
+}
+
+// unitsOf resolves what is asked for.
+func (w World) unitsOf(q Question, v *Verdict) ([]Unit, bool) {
+	units := slices.Clone(q.Units)
+	if q.Bundle != "" {
+		if _, ok := w.Catalog.Bundle(q.Bundle); !ok {
+			v.check(AboutTarget, Unmet, "There is no bundle %s.", q.Bundle)
+			return nil, false
+		}
+		if len(units) == 0 {
+			units = w.BundleUnits(q.Bundle, MaxUnits+1)
+			if len(units) > MaxUnits {
+				v.check(AboutTarget, Unmet, "This bundle holds more than %d objects, so it cannot be asked for as a whole. Please pick what you need.", MaxUnits)
+				return nil, false
+			}
+		}
+	}
+	slices.SortFunc(units, Unit.Compare)
+	units = slices.Compact(units)
+	switch {
+	case len(units) == 0 && q.Bundle != "":
+		v.check(AboutTarget, Unmet, "The bundle %s holds nothing at the moment.", q.Bundle)
+		return nil, false
+	case len(units) == 0:
+		v.check(AboutTarget, Unmet, "Please choose what you need access to.")
+		return nil, false
+	case len(units) > MaxUnits:
+		v.check(AboutTarget, Unmet, "That is %d objects; one request may hold at most %d.", len(units), MaxUnits)
+		return nil, false
+	}
+	return units, true
+}
+
+// open reports whether a person may ask for anything under a flow now.
+func (w World) open(f *Flow, p *Person) (bool, Check) {
+	switch {
+	case !f.Active:
+		return false, Check{AboutPerson, Unmet, fmt.Sprintf("The access flow %s is switched off.", f.Name)}
+	case f.Trigger == TriggerAutomatic:
+		return false, Check{AboutPerson, Unmet, fmt.Sprintf("Nobody asks under the access flow %s; it grants by itself.", f.Name)}
+	}
+	status, why := w.Matches(f.Requestors, p, p)
+	if status == Met {
+		return true, Check{AboutPerson, Met, fmt.Sprintf("You may ask under the access flow %s.", f.Name)}
+	}
+	return false, Check{AboutPerson, status, fmt.Sprintf("The access flow %s is for people who are %s.", f.Name, why)}
+}
+
+func (w World) eligible(q Question, v *Verdict) []*Flow {
+	if q.Requestor.Disabled || q.Grantee.Disabled {
+		v.check(AboutPerson, Unmet, "A deactivated person cannot ask for or get access.")
+		return nil
+	}
+	var out []*Flow
+	for _, f := range w.Catalog.Flows() {
+		if ok, _ := w.open(f, q.Requestor); ok {
+			out = append(out, f)
+		}
+	}
+	if len(out) == 0 {
+		v.check(AboutPerson, Unmet, "No access flow lets you ask for anything at the moment.")
+	}
+	return out
+}
+
+func (w World) addPart(v *Verdict, q Question, c cover) {
+	f := c.flow
+	p := Part{Flow: f, FlowHash: w.Catalog.hashes[f.Name], Units: c.units, Duration: q.Duration}
+	if q.Duration == 0 {
+		p.Duration, p.Indefinite = f.Duration.Max, f.Duration.Indefinite
+	}
+	if f.Duration.Allows(q.Duration) {
+		v.check(AboutDuration, Met, "The longest under the access flow %s is %s.", f.Name, f.Duration)
+	} else {
+		v.check(AboutDuration, Unmet, "The longest under the access flow %s is %s.", f.Name, f.Duration)
+	}
+	approvers, err := w.Resolve(f, q.Requestor, q.Grantee)
+	p.Approvers = approvers
+	if err != nil {
+		v.check(AboutApprovers, Unmet, "%s", ErrorMessage(err))
+	} else {
+		v.check(AboutApprovers, Met, "Asked: %s.", approvers.Summary(q.Requestor))
+	}
+	v.Parts = append(v.Parts, p)
+}
+
+func (w World) checkJustification(v *Verdict, q Question) {
+	text := strings.TrimSpace(q.Justification)
+	required := slices.ContainsFunc(v.Parts, func(p Part) bool { return p.Flow.Settings.JustificationRequired })
+	switch n := utf8.RuneCountInString(text); {
+	case n > MaxReason:
+		v.check(AboutJustification, Unmet, "The justification has %d characters; at most %d fit.", n, MaxReason)
+	case n == 0 && required:
+		v.check(AboutJustification, Unmet, "Please say why you need this.")
+	}
+}
+
+// String says a grant duration to a person: "4 hours", "no limit".
+func (g GrantDuration) String() string {
+	if g.Indefinite {
+		return "without limit"
+	}
+	return FormatDuration(g.Max)
+}
+
+// FormatDuration says a duration to a person: "1 hour 30 minutes", "5 days".
+func FormatDuration(d time.Duration) string {
+	if d <= 0 {
+		return "no time"
+	}
+	var parts []string
+	for _, u := range []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if n := d / u.size; n > 0 {
+			d -= n * u.size
+			s := fmt.Sprintf("%d %s", n, u.name)
+			if n > 1 {
+				s += "s"
+			}
+			parts = append(parts, s)
+		}
+	}
+	if len(parts) == 0 {
+		return d.String()
+	}
+	return strings.Join(parts, " ")
+}
+
+// Drafts turns an allowed verdict into the requests it stands for.
+func (w World) Drafts(q Question, v Verdict) []Request {
+	var out []Request
+	for _, p := range v.Parts {
+		r := Request{
+			Trigger: TriggerSelfServe, Requestor: q.Requestor.Ref(), Grantee: q.Grantee.Ref(),
+			Flow: p.Flow.Name, FlowHash: p.FlowHash, Bundle: q.Bundle, Justification: strings.TrimSpace(q.Justification),
+			Duration: p.Duration, Indefinite: p.Indefinite, Need: p.Approvers.Need(p.Flow), Asked: p.Approvers.Ask(),
+		}
+		if !p.Approvers.Automatic {
+			r.PendingUntil = q.Now.Add(w.Catalog.RequestTimeout())
+		}
+		for _, u := range p.Units {
+			if n := len(r.Groups); n == 0 || r.Groups[n-1].Integration != u.Integration {
+				r.Groups = append(r.Groups, AccessGroup{Integration: u.Integration})
+			}
+			g := &r.Groups[len(r.Groups)-1]
+			g.Items = append(g.Items, w.Inventory.Describe(u))
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// MayDecide judges, on the policy and directory of this moment, whether a person
+// may approve or deny a request. Errors: CodeForbidden, CodeRefused.
+func (w World) MayDecide(r *Request, p *Person) (Right, error) {
+	f, ok := w.Catalog.Flow(r.Flow)
+	if !ok || !f.Active {
+		return Right{}, Errorf(CodeRefused, "The access flow %s, under which %s was asked, is not in force any more. The request cannot be decided; it has to be asked again.", r.Flow, r.ID)
+	}
+	requestor, err := w.People.ByEmail(r.Requestor.Email)
+	if err != nil || requestor.Disabled {
+		return Right{}, Errorf(CodeRefused, "%s is not an active person in the directory any more, so %s cannot be decided.", r.Requestor.DisplayName(), r.ID)
+	}
+	grantee, err := w.People.ByEmail(r.Grantee.Email)
+	if err != nil || grantee.Disabled {
+		return Right{}, Errorf(CodeRefused, "%s is not an active person in the directory any more, so %s cannot be decided.", r.Grantee.DisplayName(), r.ID)
+	}
+	approvers, resolveErr := w.Resolve(f, requestor, grantee)
+	right, has := approvers.Of(p)
+	if !has || p.Disabled {
+		return Right{}, Errorf(CodeForbidden, "You are not an approver of %s.", r.ID)
+	}
+	if resolveErr != nil {
+		return Right{}, resolveErr
+	}
+	if f.Hash() != r.FlowHash {
+		if err := w.stillCovered(f, r, requestor, approvers); err != nil {
+			return Right{}, err
+		}
+	}
+	return right, nil
+}
+
+// stillCovered lets a flow that has become tighter win over what was asked.
+func (w World) stillCovered(f *Flow, r *Request, requestor *Person, a Approvers) error {
+	changed := Errorf(CodeRefused, "The access flow %s has changed since %s was asked and does not cover it any more. Please have it asked again.", f.Name, r.ID)
+	if ok, _ := w.open(f, requestor); !ok {
+		return changed
+	}
+	if (r.Indefinite && !f.Duration.Indefinite) || !f.Duration.Allows(r.Duration) {
+		return changed
+	}
+	need := a.Need(f)
+	if need.Automatic || need.Mode != r.Need.Mode || need.SamePersonMayCount != r.Need.SamePersonMayCount ||
+		need.SelfAllowed != r.Need.SelfAllowed || !slices.Equal(need.Groups, r.Need.Groups) {
+		return changed
+	}
+	targets := w.targetsFor(f, r.Bundle)
+	for _, it := range r.Items() {
+		if !w.covers(targets, it.Unit) {
+			return changed
+		}
+	}
+	return nil
+}
+
+// IsAdmin judges whether a person is an admin at this moment.
+func (w World) IsAdmin(p *Person) bool {
+	status, _ := w.Matches(w.Catalog.policy.Admins, p, p)
+	return status == Met
+}
+
+// MayEnd judges whether a person may end the access of a request: grantee,
+// requestor, whoever approved or may approve it, and admins. Error: CodeForbidden.
+func (w World) MayEnd(r *Request, p *Person) error {
+	if p.Disabled {
+		return Errorf(CodeForbidden, "You may not end %s.", r.ID)
+	}
+	if r.Grantee.Is(p.Email) || r.Requestor.Is(p.Email) || w.IsAdmin(p) {
+		return nil
+	}
+	if slices.ContainsFunc(r.Decisions, func(d Decision) bool { return d.By.Is(p.Email) && d.Verb == VerbApprove }) {
+		return nil
+	}
+	if _, err := w.MayDecide(r, p); err == nil {
+		return nil
+	}
+	return Errorf(CodeForbidden, "You may not end %s; its grantee, requestor, approvers and the admins may.", r.ID)
+}

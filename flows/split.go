@@ -1,0 +1,196 @@
+package flows
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// cover is the part of a submission that one flow covers.
+type cover struct {
+	flow  *Flow
+	units []Unit
+}
+
+// candidate is a flow with the set of units it covers.
+type candidate struct {
+	flow *Flow
+	set  bitset
+}
+
+// split covers the units by the fewest flows. Between flows that cover the same
+// the first wins by: it can hold the asked duration; automatic approval; the
+// order in the file.
+func (w World) split(flows []*Flow, q Question, units []Unit, v *Verdict) []cover {
+	cs := w.candidates(flows, q, units)
+	uncovered := full(len(units))
+	for _, c := range cs {
+		uncovered = uncovered.without(c.set)
+	}
+	if n := uncovered.count(); n > 0 {
+		w.explainUncovered(q, units, uncovered, v)
+		return nil
+	}
+	slices.SortStableFunc(cs, func(a, b candidate) int { return rank(a.flow, q) - rank(b.flow, q) })
+	if q.Bundle != "" {
+		// A bundle request is always one request.
+		i := slices.IndexFunc(cs, func(c candidate) bool { return c.set.count() == len(units) })
+		if i < 0 {
+			v.check(AboutTarget, Unmet, "No single access flow covers all of this bundle for you.")
+			return nil
+		}
+		return []cover{{flow: cs[i].flow, units: units}}
+	}
+	return assignUnits(fewest(cs, len(units)), units)
+}
+
+func (w World) candidates(flows []*Flow, q Question, units []Unit) []candidate {
+	var out []candidate
+	for _, f := range flows {
+		targets := w.targetsFor(f, q.Bundle)
+		set := newBitset(len(units))
+		for i, u := range units {
+			if w.covers(targets, u) {
+				set.add(i)
+			}
+		}
+		if set.count() > 0 {
+			out = append(out, candidate{f, set})
+		}
+	}
+	return out
+}
+
+func rank(f *Flow, q Question) int {
+	r := 0
+	if !f.Duration.Allows(q.Duration) {
+		r += 2
+	}
+	if f.Approval != nil {
+		r++
+	}
+	return r
+}
+
+func (w World) explainUncovered(q Question, units []Unit, uncovered bitset, v *Verdict) {
+	i := uncovered.first()
+	it := w.Inventory.Describe(units[i])
+	what := it.PermissionName + " on " + it.ResourceName + " in " + it.Integration
+	switch n := uncovered.count(); {
+	case !w.Inventory.Has(units[i]):
+		v.check(AboutTarget, Unmet, "%s does not exist any more.", what)
+	case n == 1:
+		v.check(AboutTarget, Unmet, "No access flow lets you ask for %s.", what)
+	default:
+		v.check(AboutTarget, Unmet, "No access flow lets you ask for %s and %d more.", what, n-1)
+	}
+}
+
+// maxCombinations bounds the exact search; beyond it flows are taken greedily.
+const maxCombinations = 100_000
+
+// fewest finds a smallest set of candidates that covers all n units, preferring
+// earlier ones.
+func fewest(cs []candidate, n int) []candidate {
+	budget := maxCombinations
+	var search func(start, left int, covered bitset, chosen []candidate) []candidate
+	search = func(start, left int, covered bitset, chosen []candidate) []candidate {
+		if covered.count() == n {
+			return slices.Clone(chosen)
+		}
+		if left == 0 {
+			return nil
+		}
+		for i := start; i < len(cs) && budget > 0; i++ {
+			budget--
+			if found := search(i+1, left-1, covered.union(cs[i].set), append(chosen, cs[i])); found != nil {
+				return found
+			}
+		}
+		return nil
+	}
+	for size := 1; size <= len(cs) && budget > 0; size++ {
+		if found := search(0, size, newBitset(n), nil); found != nil {
+			return found
+		}
+	}
+	return greedy(cs, n)
+}
+
+func greedy(cs []candidate, n int) []candidate {
+	var out []candidate
+	left := full(n)
+	for left.count() > 0 {
+		best := slices.MaxFunc(cs, func(a, b candidate) int { return a.set.and(left).count() - b.set.and(left).count() })
+		out = append(out, best)
+		left = left.without(best.set)
+	}
+	return out
+}
+
+func assignUnits(chosen []candidate, units []Unit) []cover {
+	out := make([]cover, len(chosen))
+	for i, c := range chosen {
+		out[i].flow = c.flow
+	}
+	for ui, u := range units {
+		for i, c := range chosen {
+			if c.set.has(ui) {
+				out[i].units = append(out[i].units, u)
+				break
+			}
+		}
+	}
+	return slices.DeleteFunc(out, func(c cover) bool { return len(c.units) == 0 })
+}
+
+type bitset []uint64
+
+func newBitset(n int) bitset { return make(bitset, (n+63)/64) }
+
+func full(n int) bitset {
+	b := newBitset(n)
+	for i := range n {
+		b.add(i)
+	}
+	return b
+}
+
+func (b bitset) add(i int)      { b[i/64] |= 1 << (i % 64) }
+func (b bitset) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
+
+func (b bitset) count() int {
+	n := 0
+	for _, x := range b {
+		n += bits.OnesCount64(x)
+	}
+	return n
+}
+
+func (b bitset) first() int {
+	for i, x := range b {
+		if x != 0 {
+			return i*64 + bits.TrailingZeros64(x)
+		}
+	}
+	return -1
+}
+
+func (b bitset) combine(c bitset, op func(x, y uint64) uint64) bitset {
+	out := make(bitset, len(b))
+	for i := range b {
+		out[i] = op(b[i], c[i])
+	}
+	return out
+}
+
+func (b bitset) union(c bitset) bitset {
+	return b.combine(c, func(x, y uint64) uint64 { return x | y })
+}
+
+func (b bitset) and(c bitset) bitset {
+	return b.combine(c, func(x, y uint64) uint64 { return x & y })
+}
+
+func (b bitset) without(c bitset) bitset {
+	return b.combine(c, func(x, y uint64) uint64 { return x &^ y })
+}
