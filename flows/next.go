@@ -385,8 +385,11 @@ func (t *transition) target(integration string) {
 func (t *transition) fact(k FactKind, text string) {
 	f := factOf(&t.r, k)
 	f.Actor, f.Reason, f.Text = t.ev.By, t.ev.Reason, text
-	if k == FactExpired || k == FactRevoked {
+	switch {
+	case k == FactExpired || k == FactRevoked:
 		f.Actor, f.Reason = t.r.Ending.By, t.r.Ending.Reason
+	case k == FactApproved && t.r.Need.Automatic:
+		f.Actor = PersonRef{}
 	}
 	t.told = t.told || k.Told()
 	t.effects = append(t.effects, Effect{Kind: EffectAudit, Request: t.r.ID, Fact: &f})

@@ -1,0 +1,113 @@
+package cards
+
+import (
+	"fmt"
+	"strings"
+
+	"apono/bot/chat"
+	"apono/flows"
+)
+
+// Audit draws events for the audit channel, oldest first: one message for one
+// event, or one message for several that had to wait.
+func Audit(events []flows.AuditEvent) chat.Card {
+	if len(events) == 1 {
+		s := auditSection(events[0], shownNames)
+		return chat.Card{Body: auditHead(events[0]), Sections: []chat.Section{s}, Fallback: auditLine(events[0])}
+	}
+	c := chat.Card{Fallback: fmt.Sprintf("%d updates: %s, …", len(events), auditLine(events[0]))}
+	for _, e := range events {
+		s := auditSection(e, 3)
+		s.Title = auditLine(e)
+		c.Sections = append(c.Sections, s)
+	}
+	return c
+}
+
+var auditVerb = map[flows.FactKind]string{
+	flows.FactAsked: "asked", flows.FactApproved: "approved", flows.FactGranted: "granted", flows.FactDenied: "denied",
+	flows.FactExpired: "expired", flows.FactRevoked: "revoked", flows.FactWithdrawn: "withdrawn",
+	flows.FactTimedOut: "timed out", flows.FactFailed: "failed",
+	flows.FactOverdue: "overdue", flows.FactOverdueOver: "no longer overdue",
+}
+
+// auditLine is the event in one line: "AR-12 approved by Bob".
+func auditLine(e flows.AuditEvent) string {
+	f := e.Fact
+	if f.Request == "" {
+		return f.Text
+	}
+	line := f.Request + " " + auditVerb[f.Kind]
+	switch {
+	case f.Kind == flows.FactApproved && len(f.Decisions) == 0:
+		return line + " automatically"
+	case f.Actor.Email != "":
+		return line + " by " + f.Actor.DisplayName()
+	}
+	return line
+}
+
+func auditHead(e flows.AuditEvent) chat.Text {
+	return chat.Text{chat.Bold(auditLine(e)), chat.Plain(" "), chat.At(e.At)}
+}
+
+func auditSection(e flows.AuditEvent, limit int) chat.Section {
+	f := e.Fact
+	var s chat.Section
+	add := func(label string, value chat.Text) {
+		s.Fields = append(s.Fields, chat.Field{Label: label, Value: value})
+	}
+	if f.Request != "" {
+		add("Requester", person(f.Requestor))
+		if f.Grantee.Email != f.Requestor.Email {
+			add("Grantee", person(f.Grantee))
+		}
+		if f.Bundle != "" {
+			add("Bundle", chat.T(f.Bundle))
+		}
+		for _, g := range f.Groups {
+			add(g.Integration, chat.T(auditItems(g, limit)))
+		}
+		add("Duration", chat.T(duration(f.Duration, f.Indefinite)))
+		add("Access flow", chat.T(f.Flow))
+	}
+	if !f.EndsAt.IsZero() && f.Kind == flows.FactGranted {
+		add("Ends", chat.Text{chat.At(f.EndsAt)})
+	}
+	for _, d := range f.Decisions {
+		add(map[flows.Verb]string{flows.VerbApprove: "Approved by", flows.VerbDeny: "Denied by"}[d.Verb], decision(d))
+	}
+	if f.Justification != "" {
+		add("Justification", chat.T(f.Justification))
+	}
+	if f.Reason != "" && len(f.Decisions) == 0 {
+		add("Reason", chat.T(f.Reason))
+	}
+	if f.Text != "" && f.Request != "" {
+		add("Note", chat.T(f.Text))
+	}
+	return s
+}
+
+func decision(d flows.Decision) chat.Text {
+	t := person(d.By)
+	if d.Why != "" {
+		t = append(t, chat.Plain(" · "+strings.TrimSuffix(strings.Replace(d.Why, "You are", "is", 1), ".")))
+	}
+	if d.Reason != "" {
+		t = append(t, chat.Plain(": "), chat.Plain(d.Reason))
+	}
+	return t
+}
+
+func auditItems(g flows.FactGroup, limit int) string {
+	var parts []string
+	for _, b := range blocks(g.Items) {
+		parts = append(parts, fmt.Sprintf("%s %s: %s", b.typ, names(b.resources, limit), strings.Join(b.permissions, ", ")))
+	}
+	text := strings.Join(parts, "; ")
+	if g.Problem != "" {
+		text += " — not granted: " + g.Problem
+	}
+	return text
+}

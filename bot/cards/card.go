@@ -1,0 +1,205 @@
+package cards
+
+import (
+	"fmt"
+	"time"
+
+	"apono/bot/chat"
+	"apono/flows"
+)
+
+// Card draws one message of a request as it is at this moment; false if the
+// request has no such message.
+func Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool) {
+	if key.Audience == flows.AudienceApprover {
+		return approver(r, key.Person, now)
+	}
+	switch key.Topic {
+	case flows.TopicAsked:
+		return asked(r), true
+	case flows.TopicApproved:
+		return approved(r), true
+	case flows.TopicDenied:
+		return denied(r), true
+	case flows.TopicGranted:
+		return granted(r, now), true
+	case flows.TopicAccess:
+		return access(r, key.Integration)
+	case flows.TopicExpired, flows.TopicRevoked, flows.TopicWithdrawn, flows.TopicTimedOut, flows.TopicFailed:
+		return over(r, key.Topic), true
+	case flows.TopicRequest:
+	}
+	return chat.Card{}, false
+}
+
+// approver draws the card that an approver decides on; the same for everybody,
+// but for why this person is asked.
+func approver(r flows.Request, email string, now time.Time) (chat.Card, bool) {
+	c := chat.Card{Title: "Access request " + r.ID, Fallback: r.ID + ": " + r.Requestor.DisplayName() + " asks for access"}
+	c.Status, c.Tone = status(r, now)
+	c.Sections = append([]chat.Section{{Fields: askFields(r)}}, groupSections(r, true)...)
+	for _, a := range r.Asked {
+		if a.Is(email) {
+			c.Notes = append(c.Notes, chat.Text{chat.Bold("Why you are asked: "), chat.Plain(a.Why)})
+		}
+	}
+	c.Notes = append(c.Notes, decisionNotes(r)...)
+	c.Menu = []chat.Action{button(r, chat.ActionDetails, "Details", "")}
+	if r.State != flows.StatePending {
+		return c, true
+	}
+	if missing := stillNeeded(r); missing != "" {
+		c.Notes = append(c.Notes, chat.Text{chat.Bold("Still needed: "), chat.Plain(missing)})
+	}
+	c.Notes = append(c.Notes, chat.Text{chat.Plain("Times out "), chat.At(r.PendingUntil)})
+	if !alreadyApproved(r, email) {
+		c.Actions = []chat.Action{
+			button(r, chat.ActionApprove, "Approve", chat.StylePrimary),
+			button(r, chat.ActionDeny, "Deny", chat.StyleDanger),
+		}
+	}
+	return c, true
+}
+
+func alreadyApproved(r flows.Request, email string) bool {
+	for _, d := range r.Decisions {
+		if d.By.Is(email) && d.Verb == flows.VerbApprove {
+			return true
+		}
+	}
+	return false
+}
+
+func button(r flows.Request, id chat.ActionID, label string, s chat.Style) chat.Action {
+	return chat.Action{ID: id, Label: label, Style: s, Target: chat.Target{Request: r.ID, Version: r.Version}}
+}
+
+// askFields say who asks for what and why.
+func askFields(r flows.Request) []chat.Field {
+	fields := []chat.Field{{Label: "Requester", Value: person(r.Requestor)}}
+	if r.Grantee.Email != r.Requestor.Email {
+		fields = append(fields, chat.Field{Label: "Grantee", Value: person(r.Grantee)})
+	}
+	if r.Bundle != "" {
+		fields = append(fields, chat.Field{Label: "Bundle", Value: chat.T(r.Bundle)})
+	}
+	fields = append(fields, chat.Field{Label: "Duration", Value: chat.T(duration(r.Duration, r.Indefinite))})
+	if r.Justification != "" {
+		fields = append(fields, chat.Field{Label: "Justification", Value: chat.T(r.Justification)})
+	}
+	return fields
+}
+
+func person(p flows.PersonRef) chat.Text { return chat.Text{chat.Person(p.DisplayName(), p.Email)} }
+
+func duration(d time.Duration, indefinite bool) string {
+	if indefinite {
+		return "Without limit"
+	}
+	return flows.FormatDuration(d)
+}
+
+// status is the first line of a card: where the request stands now.
+func status(r flows.Request, now time.Time) (chat.Text, chat.Tone) {
+	by := func(verb string) chat.Text {
+		t := chat.Text{chat.Bold(verb)}
+		if who := r.DecidedBy(); who.Email != "" {
+			t = append(t, chat.Plain(" by "), chat.Person(who.DisplayName(), who.Email))
+		} else if verb == "Approved" {
+			t = append(t, chat.Plain(" automatically"))
+		}
+		return append(t, chat.Plain(" "), chat.At(r.DecidedAt))
+	}
+	switch r.State {
+	case flows.StatePending:
+		if !now.Before(r.PendingUntil) {
+			return chat.Text{chat.Bold("Timed out"), chat.Plain(": nobody decided in time")}, chat.ToneOver
+		}
+		return chat.Text{chat.Bold("Waiting for a decision")}, chat.ToneWaiting
+	case flows.StateApproved:
+		return append(by("Approved"), chat.Plain("; the access is being granted")), chat.ToneGood
+	case flows.StateActive:
+		return append(by("Approved"), activeTail(r)...), chat.ToneGood
+	case flows.StateDenied:
+		return by("Denied"), chat.ToneBad
+	case flows.StateWithdrawn:
+		return chat.Text{chat.Bold("Withdrawn"), chat.Plain(" by "), person(r.Requestor)[0], chat.Plain(" "), chat.At(r.EndedAt)}, chat.ToneOver
+	case flows.StateTimedOut:
+		return chat.Text{chat.Bold("Timed out"), chat.Plain(" "), chat.At(r.EndedAt), chat.Plain(": nobody decided in time")}, chat.ToneOver
+	case flows.StateRevoking:
+		return append(chat.Text{chat.Bold("Ending"), chat.Plain(": the access is being taken back")}, overdueTail(r, now)...), chat.ToneWaiting
+	case flows.StateExpired:
+		return chat.Text{chat.Bold("Expired"), chat.Plain(" "), chat.At(r.EndedAt)}, chat.ToneOver
+	case flows.StateRevoked:
+		return append(endedBy(r), chat.Plain(" "), chat.At(r.EndedAt)), chat.ToneOver
+	case flows.StateFailed:
+		return chat.Text{chat.Bold("Failed"), chat.Plain(": approved, but nothing could be granted")}, chat.ToneBad
+	}
+	return chat.T(r.Standing()), chat.ToneOver
+}
+
+func activeTail(r flows.Request) chat.Text {
+	t := chat.T("; active without limit")
+	if !r.EndsAt.IsZero() {
+		t = chat.Text{chat.Plain("; active until "), chat.At(r.EndsAt)}
+	}
+	if r.Warning() {
+		t = append(t, chat.Plain(". Not everything could be granted"))
+	}
+	return t
+}
+
+func overdueTail(r flows.Request, now time.Time) chat.Text {
+	for i := range r.Groups {
+		if r.Groups[i].Overdue(now) {
+			return chat.Text{chat.Plain(". "), chat.Bold("Overdue"), chat.Plain(": the target has not confirmed; the admins were told")}
+		}
+	}
+	return nil
+}
+
+func endedBy(r flows.Request) chat.Text {
+	t := chat.Text{chat.Bold("Revoked")}
+	if r.Ending.By.Email != "" {
+		t = append(t, chat.Plain(" by "), person(r.Ending.By)[0])
+	}
+	if r.Ending.Reason != "" {
+		t = append(t, chat.Plain(" ("), chat.Plain(r.Ending.Reason), chat.Plain(")"))
+	}
+	return t
+}
+
+func decisionNotes(r flows.Request) []chat.Text {
+	var out []chat.Text
+	for _, d := range r.Decisions {
+		verb := "Approved by "
+		if d.Verb == flows.VerbDeny {
+			verb = "Denied by "
+		}
+		t := chat.Text{chat.Plain(verb), chat.Person(d.By.DisplayName(), d.By.Email), chat.Plain(" "), chat.At(d.At)}
+		if d.Reason != "" {
+			t = append(t, chat.Plain(": "), chat.Plain(d.Reason))
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// stillNeeded says what a pending request waits for: "1 of 2: waiting for dba".
+func stillNeeded(r flows.Request) string {
+	if r.Need.Mode != flows.ModeAllOf || len(r.Need.Groups) < 2 {
+		return ""
+	}
+	counted := r.Counted()
+	var waiting string
+	for i, label := range r.Need.Groups {
+		if _, done := counted[i]; done {
+			continue
+		}
+		if waiting != "" {
+			waiting += ", "
+		}
+		waiting += label
+	}
+	return fmt.Sprintf("%d of %d: waiting for %s", len(counted), len(r.Need.Groups), waiting)
+}

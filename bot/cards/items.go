@@ -1,0 +1,118 @@
+package cards
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"apono/bot/chat"
+	"apono/flows"
+)
+
+// shownNames is how many names a field lists before it says "and 37 more". The
+// rest is behind Details.
+const shownNames = 20
+
+// groupSections draws what is asked for, one section an integration. cut keeps
+// long lists short.
+func groupSections(r flows.Request, cut bool) []chat.Section {
+	var out []chat.Section
+	for _, g := range r.Groups {
+		s := chat.Section{Title: g.Integration}
+		for _, b := range blocks(g.Items) {
+			limit := shownNames
+			if !cut {
+				limit = len(b.resources)
+			}
+			s.Fields = append(s.Fields,
+				chat.Field{Label: "Resource type", Value: chat.T(b.typ)},
+				chat.Field{Label: "Resources", Value: chat.T(names(b.resources, limit))},
+				chat.Field{Label: "Permissions", Value: chat.T(strings.Join(b.permissions, ", "))})
+		}
+		if note := groupNote(g); note != "" {
+			s.Fields = append(s.Fields, chat.Field{Label: "Status", Value: chat.T(note)})
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func groupNote(g flows.AccessGroup) string {
+	switch g.Status {
+	case flows.GroupFailed:
+		return "Not granted: " + g.Problem
+	case flows.GroupUndoing:
+		return "Not granted; what was begun is being taken back: " + g.Problem
+	case flows.GroupGranting:
+		return "Being granted"
+	case flows.GroupRevoking:
+		return "Being revoked"
+	case flows.GroupWaiting, flows.GroupGranted, flows.GroupRevoked:
+	}
+	return ""
+}
+
+// block is a run of resources of one type with the same permissions.
+type block struct {
+	typ         string
+	resources   []string
+	permissions []string
+}
+
+// blocks joins items so that each resource is named once, beside exactly the
+// permissions asked for on it.
+func blocks(items []flows.Item) []block {
+	type key struct{ typ, id string }
+	var order []key
+	names := map[key]string{}
+	perms := map[key][]string{}
+	for _, it := range items {
+		k := key{it.TypeName, it.Resource}
+		if _, ok := names[k]; !ok {
+			order = append(order, k)
+			names[k] = resourceName(it)
+		}
+		if !slices.Contains(perms[k], it.PermissionName) {
+			perms[k] = append(perms[k], it.PermissionName)
+		}
+	}
+	var out []block
+	for _, k := range order {
+		i := slices.IndexFunc(out, func(b block) bool { return b.typ == k.typ && slices.Equal(b.permissions, perms[k]) })
+		if i < 0 {
+			out = append(out, block{typ: k.typ, permissions: perms[k]})
+			i = len(out) - 1
+		}
+		out[i].resources = append(out[i].resources, names[k])
+	}
+	return out
+}
+
+// resourceName names a resource with its parents: "orders (main / public)".
+func resourceName(it flows.Item) string {
+	if len(it.Path) == 0 {
+		return it.ResourceName
+	}
+	return it.ResourceName + " (" + strings.Join(it.Path, " / ") + ")"
+}
+
+func names(all []string, limit int) string {
+	if len(all) <= limit {
+		return strings.Join(all, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(all[:limit], ", "), len(all)-limit)
+}
+
+// summary says in a few words what a request is for.
+func summary(r flows.Request) string {
+	if r.Bundle != "" {
+		return "the bundle " + r.Bundle
+	}
+	var parts []string
+	for _, g := range r.Groups {
+		for _, b := range blocks(g.Items) {
+			parts = append(parts, strings.Join(b.permissions, ", ")+" on "+names(b.resources, 3)+" in "+g.Integration)
+		}
+	}
+	return names(parts, 3)
+}

@@ -1,0 +1,175 @@
+package cards
+
+import (
+	"time"
+
+	"apono/bot/chat"
+	"apono/flows"
+)
+
+// asked tells the requester that the request is made and who was asked.
+func asked(r flows.Request) chat.Card {
+	c := chat.Card{Title: r.ID + " asked", Fallback: r.ID + ": your request was made"}
+	c.Body = chat.Text{chat.Plain("You asked for "), chat.Bold(summary(r)), chat.Plain(" for " + lower(duration(r.Duration, r.Indefinite)) + ".")}
+	c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Asked", Value: chat.T(whoIsAsked(r))}}}}
+	if r.Justification != "" {
+		c.Sections[0].Fields = append(c.Sections[0].Fields, chat.Field{Label: "Justification", Value: chat.T(r.Justification)})
+	}
+	c.Status, c.Tone = status(r, r.CreatedAt)
+	if r.State == flows.StatePending {
+		if missing := stillNeeded(r); missing != "" {
+			c.Notes = append(c.Notes, chat.Text{chat.Bold("Still needed: "), chat.Plain(missing)})
+		}
+		c.Notes = append(c.Notes, chat.Text{chat.Plain("Times out "), chat.At(r.PendingUntil)})
+		c.Actions = []chat.Action{button(r, chat.ActionWithdraw, "Withdraw", "")}
+	}
+	return c
+}
+
+// whoIsAsked names the people where they are few.
+func whoIsAsked(r flows.Request) string {
+	if r.Need.Automatic {
+		return "Nobody: the access flow approves automatically"
+	}
+	var people []string
+	for _, a := range r.Asked {
+		people = append(people, a.DisplayName())
+	}
+	return names(people, 5)
+}
+
+func lower(s string) string {
+	if s == "Without limit" {
+		return "an unlimited time"
+	}
+	return s
+}
+
+func approved(r flows.Request) chat.Card {
+	c := chat.Card{Title: r.ID + " approved", Tone: chat.ToneGood}
+	c.Body = chat.Text{chat.Plain("Your request for "), chat.Bold(summary(r)), chat.Plain(" was approved automatically.")}
+	if who := r.DecidedBy(); who.Email != "" {
+		c.Body = chat.Text{chat.Plain("Your request for "), chat.Bold(summary(r)), chat.Plain(" was approved by "), chat.Person(who.DisplayName(), who.Email), chat.Plain(".")}
+	}
+	for _, d := range r.Decisions {
+		if d.Reason != "" {
+			c.Notes = append(c.Notes, chat.Text{chat.Person(d.By.DisplayName(), d.By.Email), chat.Plain(": "), chat.Plain(d.Reason)})
+		}
+	}
+	if r.State == flows.StateApproved {
+		c.Status = chat.T("The access is being granted")
+		c.Tone = chat.ToneWaiting
+	}
+	c.Fallback = r.ID + " was approved"
+	return c
+}
+
+func denied(r flows.Request) chat.Card {
+	who := r.DecidedBy()
+	c := chat.Card{Title: r.ID + " denied", Tone: chat.ToneBad, Fallback: r.ID + " was denied"}
+	c.Body = chat.Text{chat.Plain("Your request for "), chat.Bold(summary(r)), chat.Plain(" was denied by "), chat.Person(who.DisplayName(), who.Email), chat.Plain(".")}
+	if d := r.Decisions[len(r.Decisions)-1]; d.Reason != "" {
+		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Reason", Value: chat.T(d.Reason)}}}}
+	}
+	c.Actions = []chat.Action{button(r, chat.ActionAgain, "Request again", "")}
+	return c
+}
+
+// granted is the message about the live access. It is redrawn when that ends.
+func granted(r flows.Request, now time.Time) chat.Card {
+	c := chat.Card{Title: r.ID + " granted", Tone: chat.ToneGood, Fallback: r.ID + ": your access is granted"}
+	c.Body = chat.Text{chat.Plain("You have "), chat.Bold(summary(r)), chat.Plain(".")}
+	if r.State != flows.StateActive {
+		c.Body = chat.Text{chat.Plain("You had "), chat.Bold(summary(r)), chat.Plain(".")}
+		c.Status, c.Tone = status(r, now)
+		return c
+	}
+	if r.EndsAt.IsZero() {
+		c.Status = chat.T("Active without limit")
+	} else {
+		c.Status = chat.Text{chat.Plain("Active until "), chat.At(r.EndsAt)}
+	}
+	for _, g := range r.Groups {
+		if note := groupNote(g); note != "" {
+			c.Notes = append(c.Notes, chat.Text{chat.Bold(g.Integration + ": "), chat.Plain(note)})
+		}
+	}
+	end := button(r, chat.ActionEndAccess, "End access", chat.StyleDanger)
+	end.Confirm = &chat.Confirm{Title: "End access", Text: "The access of " + r.ID + " ends at once.", Yes: "End access", No: "Keep it"}
+	c.Actions = []chat.Action{end}
+	return c
+}
+
+// access is the message `Access details` of one integration.
+func access(r flows.Request, integration string) (chat.Card, bool) {
+	g, ok := r.Group(integration)
+	if !ok {
+		return chat.Card{}, false
+	}
+	c := chat.Card{Title: "Access details", Fallback: r.ID + ": how to connect to " + integration}
+	c.Sections = []chat.Section{{Title: integration + " (" + r.ID + ")"}}
+	for _, d := range g.Details {
+		c.Sections[0].Fields = append(c.Sections[0].Fields, chat.Field{Label: d.Name, Value: chat.Text{chat.Code(d.Value)}})
+	}
+	if g.Instructions != "" {
+		c.Body = chat.T(g.Instructions)
+	}
+	if len(g.Details) == 0 && g.Instructions == "" {
+		c.Body = chat.T("Use your own login for " + integration + "; it has the access now.")
+	}
+	if r.State != flows.StateActive {
+		c.Status, c.Tone = chat.T("This access has ended"), chat.ToneOver
+		return c, true
+	}
+	switch {
+	case g.Resetting:
+		c.Status, c.Tone = chat.T("New credentials are on their way"), chat.ToneWaiting
+		return c, true
+	case g.Secret == flows.SecretAvailable:
+		c.Notes = append(c.Notes, chat.Text{chat.Plain("The credentials can be shown once, until "), chat.At(g.SecretUntil)})
+		c.Actions = append(c.Actions, groupButton(r, g, chat.ActionCredentials, "Show credentials", chat.StylePrimary))
+	case g.Secret == flows.SecretViewed:
+		c.Notes = append(c.Notes, chat.T("The credentials were shown once and are erased."))
+	case g.Secret == flows.SecretExpired:
+		c.Notes = append(c.Notes, chat.T("The credentials were erased because nobody looked at them in time."))
+	}
+	if g.CanReset {
+		c.Actions = append(c.Actions, groupButton(r, g, chat.ActionReset, "Reset credentials", ""))
+	}
+	return c, true
+}
+
+func groupButton(r flows.Request, g *flows.AccessGroup, id chat.ActionID, label string, s chat.Style) chat.Action {
+	a := button(r, id, label, s)
+	a.Target.Integration = g.Integration
+	return a
+}
+
+// over is the last message of a request.
+func over(r flows.Request, topic flows.Topic) chat.Card {
+	c := chat.Card{Title: r.ID + " " + map[flows.Topic]string{
+		flows.TopicExpired: "expired", flows.TopicRevoked: "revoked", flows.TopicWithdrawn: "withdrawn",
+		flows.TopicTimedOut: "timed out", flows.TopicFailed: "failed",
+	}[topic]}
+	c.Fallback = c.Title
+	c.Status, c.Tone = status(r, r.EndedAt)
+	what := chat.Bold(summary(r))
+	switch topic {
+	case flows.TopicExpired:
+		c.Body = chat.Text{chat.Plain("Your access to "), what, chat.Plain(" is over: its time was up. It was taken back in every system.")}
+	case flows.TopicRevoked:
+		c.Body = chat.Text{chat.Plain("Your access to "), what, chat.Plain(" was ended before its time. It was taken back in every system.")}
+	case flows.TopicWithdrawn:
+		c.Body = chat.Text{chat.Plain("You withdrew your request for "), what, chat.Plain(".")}
+	case flows.TopicTimedOut:
+		c.Body = chat.Text{chat.Plain("Nobody decided on your request for "), what, chat.Plain(" in time. Asked: " + whoIsAsked(r) + ". Ask again, or speak to one of them.")}
+	case flows.TopicFailed:
+		c.Body = chat.Text{chat.Plain("Your request for "), what, chat.Plain(" was approved, but nothing could be granted. Nothing was left behind.")}
+		for _, g := range r.Groups {
+			c.Notes = append(c.Notes, chat.Text{chat.Bold(g.Integration + ": "), chat.Plain(g.Problem)})
+		}
+	case flows.TopicRequest, flows.TopicAsked, flows.TopicApproved, flows.TopicDenied, flows.TopicGranted, flows.TopicAccess:
+	}
+	c.Actions = []chat.Action{button(r, chat.ActionAgain, "Request again", "")}
+	return c
+}
