@@ -1,0 +1,45 @@
+# What people type. What takes more than a line is a script.
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+TOOL    := go tool -modfile=scripts/tools/go.mod
+
+.PHONY: build test race fuzz bench cover golden lint fmt vuln demo image clean
+
+build: ## bin/bot, static
+	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/bot ./cmd/bot
+
+test: ## everything, against real PostgreSQL servers
+	scripts/services run go test -shuffle=on $(TESTFLAGS) ./...
+
+race:
+	scripts/services run go test -race -shuffle=on $(TESTFLAGS) ./...
+
+fuzz: ## every fuzz target, FUZZTIME each
+	scripts/fuzz $(or $(FUZZTIME),30s)
+
+bench:
+	scripts/services run go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
+
+cover: ## bin/cover.html
+	scripts/services run go test -coverpkg=./... -coverprofile=bin/cover.out ./... && go tool cover -html=bin/cover.out -o bin/cover.html && go tool cover -func=bin/cover.out | tail -n 1
+
+golden: ## rewrites the golden files; read the diff
+	scripts/services run scripts/golden
+
+lint:
+	$(TOOL) golangci-lint run ./... && scripts/lint-files
+
+fmt:
+	$(TOOL) golangci-lint fmt ./...
+
+vuln:
+	scripts/vuln
+
+demo: ## the story on the terminal
+	go run ./cmd/bot demo --play
+
+image:
+	docker build --build-arg VERSION=$(VERSION) -t apono:$(VERSION) .
+
+clean: ## keeps data/
+	rm -rf bin dist
