@@ -1,0 +1,62 @@
+package bot
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"apono/bot/chat"
+	"apono/flows"
+)
+
+// Store is what the service needs of durable state.
+type Store interface {
+	// Submit makes one or several requests in one transaction. A repeat with the
+	// same key makes nothing and returns the same requests.
+	Submit(ctx context.Context, now time.Time, key string, drafts []flows.Request) ([]flows.Request, error)
+	// Apply moves one request. Errors of flows.Next come back unchanged.
+	Apply(ctx context.Context, now time.Time, id string, ev flows.Event) (flows.Request, error)
+	// Request reads one. Error: flows.CodeNotFound.
+	Request(id string) (flows.Request, error)
+	// Sealed reads the sealed credentials of an access group.
+	Sealed(id, integration string) (sealed []byte, ok bool, err error)
+}
+
+// Accounts is what the platforms know about their users.
+type Accounts interface {
+	Account(ctx context.Context, u chat.User) (chat.Account, error)
+}
+
+// Opener opens sealed credentials.
+type Opener interface {
+	Open(sealed []byte) ([]byte, error)
+}
+
+// Service answers people. It is safe for concurrent use.
+type Service struct {
+	Store    Store
+	Accounts Accounts
+	Opener   Opener
+	// World returns the snapshots of this moment.
+	World func() flows.World
+	Log   *slog.Logger
+	// CommandName is what people type, for help texts: "/apono".
+	CommandName string
+}
+
+var _ chat.Handler = (*Service)(nil)
+
+// refuse turns an error into a private sentence, and keeps the chain for the
+// operator where the person cannot help.
+func (s *Service) refuse(ctx context.Context, what string, err error) chat.Answer {
+	s.note(ctx, what, err)
+	return chat.Say(flows.ErrorMessage(err))
+}
+
+func (s *Service) note(ctx context.Context, what string, err error) {
+	if flows.ErrorCode(err) == flows.CodeInternal {
+		s.Log.ErrorContext(ctx, "could not serve a person", "what", what, "err", err)
+		return
+	}
+	s.Log.InfoContext(ctx, "refused", "what", what, "code", string(flows.ErrorCode(err)), "reason", flows.ErrorMessage(err))
+}
