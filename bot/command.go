@@ -121,46 +121,25 @@ func (s *Service) revokeLine(ctx context.Context, w flows.World, p *flows.Person
 
 var requestID = regexp.MustCompile(`^AR-[1-9][0-9]{0,17}$`)
 
-// ParseDuration reads "90m", "8h", "5d", "2w", "1h30m" and plain hours ("1.5"
-// means an hour and a half). Error: flows.CodeInvalid.
+// ParseDuration reads what people type: "90m", "8h", "5d", "2w", "1h30m",
+// "2 hours", and plain hours ("1.5" means an hour and a half).
+// Error: flows.CodeInvalid.
 func ParseDuration(text string) (time.Duration, error) {
 	bad := flows.Errorf(flows.CodeInvalid, "%q is not a duration. Please write for example 30m, 2h or 1d.", firstRunes(text, 40))
-	t := strings.ToLower(strings.Join(strings.Fields(text), ""))
-	if h, err := strconv.ParseFloat(t, 64); err == nil {
-		if !(h > 0 && h <= 24*366) {
-			return 0, bad
-		}
-		return time.Duration(h * float64(time.Hour)).Round(time.Second), nil
+	t := longUnits.Replace(strings.ToLower(strings.Join(strings.Fields(text), "")))
+	if _, err := strconv.ParseFloat(t, 64); err == nil {
+		t += "h"
 	}
-	t = longUnits.Replace(t)
-	var total time.Duration
-	for t != "" {
-		m := durationPart.FindStringSubmatch(t)
-		if m == nil {
-			return 0, bad
-		}
-		n, err := strconv.ParseFloat(m[1], 64)
-		if err != nil || n > 1e6 {
-			return 0, bad
-		}
-		unit := map[string]time.Duration{
-			"w": 7 * 24 * time.Hour, "d": 24 * time.Hour, "h": time.Hour, "m": time.Minute, "s": time.Second, "ms": time.Millisecond,
-		}[m[2]]
-		total += time.Duration(n * float64(unit))
-		t = t[len(m[0]):]
-	}
-	if total <= 0 || total > 10*366*24*time.Hour {
+	d, err := flows.ParseDuration(t)
+	if err != nil || d <= 0 {
 		return 0, bad
 	}
-	return total, nil
+	return d, nil
 }
 
-var (
-	durationPart = regexp.MustCompile(`^([0-9]+(?:\.[0-9]+)?)(ms|w|d|h|m|s)`)
-	longUnits    = strings.NewReplacer(
-		"weeks", "w", "week", "w", "days", "d", "day", "d", "hours", "h", "hour", "h", "hrs", "h",
-		"minutes", "m", "minute", "m", "mins", "m", "min", "m", "seconds", "s", "second", "s", "secs", "s", "sec", "s")
-)
+var longUnits = strings.NewReplacer(
+	"weeks", "w", "week", "w", "days", "d", "day", "d", "hours", "h", "hour", "h", "hrs", "h",
+	"minutes", "m", "minute", "m", "mins", "m", "min", "m", "seconds", "s", "second", "s", "secs", "s", "sec", "s")
 
 // openRequest opens the request form.
 func (s *Service) openRequest(w flows.World, p *flows.Person, sel selection, now time.Time) chat.Answer {

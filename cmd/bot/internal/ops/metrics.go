@@ -1,0 +1,140 @@
+package ops
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"apono/flows"
+)
+
+// Snapshot is what is counted when somebody looks.
+type Snapshot struct {
+	Requests map[flows.State]int // requests that are not over, by state
+	Overdue  int                 // access groups whose revoke is overdue
+	Backlog  map[flows.Lane]Backlog
+	Sources  []Source
+	Sockets  int   // open chat connections
+	Bytes    int64 // size of the database
+}
+
+// Backlog of one lane of the outbox.
+type Backlog struct {
+	Tasks  int
+	Oldest time.Time // zero: none
+}
+
+// Source is one integration as a source of people and inventory.
+type Source struct {
+	Name   string
+	Synced time.Time // zero: never
+	OK     bool
+}
+
+// Metrics of the bot. Each is set somewhere; a test proves it.
+type Metrics struct {
+	Registry *prometheus.Registry
+
+	Transitions *prometheus.CounterVec   // by event, outcome
+	Tries       *prometheus.CounterVec   // by lane, kind, integration, result
+	TryTime     *prometheus.HistogramVec // by lane, kind
+	Running     *prometheus.GaugeVec     // by lane
+	Clicks      *prometheus.CounterVec   // by kind
+	AckTime     prometheus.Histogram
+	Lateness    prometheus.Histogram
+	Sweeps      *prometheus.CounterVec // by job, outcome
+}
+
+// NewMetrics registers all metrics. snapshot is called at each scrape.
+func NewMetrics(version string, snapshot func() Snapshot) *Metrics {
+	m := &Metrics{
+		Registry: prometheus.NewRegistry(),
+		Transitions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "apono_transitions_total", Help: "Events applied to requests, by event and outcome (ok, or the code of the refusal).",
+		}, []string{"event", "outcome"}),
+		Tries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "apono_task_tries_total", Help: "Tries of outbox tasks, by lane, kind, integration (target tasks) and result.",
+		}, []string{"lane", "kind", "integration", "result"}),
+		TryTime: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "apono_task_try_duration_seconds", Help: "Time one try of a task took.", Buckets: prometheus.ExponentialBuckets(0.005, 4, 8),
+		}, []string{"lane", "kind"}),
+		Running: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "apono_tasks_running", Help: "Tasks under way at this moment, by lane.",
+		}, []string{"lane"}),
+		Clicks: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "apono_chat_events_total", Help: "What arrived from chat, by kind and whether it was new.",
+		}, []string{"kind", "fresh"}),
+		AckTime: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "apono_chat_ack_duration_seconds", Help: "Time from the arrival of a chat event to its acknowledgement.",
+			Buckets: prometheus.ExponentialBuckets(0.002, 2.5, 9),
+		}),
+		Lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "apono_expiry_lateness_seconds", Help: "Time from the end of a grant to the moment the bot began to revoke it.",
+			Buckets: prometheus.ExponentialBuckets(0.1, 3, 9),
+		}),
+		Sweeps: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "apono_sweeps_total", Help: "Runs of the sweep jobs, by job and outcome.",
+		}, []string{"job", "outcome"}),
+	}
+	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "apono_build_info", Help: "The version that runs; always 1."}, []string{"version"})
+	build.WithLabelValues(version).Set(1)
+	m.Registry.MustRegister(
+		m.Transitions, m.Tries, m.TryTime, m.Running, m.Clicks, m.AckTime, m.Lateness, m.Sweeps, build, &live{snapshot: snapshot},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// live are the metrics that are looked up at each scrape.
+type live struct{ snapshot func() Snapshot }
+
+var (
+	descRequests = prometheus.NewDesc("apono_requests", "Requests that are not over, by state.", []string{"state"}, nil)
+	descOverdue  = prometheus.NewDesc("apono_overdue_revokes", "Access groups whose revoke is overdue at this moment.", nil, nil)
+	descTasks    = prometheus.NewDesc("apono_outbox_tasks", "Tasks that wait in the outbox, by lane.", []string{"lane"}, nil)
+	descOldest   = prometheus.NewDesc("apono_outbox_oldest_seconds", "Age of the oldest waiting task, by lane; 0 without one.", []string{"lane"}, nil)
+	descSource   = prometheus.NewDesc("apono_integration_up", "Whether the last sync of an integration succeeded.", []string{"integration"}, nil)
+	descSynced   = prometheus.NewDesc("apono_integration_synced_timestamp_seconds", "Time of the last successful sync; 0: never.", []string{"integration"}, nil)
+	descSockets  = prometheus.NewDesc("apono_chat_connections", "Open connections to the chat platform.", nil, nil)
+	descBytes    = prometheus.NewDesc("apono_store_size_bytes", "Size of the database file.", nil, nil)
+)
+
+func (l *live) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{descRequests, descOverdue, descTasks, descOldest, descSource, descSynced, descSockets, descBytes} {
+		ch <- d
+	}
+}
+
+func (l *live) Collect(ch chan<- prometheus.Metric) {
+	s := l.snapshot()
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for _, st := range flows.States() {
+		if !st.Terminal() {
+			gauge(descRequests, float64(s.Requests[st]), string(st))
+		}
+	}
+	gauge(descOverdue, float64(s.Overdue))
+	for lane, b := range s.Backlog {
+		gauge(descTasks, float64(b.Tasks), string(lane))
+		age := 0.0
+		if !b.Oldest.IsZero() {
+			age = time.Since(b.Oldest).Seconds()
+		}
+		gauge(descOldest, age, string(lane))
+	}
+	for _, src := range s.Sources {
+		up, synced := 0.0, 0.0
+		if src.OK {
+			up = 1
+		}
+		if !src.Synced.IsZero() {
+			synced = float64(src.Synced.Unix())
+		}
+		gauge(descSource, up, src.Name)
+		gauge(descSynced, synced, src.Name)
+	}
+	gauge(descSockets, float64(s.Sockets))
+	gauge(descBytes, float64(s.Bytes))
+}
