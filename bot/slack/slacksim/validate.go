@@ -1,0 +1,137 @@
+package slacksim
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+)
+
+// Limits that are not properties of one block.
+const (
+	maxMessageBlocks = 50
+	maxViewBlocks    = 100
+	maxViewBytes     = 250 * 1000
+	maxAttachments   = 100
+	maxTextSent      = 40000 // cut beyond it by chat.postMessage
+	maxTextEdited    = 4000  // refused beyond it by chat.update
+	maxMarkdownText  = 12000
+	maxMetadata      = 16 * 1024
+)
+
+var modalView = object{
+	props: map[string]rule{
+		"type": str{enum: []string{"modal"}}, "title": text{max: 24, plain: true}, "submit": text{max: 24, plain: true},
+		"close": text{max: 24, plain: true}, "blocks": list{min: 1, max: maxViewBlocks, of: anyBlock{}},
+		"private_metadata": str{max: 3000}, "callback_id": str{max: 255}, "external_id": str{max: 255},
+		"clear_on_close": boolean{}, "notify_on_close": boolean{}, "submit_disabled": boolean{},
+	},
+	need: []string{"type", "title", "blocks"},
+	also: modalRules,
+}
+
+var homeView = object{
+	props: map[string]rule{
+		"type": str{enum: []string{"home"}}, "blocks": list{min: 1, max: maxViewBlocks, of: anyBlock{}},
+		"private_metadata": str{max: 3000}, "callback_id": str{max: 255}, "external_id": str{max: 255},
+	},
+	need: []string{"type", "blocks"},
+}
+
+func modalRules(c *checker, o obj, at string) {
+	if o["submit"] == nil {
+		for _, p := range c.inputs {
+			c.add(p+"/input", "must define `submit` to use an `input` block in modals")
+		}
+	}
+	if _, ok := o["submit_disabled"]; ok {
+		c.add(at, "invalid additional property: submit_disabled") // configuration modals of workflow steps only
+	}
+}
+
+func newChecker(s surface) *checker {
+	return &checker{surface: s, blockIDs: map[string]bool{}, actionIDs: map[string]bool{}}
+}
+
+// checkView returns what Slack would say of a view, nil if it would take it.
+func checkView(v any, s surface) error {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode view: %w", err)
+	}
+	c := newChecker(s)
+	if s == onHome {
+		homeView.check(c, v, "/view")
+	} else {
+		modalView.check(c, v, "/view")
+	}
+	if len(c.problems) > 0 {
+		return &apiError{Code: "invalid_arguments", messages: problemTexts(c.problems)}
+	}
+	if len(raw) > maxViewBytes {
+		return &apiError{Code: "view_too_large"}
+	}
+	return nil
+}
+
+// checkBlocks returns what Slack would say of a message's blocks. The pointer base is "/blocks" but for attachments.
+func checkBlocks(v any, base string) error {
+	c := newChecker(onMessage)
+	a, ok := v.(arr)
+	if !ok {
+		return &apiError{Code: "invalid_blocks_format"}
+	}
+	list{max: maxMessageBlocks, of: anyBlock{}}.check(c, a, base)
+	switch {
+	case c.tables > 1:
+		return &apiError{Code: "invalid_attachments", messages: []string{"only_one_table_allowed"}}
+	case len(c.problems) > 0:
+		return &apiError{Code: "invalid_blocks", errors: true, messages: problemTexts(c.problems)}
+	}
+	return nil
+}
+
+func problemTexts(problems []problem) []string {
+	out := make([]string, len(problems))
+	for i, p := range problems {
+		out[i] = p.String()
+	}
+	return out
+}
+
+// decodeJSON reads one JSON value and nothing after it. Numbers stay json.Number.
+func decodeJSON(raw []byte) (any, error) {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		return nil, fmt.Errorf("decode JSON: %w", err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return nil, fmt.Errorf("decode JSON: data after the value")
+	}
+	return v, nil
+}
+
+// clone returns a deep copy in the form decodeJSON makes.
+func clone[T any](v T) T {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("slacksim: clone: %v", err)) // only values decoded from JSON come here
+	}
+	c, err := decodeJSON(raw)
+	if err != nil {
+		panic(fmt.Sprintf("slacksim: clone: %v", err))
+	}
+	out, _ := c.(T)
+	return out
+}
+
+func asInt(v any) (int, bool) {
+	n, ok := v.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	i, err := n.Int64()
+	return int(i), err == nil
+}
