@@ -1,0 +1,4 @@
+package bolt
+
+// Check is written in the next slice.
+func (s *Store) Check() []error { return nil }

@@ -1,0 +1,43 @@
+// Package bolt keeps the durable state in one bbolt file. It is the engine for
+// one process; the file is locked while it is open.
+//
+// It promises what package store promises. All writes go through one goroutine
+// that commits the operations that wait at a moment together: an idle store
+// answers after one sync of the disk, a busy one shares each sync. Every
+// operation decides before it writes, so that its error or panic is its own; if
+// the commit fails, all operations in it get the error and none took effect.
+//
+// It must not know chat, drivers, configuration or policy.
+//
+// Buckets (all numbers big-endian, "str" is a length followed by bytes):
+//
+//	meta          schema, audit_cursor, audit_posting
+//	requests      seq -> JSON of the record; the bucket's sequence is the last seq
+//	by_state      state 0 seq
+//	by_due        nanoseconds id
+//	by_person     str(e-mail) seq, for requestor and grantee
+//	by_asked      str(e-mail) seq, while the request is pending
+//	holders       str(person) str(unit…) grant id -> L, E or R; see Holders
+//	tasks         effect key -> JSON of the task; the bucket's sequence is the last rev
+//	tasks_due     lane 0 priority nanoseconds key -> nanoseconds since
+//	posts         post key -> JSON
+//	sealed        grant id -> sealed credentials
+//	inbox         delivery key -> JSON; inbox_undone, inbox_done: nanoseconds key
+//	submits       submit key -> JSON of ids; submits_at: nanoseconds key
+//	audit         seq -> the canonical encoding of store.Chain
+//
+// Opening reads no record, whatever their number. Past requests cost disk only.
+//
+// Caveats:
+//
+//   - A context that ends while an operation waits stops the waiting, not the
+//     operation: it may still be committed. Every operation is safe to repeat.
+//   - Never call the store from within Options.OnCommit other than to read.
+//   - Erased credentials leave the live pages with the commit that erases them.
+//     The page they were on is free from then on, and its bytes stay on the disk
+//     and in backups until it is used again. What is kept is encrypted, and the
+//     key is not in the file.
+//   - A long read (Backup, Check) keeps pages from being used again, so the file
+//     grows while it lasts.
+//   - Times before 1970 and after 2262 are ordered as those years.
+package bolt

@@ -1,0 +1,138 @@
+package bolt
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"apono/flows"
+	"apono/store"
+)
+
+// Holders says which grants stand behind one unit of a person at the target.
+//
+// live are the grants that want it: their access group is granting or granted.
+// released are grants that are over, but whose unit was left at the target
+// because others held it too; whoever revokes the unit for good must revoke it
+// for them as well, and name them to ApplyGone. Grants that are being revoked at
+// this moment are in neither.
+func (s *Store) Holders(person string, u flows.Unit) (live, released []string, err error) {
+	err = s.view(func(btx *bolt.Tx) error {
+		for _, h := range holdersOf(btx, person, u) {
+			switch h.state {
+			case holderLive:
+				live = append(live, h.grant)
+			case holderReleased:
+				released = append(released, h.grant)
+			}
+		}
+		return nil
+	})
+	return live, released, err
+}
+
+type holder struct {
+	grant string
+	state byte
+	key   []byte
+}
+
+func holdersOf(btx *bolt.Tx, person string, u flows.Unit) []holder {
+	var out []holder
+	prefix := unitPrefix(person, u)
+	for k, v := range scan(btx.Bucket(bucketHolders), prefix) {
+		h := holder{grant: string(k[len(prefix):]), key: slices.Clone(k)}
+		if len(v) == 1 {
+			h.state = v[0]
+		}
+		out = append(out, h)
+	}
+	return out
+}
+
+// ApplyGone applies EventGone to the access group of an integration.
+//
+// kept are the units of the group that were left at the target because another
+// grant of the grantee holds them; they stay on record as released. released are
+// the grant ids, from Holders, for which the other units were revoked along with
+// this one; their records of those units go.
+//
+// store.ErrStale: a unit in kept has no other holder by now, or a unit that is
+// not kept has a released grant that is not named and nobody else would revoke.
+func (s *Store) ApplyGone(ctx context.Context, now time.Time, id, integration string, kept []flows.Unit, released []string) (flows.Request, error) {
+	return update(ctx, s, func(t *tx) (flows.Request, error) {
+		r, err := t.request(id)
+		if err != nil {
+			return flows.Request{}, err
+		}
+		st, err := s.step(r, flows.Event{Kind: flows.EventGone, Integration: integration}, now)
+		if err != nil {
+			return flows.Request{}, err
+		}
+		keep, drop, err := t.release(&r, integration, kept, released)
+		if err != nil {
+			return flows.Request{}, err
+		}
+		if err := t.write(now, st); err != nil {
+			return flows.Request{}, err
+		}
+		for _, key := range keep {
+			if err := t.put(bucketHolders, key, []byte{holderReleased}); err != nil {
+				return flows.Request{}, err
+			}
+		}
+		for _, key := range drop {
+			if err := t.del(bucketHolders, key); err != nil {
+				return flows.Request{}, err
+			}
+		}
+		return st.to, nil
+	})
+}
+
+// release decides which rows of holders stay as released and which go.
+func (t *tx) release(r *flows.Request, integration string, kept []flows.Unit, released []string) (keep, drop [][]byte, err error) {
+	g, ok := r.Group(integration)
+	if !ok {
+		return nil, nil, fmt.Errorf("%s has nothing in %s", r.ID, integration)
+	}
+	own := r.GrantID(integration)
+	known := map[flows.Unit]bool{}
+	for _, it := range g.Items {
+		if known[it.Unit] {
+			continue
+		}
+		known[it.Unit] = true
+		held, leaves := false, slices.Contains(kept, it.Unit)
+		var unnamed []string
+		for _, h := range holdersOf(t.bolt, r.Grantee.Email, it.Unit) {
+			switch {
+			case h.grant == own:
+			case h.state != holderReleased:
+				held = true
+			case leaves:
+			case slices.Contains(released, h.grant):
+				drop = append(drop, h.key)
+			default:
+				unnamed = append(unnamed, h.grant)
+			}
+		}
+		switch {
+		case leaves && !held:
+			return nil, nil, fmt.Errorf("%w: nobody else holds %v, which %s leaves at the target", store.ErrStale, it.Unit, own)
+		case leaves:
+			keep = append(keep, []byte(holderKey(r, it.Unit)))
+		case !held && len(unnamed) > 0:
+			return nil, nil, fmt.Errorf("%w: %v must be revoked for %v too, which left it to %s", store.ErrStale, it.Unit, unnamed, own)
+		}
+	}
+	for _, u := range kept {
+		if !known[u] {
+			return nil, nil, fmt.Errorf("%s does not hold %v, so it cannot leave it", own, u)
+		}
+	}
+	return keep, drop, nil
+}

@@ -1,0 +1,69 @@
+package bolt
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"apono/flows"
+	"apono/store"
+)
+
+var lanes = []flows.Lane{flows.LaneTarget, flows.LaneChat}
+
+func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
+
+// latest is the last moment that fits into a key.
+var latest = time.Unix(0, math.MaxInt64)
+
+func appendTime(b []byte, t time.Time) []byte {
+	var n int64
+	switch {
+	case t.After(latest):
+		n = math.MaxInt64
+	case t.After(time.Unix(0, 0)):
+		n = t.UnixNano()
+	}
+	return binary.BigEndian.AppendUint64(b, uint64(n)) //nolint:gosec // never negative
+}
+
+// timeOf reads the time at the beginning of a key.
+func timeOf(key []byte) time.Time {
+	return time.Unix(0, int64(binary.BigEndian.Uint64(key))).UTC() //nolint:gosec // appendTime made it
+}
+
+// appendString writes s so that no other string is a prefix of it.
+func appendString(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+func personPrefix(email string) []byte { return appendString(nil, flows.NormalizeEmail(email)) }
+
+func unitPrefix(person string, u flows.Unit) []byte {
+	b := personPrefix(person)
+	for _, part := range []string{u.Integration, u.ResourceType, u.Resource, u.Permission} {
+		b = appendString(b, part)
+	}
+	return b
+}
+
+func statePrefix(s flows.State) []byte { return append([]byte(s), 0) }
+
+func decode[T any](what string, key, raw []byte) (T, error) {
+	var v T
+	if err := json.Unmarshal(raw, &v); err != nil {
+		return v, fmt.Errorf("%w: %s %q: %w", store.ErrCorrupt, what, key, err)
+	}
+	return v, nil
+}
+
+func encode(v any) ([]byte, error) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("encode %T: %w", v, err)
+	}
+	return raw, nil
+}

@@ -1,0 +1,61 @@
+package bolt_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"apono/flows"
+	"apono/store"
+)
+
+func TestLifeOfARequest(t *testing.T) {
+	s := open(t)
+	made := submit(t, s, start, "k1", draft("alice", "pg", "orders", "pg", "users", "k8s", "prod"))
+	if diff := cmp.Diff([]string{"AR-1"}, ids(made)); diff != "" {
+		t.Fatalf("made (-want +got):\n%s", diff)
+	}
+	again := submit(t, s, after(time.Second), "k1", draft("alice", "pg", "orders"))
+	if diff := cmp.Diff(made, again); diff != "" {
+		t.Errorf("the same key made something else (-first +second):\n%s", diff)
+	}
+	for _, who := range []string{"bob", "Carol"} {
+		got := must[[]flows.Request](t)(s.AskedOf(who+"@Example.com", 0, 10))
+		if diff := cmp.Diff(made, got); diff != "" {
+			t.Errorf("asked of %s (-want +got):\n%s", who, diff)
+		}
+	}
+	r := activate(t, s, after(time.Minute), "AR-1")
+	if r.State != flows.StateActive {
+		t.Fatalf("state is %s", r.State)
+	}
+	stored := must[flows.Request](t)(s.Request("AR-1"))
+	if diff := cmp.Diff(r, stored); diff != "" {
+		t.Errorf("stored (-returned +stored):\n%s", diff)
+	}
+	if got := must[[]flows.Request](t)(s.AskedOf("bob@example.com", 0, 10)); got != nil {
+		t.Errorf("decided, but still asked of bob: %v", ids(got))
+	}
+	if due := must[[]string](t)(s.Due(r.EndsAt.Add(-1), 10)); due != nil {
+		t.Errorf("due one nanosecond early: %v", due)
+	}
+	if diff := cmp.Diff([]string{"AR-1"}, must[[]string](t)(s.Due(r.EndsAt, 10))); diff != "" {
+		t.Errorf("due (-want +got):\n%s", diff)
+	}
+	apply(t, s, r.EndsAt, "AR-1", flows.Event{Kind: flows.EventDue})
+	for _, integration := range []string{"pg", "k8s"} {
+		r = apply(t, s, r.EndsAt, "AR-1", flows.Event{Kind: flows.EventGone, Integration: integration})
+	}
+	if r.State != flows.StateExpired {
+		t.Errorf("state is %s", r.State)
+	}
+	_, err := s.Apply(t.Context(), r.EndsAt, "AR-1", approve("bob"))
+	wantCode(t, err, flows.CodeLate)
+	_, err = s.Apply(t.Context(), r.EndsAt, "AR-99", approve("bob"))
+	wantCode(t, err, flows.CodeNotFound)
+	wantIs(t, err, store.ErrNotFound)
+	if got := flows.ErrorMessage(err); got != "There is no request AR-99." {
+		t.Errorf("the person reads %q", got)
+	}
+}

@@ -1,0 +1,124 @@
+package bolt
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+
+	"apono/store"
+)
+
+var (
+	bucketMeta        = []byte("meta")
+	bucketRequests    = []byte("requests")
+	bucketByState     = []byte("by_state")
+	bucketByDue       = []byte("by_due")
+	bucketByPerson    = []byte("by_person")
+	bucketByAsked     = []byte("by_asked")
+	bucketHolders     = []byte("holders")
+	bucketTasks       = []byte("tasks")
+	bucketTasksDue    = []byte("tasks_due")
+	bucketPosts       = []byte("posts")
+	bucketSealed      = []byte("sealed")
+	bucketInbox       = []byte("inbox")
+	bucketInboxUndone = []byte("inbox_undone")
+	bucketInboxDone   = []byte("inbox_done")
+	bucketSubmits     = []byte("submits")
+	bucketSubmitsAt   = []byte("submits_at")
+	bucketAudit       = []byte("audit")
+)
+
+var buckets = [][]byte{
+	bucketMeta, bucketRequests, bucketByState, bucketByDue, bucketByPerson, bucketByAsked, bucketHolders,
+	bucketTasks, bucketTasksDue, bucketPosts, bucketSealed, bucketInbox, bucketInboxUndone, bucketInboxDone,
+	bucketSubmits, bucketSubmitsAt, bucketAudit,
+}
+
+var (
+	metaSchema       = []byte("schema")
+	metaAuditCursor  = []byte("audit_cursor")
+	metaAuditPosting = []byte("audit_posting")
+)
+
+// migrations bring the schema from their index to the next number. One that was
+// released is never changed.
+var migrations = []func(*bolt.Tx) error{
+	createBuckets,
+}
+
+func createBuckets(tx *bolt.Tx) error {
+	for _, name := range buckets {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return fmt.Errorf("create bucket %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// migrate runs what the schema lacks, each step with its number in a transaction
+// of its own, so that a crash leaves a whole schema.
+func migrate(db *bolt.DB, path string, readOnly bool, steps []func(*bolt.Tx) error) error {
+	have, err := schemaOf(db, path)
+	if err != nil {
+		return err
+	}
+	want := uint64(len(steps))
+	switch {
+	case have > want:
+		return &store.OpenError{Path: path, Kind: store.ErrSchemaNewer, Err: fmt.Errorf("schema %d, this version knows %d", have, want)}
+	case have < want && readOnly:
+		return &store.OpenError{Path: path, Kind: store.ErrSchemaOlder, Err: fmt.Errorf("schema %d, this version needs %d", have, want)}
+	}
+	for ; have < want; have++ {
+		err := guard(func() error {
+			return db.Update(func(tx *bolt.Tx) error {
+				if err := steps[have](tx); err != nil {
+					return err
+				}
+				meta, err := tx.CreateBucketIfNotExists(bucketMeta)
+				if err != nil {
+					return err
+				}
+				return meta.Put(metaSchema, binary.BigEndian.AppendUint64(nil, have+1))
+			})
+		})
+		if err != nil {
+			return &store.OpenError{Path: path, Err: fmt.Errorf("migrate it to schema %d: %w", have+1, err)}
+		}
+	}
+	return nil
+}
+
+func schemaOf(db *bolt.DB, path string) (version uint64, err error) {
+	err = guard(func() error {
+		return db.View(func(tx *bolt.Tx) error {
+			meta := tx.Bucket(bucketMeta)
+			if meta == nil {
+				if k, _ := tx.Cursor().First(); k != nil {
+					return store.ErrForeign
+				}
+				return nil
+			}
+			v := meta.Get(metaSchema)
+			if len(v) != 8 {
+				return store.ErrForeign
+			}
+			version = binary.BigEndian.Uint64(v)
+			for _, name := range buckets {
+				if version == uint64(len(migrations)) && tx.Bucket(name) == nil {
+					return fmt.Errorf("%w: it lacks %s", store.ErrCorrupt, name)
+				}
+			}
+			return nil
+		})
+	})
+	switch {
+	case errors.Is(err, store.ErrForeign):
+		return 0, &store.OpenError{Path: path, Kind: store.ErrForeign}
+	case err != nil:
+		return 0, &store.OpenError{Path: path, Kind: store.ErrCorrupt, Err: err}
+	}
+	return version, nil
+}

@@ -1,0 +1,88 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"apono/flows"
+)
+
+// The canonical encoding of an audit event is one line of JSON with the members
+// seq, at (UTC, RFC 3339 with nanoseconds), fact, prev and hash, in this order
+// and without white space. hash is the lower-case hex SHA-256 of that line
+// without its last member, that is of
+//
+//	{"seq":1,"at":"2026-01-02T15:04:05Z","fact":{…},"prev":""}
+//
+// An engine keeps the line as it was written, byte for byte. So an event that
+// was written when a fact had fewer fields still verifies.
+const hashMember = `,"hash":"`
+
+// Chain makes the next event of the trail and its canonical encoding. prev is
+// the hash of the event before, empty for the first.
+func Chain(prev string, seq uint64, at time.Time, fact flows.Fact) (flows.AuditEvent, []byte, error) {
+	raw, err := json.Marshal(fact)
+	if err != nil {
+		return flows.AuditEvent{}, nil, fmt.Errorf("encode fact %s: %w", fact.Kind, err)
+	}
+	return ChainEncoded(prev, seq, at, fact, raw)
+}
+
+// ChainEncoded is Chain for a fact that is encoded already.
+func ChainEncoded(prev string, seq uint64, at time.Time, fact flows.Fact, encoded []byte) (flows.AuditEvent, []byte, error) {
+	at = at.UTC().Round(0)
+	stamp, err := at.MarshalJSON()
+	if err != nil {
+		return flows.AuditEvent{}, nil, fmt.Errorf("encode audit event %d: %w", seq, err)
+	}
+	line := make([]byte, 0, len(encoded)+240)
+	line = fmt.Appendf(line, `{"seq":%d,"at":%s,"fact":%s,"prev":"%s"}`, seq, stamp, encoded, prev)
+	sum := sha256.Sum256(line)
+	hash := hex.EncodeToString(sum[:])
+	line = append(line[:len(line)-1], hashMember...)
+	line = append(line, hash...)
+	line = append(line, `"}`...)
+	return flows.AuditEvent{Seq: seq, At: at, Fact: fact, Prev: prev, Hash: hash}, line, nil
+}
+
+// Verify decodes the canonical encoding of the event that must have number seq
+// and follow the hash prev. An error says what is wrong with it.
+func Verify(line []byte, prev string, seq uint64) (flows.AuditEvent, error) {
+	var ev flows.AuditEvent
+	if err := json.Unmarshal(line, &ev); err != nil {
+		return ev, fmt.Errorf("audit event %d cannot be read: %w", seq, err)
+	}
+	suffix := hashMember + ev.Hash + `"}`
+	body, ok := bytes.CutSuffix(line, []byte(suffix))
+	if !ok {
+		return ev, fmt.Errorf("audit event %d is not in canonical form", seq)
+	}
+	sum := sha256.Sum256(append(bytes.Clone(body), '}'))
+	var problem error
+	switch {
+	case ev.Hash != hex.EncodeToString(sum[:]):
+		problem = errors.New("its content does not agree with its hash")
+	case ev.Prev != prev:
+		problem = errors.New("it does not follow the event before it")
+	case ev.Seq != seq:
+		problem = fmt.Errorf("it is numbered %d", ev.Seq)
+	default:
+		return ev, nil
+	}
+	return ev, fmt.Errorf("audit event %d was changed: %w", seq, problem)
+}
+
+// HashOf reads the hash out of a canonical encoding without decoding the rest.
+func HashOf(line []byte) (hash string, ok bool) {
+	const size = 2 * sha256.Size // hex
+	tail := len(hashMember) + size + len(`"}`)
+	if len(line) < tail || string(line[len(line)-tail:][:len(hashMember)]) != hashMember {
+		return "", false
+	}
+	return string(line[len(line)-size-len(`"}`):][:size]), true
+}

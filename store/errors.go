@@ -1,0 +1,87 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+
+	"apono/flows"
+)
+
+// Errors of opening a store, always inside an *OpenError.
+var (
+	// ErrLocked is returned when another process has the database open.
+	ErrLocked = errors.New("locked by another process")
+	// ErrCorrupt is returned when the database cannot be read as what it is. It
+	// is returned by reads and writes too, where damage is met later.
+	ErrCorrupt = errors.New("damaged")
+	// ErrForeign is returned when the file is a database of another program.
+	ErrForeign = errors.New("not a database of this program")
+	// ErrSchemaNewer is returned when a newer version of the program wrote it.
+	ErrSchemaNewer = errors.New("written by a newer version")
+	// ErrSchemaOlder is returned when the schema is old and may not be migrated
+	// because the store is opened to be read only.
+	ErrSchemaOlder = errors.New("written by an older version")
+)
+
+// Errors of using a store.
+var (
+	// ErrClosed is returned by every call after Close.
+	ErrClosed = errors.New("the store is closed")
+	// ErrReadOnly is returned by writes to a store that was opened read-only.
+	ErrReadOnly = errors.New("the store is open for reading only")
+	// ErrFailed is returned by writes after an error that leaves open whether the
+	// last commit is on the disk. The process must stop and start again.
+	ErrFailed = errors.New("the store failed and takes no more writes")
+	// ErrNotFound is wrapped in a *flows.Error with CodeNotFound.
+	ErrNotFound = errors.New("not found")
+	// ErrStale is returned when what the caller decided on has changed since it
+	// was read. Nothing was written; read again and decide again.
+	ErrStale = errors.New("changed since it was read")
+)
+
+// OpenError says why a store could not be opened, in a sentence for the operator.
+type OpenError struct {
+	Path string
+	Kind error // one of the errors of opening above
+	Err  error // what was met; may be nil
+}
+
+func (e *OpenError) Error() string {
+	var s string
+	switch e.Kind {
+	case ErrLocked:
+		return fmt.Sprintf("the database %s is in use by another process (is the bot already running?)", e.Path)
+	case ErrCorrupt:
+		s = fmt.Sprintf("the database %s is damaged; put a backup in its place with `bot db restore FILE`", e.Path)
+	case ErrForeign:
+		s = fmt.Sprintf("the file %s is not a database of this bot", e.Path)
+	case ErrSchemaNewer:
+		s = fmt.Sprintf("the database %s was written by a newer version of the bot; use that version or a newer one", e.Path)
+	case ErrSchemaOlder:
+		s = fmt.Sprintf("the database %s was written by an older version of the bot; start the bot once to migrate it", e.Path)
+	default:
+		s = fmt.Sprintf("the database %s cannot be opened", e.Path)
+	}
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+// Unwrap gives both the kind and what was met.
+func (e *OpenError) Unwrap() []error {
+	out := make([]error, 0, 2)
+	for _, err := range []error{e.Kind, e.Err} {
+		if err != nil {
+			out = append(out, err)
+		}
+	}
+	return out
+}
+
+// NotFound is the error for a request that does not exist.
+func NotFound(id string) error {
+	e := flows.Errorf(flows.CodeNotFound, "There is no request %s.", id)
+	e.Err = ErrNotFound
+	return e
+}
