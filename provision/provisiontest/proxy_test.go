@@ -79,25 +79,27 @@ func TestProxyPassesAndGoesDown(t *testing.T) {
 
 func TestProxyHangs(t *testing.T) {
 	p := provisiontest.NewProxy(t, echo(t))
-	before := dial(t, p.Addr())
-	wantEcho(t, before, "one")
-
-	reached, release := p.Hang(t)
-	select {
-	case <-reached:
-		t.Fatal("nothing was sent yet")
-	default:
-	}
-	answer := make(chan error, 2)
-	during := dial(t, p.Addr())
-	for _, c := range []net.Conn{before, during} {
+	for name, early := range map[string]bool{"a connection from before": true, "a new connection": false} {
+		var c net.Conn
+		if early {
+			c = dial(t, p.Addr())
+			wantEcho(t, c, "one")
+		}
+		reached, release := p.Hang(t)
+		if !early {
+			c = dial(t, p.Addr())
+		}
+		select {
+		case <-reached:
+			t.Fatalf("%s: nothing was sent yet", name)
+		default:
+		}
+		answer := make(chan error, 1)
 		go func() { _, err := say(c, "two"); answer <- err }()
-	}
-	<-reached
-	release()
-	for range 2 { // what was held is not let through late
-		if err := <-answer; err == nil {
-			t.Error("a held call was answered")
+		<-reached
+		release()
+		if err := <-answer; err == nil { // what was held is not let through late
+			t.Errorf("%s: a held call was answered", name)
 		}
 	}
 	wantEcho(t, dial(t, p.Addr()), "three")
