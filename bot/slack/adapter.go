@@ -1,0 +1,227 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+	"golang.org/x/sync/semaphore"
+
+	"apono/bot/chat"
+)
+
+// Inbox keeps clicks from when they arrive until they are answered.
+type Inbox interface {
+	// Receive commits a delivery. fresh is false if the key was committed before,
+	// for at least ten minutes. The delivery is acknowledged after Receive returned
+	// no error and not earlier.
+	Receive(ctx context.Context, now time.Time, key string, payload []byte) (fresh bool, err error)
+	// Finish marks a delivery as done. Finishing what is done, or was never
+	// received, is no error.
+	Finish(ctx context.Context, key string) error
+	// Undone returns the payloads of what was received and not finished, oldest
+	// first. With several processes on one inbox it may return what another one is
+	// busy with; handling that twice does no harm.
+	Undone(ctx context.Context) ([][]byte, error)
+}
+
+// Time limits.
+const (
+	// ackBudget is what a handler gets of Slack's three seconds for an ack.
+	// https://docs.slack.dev/interactivity/handling-user-interaction#acknowledgment_response
+	ackBudget = 2500 * time.Millisecond
+	// commandBudget is how long a command's answer is awaited before the ack goes
+	// out without it.
+	commandBudget = 2 * time.Second
+	// workLimit bounds what is done after the ack.
+	workLimit = 2 * time.Minute
+	// drainLimit bounds how long Run waits for work under way when it ends.
+	drainLimit = 30 * time.Second
+	// flushGrace lets acks that are queued reach the socket before it is closed.
+	flushGrace = 250 * time.Millisecond
+)
+
+// How much is done at once. What comes beyond that waits.
+const (
+	maxReceiving = 512
+	maxWorking   = 64
+	connections  = 2 // so that one is open while Slack renews the other
+)
+
+// Adapter receives. It translates what people do into calls of a chat.Handler, and
+// its answers into what people see.
+type Adapter struct {
+	client  *Client
+	handler chat.Handler
+	inbox   Inbox
+	log     *slog.Logger
+	meter   Meter
+	command string
+	dialer  *websocket.Dialer
+
+	up       [connections]atomic.Bool
+	lines    lines
+	receives *semaphore.Weighted
+	works    *semaphore.Weighted
+
+	mu        sync.Mutex
+	stopping  bool
+	receiving tally // before the ack
+	working   tally // after it
+}
+
+// NewAdapter makes an adapter that sends through client and was given the same options.
+func NewAdapter(o Options, client *Client, handler chat.Handler, inbox Inbox) (*Adapter, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if o.AppToken == "" {
+		return nil, errors.New("slack.app_token is empty: make an app-level token (xapp-…) with the scope connections:write in the app's settings")
+	}
+	return &Adapter{
+		client: client, handler: handler, inbox: inbox,
+		log: o.Log, meter: o.Meter, command: o.Command, dialer: o.Dialer,
+		lines:    lines{all: map[string]*viewLine{}},
+		receives: semaphore.NewWeighted(maxReceiving),
+		works:    semaphore.NewWeighted(maxWorking),
+	}, nil
+}
+
+// Ready reports whether Slack can reach the bot: at least one socket said hello and
+// was not lost since.
+func (a *Adapter) Ready() bool {
+	for i := range a.up {
+		if a.up[i].Load() {
+			return true
+		}
+	}
+	return false
+}
+
+// Run receives until ctx ends, which is no error, or until Slack says something that
+// only an operator can mend. First it handles what an earlier run left undone. When
+// it returns, what was under way is finished or, after 30 seconds, left undone in
+// the inbox. It may be called once.
+func (a *Adapter) Run(ctx context.Context) error {
+	// Work outlives ctx: a click that was acknowledged is answered.
+	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWork()
+	sockets, closeSockets := context.WithCancel(work)
+	defer closeSockets()
+
+	a.replay(ctx, work)
+
+	failed := make(chan error, connections)
+	var open sync.WaitGroup
+	for i := range connections {
+		open.Go(func() {
+			if err := a.connect(sockets, work, i); err != nil {
+				failed <- err
+			}
+		})
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+
+	a.mu.Lock()
+	a.stopping = true
+	a.mu.Unlock()
+	a.receiving.wait(ackBudget)
+	time.Sleep(flushGrace)
+	closeSockets()
+	open.Wait()
+	if !a.working.wait(drainLimit) {
+		a.log.WarnContext(ctx, "slack work is left for the next start")
+	}
+	return err
+}
+
+// tally counts what is under way.
+type tally struct {
+	mu   sync.Mutex
+	n    int
+	zero chan struct{} // closed when n is 0; nil until somebody waits
+}
+
+func (t *tally) add(n int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.n += n; t.n == 0 && t.zero != nil {
+		close(t.zero)
+		t.zero = nil
+	}
+}
+
+// wait waits until nothing is under way, at most for d.
+func (t *tally) wait(d time.Duration) bool {
+	t.mu.Lock()
+	if t.n == 0 {
+		t.mu.Unlock()
+		return true
+	}
+	if t.zero == nil {
+		t.zero = make(chan struct{})
+	}
+	zero := t.zero
+	t.mu.Unlock()
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-zero:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// take starts f unless the adapter is stopping. f runs in its own goroutine, after
+// room for it is there, and may panic.
+func (a *Adapter) take(ctx context.Context, g *tally, room *semaphore.Weighted, kind string, f func(context.Context)) bool {
+	a.mu.Lock()
+	if a.stopping && g == &a.receiving {
+		a.mu.Unlock()
+		return false
+	}
+	g.add(1)
+	a.mu.Unlock()
+	go func() {
+		defer g.add(-1)
+		if room.Acquire(ctx, 1) != nil {
+			return
+		}
+		defer room.Release(1)
+		a.guard(ctx, kind, func() { f(ctx) })
+	}()
+	return true
+}
+
+// background does work after an ack.
+func (a *Adapter) background(ctx context.Context, kind string, f func(context.Context)) {
+	a.take(ctx, &a.working, a.works, kind, func(ctx context.Context) {
+		ctx, cancel := context.WithTimeout(ctx, workLimit)
+		defer cancel()
+		f(ctx)
+	})
+}
+
+// guard runs f and survives its panic; it reports whether f came to its end.
+func (a *Adapter) guard(ctx context.Context, kind string, f func()) (ended bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			a.meter.Count(CountPanic, kind)
+			a.log.ErrorContext(ctx, "slack handler panicked", "kind", kind, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+		}
+	}()
+	f()
+	return true
+}

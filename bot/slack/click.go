@@ -1,0 +1,168 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"apono/bot/chat"
+)
+
+// click takes a press on a card: commit, ack, handle, answer, finish, in this order.
+func (a *Adapter) click(ctx context.Context, d delivery, in interaction) {
+	p, err := in.press(d.arrived)
+	if err != nil {
+		a.unreadable(ctx, d, err)
+		return
+	}
+	payload, err := json.Marshal(p)
+	if err != nil {
+		a.unreadable(ctx, d, err) // (this is a bug)
+		return
+	}
+	fresh, ok := a.commit(ctx, d, p.Key, payload)
+	if !ok {
+		return
+	}
+	a.ack(ctx, d, nil)
+	if !fresh {
+		return
+	}
+	at := place{
+		user: p.Click.User, channel: p.Channel, responseURL: p.ResponseURL, trigger: in.TriggerID, arrived: d.arrived,
+		again: "Please press the button again.",
+	}
+	a.background(ctx, "click", func(ctx context.Context) { a.handle(ctx, p, at) })
+}
+
+// handle does what a committed press asks for. A press whose answer could not be
+// delivered is done all the same; one that was cut off by the end of the process is
+// not, and is handled again at the next start.
+func (a *Adapter) handle(ctx context.Context, p press, at place) {
+	answer := sorry
+	a.guard(ctx, "click", func() { answer = a.handler.Click(ctx, p.Click) })
+	if ctx.Err() != nil && answer.Private == nil && answer.Open == nil {
+		return
+	}
+	a.answer(ctx, at, answer)
+	a.finish(ctx, p.Key)
+}
+
+// replay handles the presses that an earlier run committed and did not finish. Their
+// triggers are gone, so nothing can be opened for them.
+func (a *Adapter) replay(ctx, work context.Context) {
+	undone, err := a.inbox.Undone(ctx)
+	if err != nil {
+		a.log.ErrorContext(ctx, "undone slack deliveries could not be read; they are left for the next start", "error", err)
+		return
+	}
+	for _, payload := range undone {
+		var p press
+		if err := json.Unmarshal(payload, &p); err != nil || p.Key == "" {
+			continue // an event; there is nothing to do for it
+		}
+		at := place{user: p.Click.User, channel: p.Channel, responseURL: p.ResponseURL, arrived: p.Click.At, replayed: true}
+		a.background(work, "replay", func(ctx context.Context) { a.handle(ctx, p, at) })
+	}
+}
+
+// sorry is the answer of a handler that panicked.
+var sorry = chat.Say("Something went wrong here. Please try again; if it happens twice, tell an admin.")
+
+// place is where an answer goes.
+type place struct {
+	user        chat.User
+	channel     string
+	responseURL string
+	trigger     string
+	arrived     time.Time
+	again       string // what to do if a form could not be opened
+	replayed    bool
+}
+
+// Limits of what Slack hands out for an answer.
+const (
+	responseURLLife = 30 * time.Minute
+	deliveryTries   = 4
+)
+
+// answer shows an answer. Its order matters: Then runs only when the form is on the
+// screen, because what it fetches may be shown once only.
+func (a *Adapter) answer(ctx context.Context, at place, answer chat.Answer) {
+	if answer.Open != nil {
+		a.open(ctx, at, answer)
+	}
+	if answer.Private != nil {
+		a.tell(ctx, at, *answer.Private)
+	}
+}
+
+func (a *Adapter) open(ctx context.Context, at place, answer chat.Answer) {
+	if at.replayed {
+		a.tell(ctx, at, *chat.Say("The bot was restarted before it could open that. Please press the button again.").Private)
+		return
+	}
+	viewID, err := a.client.openForm(ctx, at.trigger, *answer.Open)
+	if chat.KindOf(err) == chat.ErrorRetry && chat.RetryAfterOf(err) == 0 && ctx.Err() == nil && err != nil {
+		viewID, err = a.client.openForm(ctx, at.trigger, *answer.Open)
+	}
+	if err != nil {
+		a.meter.Count(CountDropped, "form")
+		a.log.WarnContext(ctx, "slack form could not be opened", "form", string(answer.Open.ID), "after", time.Since(at.arrived), "error", err)
+		sentence := "That could not be opened. " + at.again
+		if chat.KindOf(err) == chat.ErrorGone {
+			sentence = "That took too long to open. " + at.again
+		}
+		a.tell(ctx, at, *chat.Say(sentence).Private)
+		return
+	}
+	if answer.Then == nil {
+		return
+	}
+	var next *chat.Form
+	a.guard(ctx, "then", func() { next = answer.Then(ctx) })
+	if next == nil {
+		return
+	}
+	if err := a.persist(ctx, func() error { _, err := a.client.redrawForm(ctx, viewID, *next); return err }); err != nil {
+		a.meter.Count(CountDropped, "form")
+		a.log.WarnContext(ctx, "slack form could not be filled in", "form", string(next.ID), "error", err)
+		a.tell(ctx, at, *chat.Say("The dialog could not be filled in. " + at.again).Private)
+	}
+}
+
+// tell shows a card to one person: through the response URL, else in the channel,
+// else in the direct chat.
+func (a *Adapter) tell(ctx context.Context, at place, card chat.Card) {
+	var err error
+	delivered := func() bool { return err == nil || chat.KindOf(err) == chat.ErrorUnknown }
+	if at.responseURL != "" && time.Since(at.arrived) < responseURLLife {
+		if err = a.persist(ctx, func() error { return a.client.respond(ctx, at.responseURL, card) }); delivered() {
+			return
+		}
+	}
+	if at.channel != "" {
+		if err = a.persist(ctx, func() error { return a.client.ephemeral(ctx, at.channel, at.user.ID, card) }); delivered() {
+			return
+		}
+	}
+	err = a.persist(ctx, func() error {
+		_, err := a.client.Post(ctx, chat.Recipient{ID: at.user.ID}, card, chat.PriorityApprover)
+		return err
+	})
+	if !delivered() {
+		a.meter.Count(CountDropped, "private")
+		a.log.WarnContext(ctx, "slack answer could not be delivered", "error", err)
+	}
+}
+
+// persist repeats f while its error says that this helps.
+func (a *Adapter) persist(ctx context.Context, f func() error) error {
+	for try := 1; ; try++ {
+		err := f()
+		if err == nil || chat.KindOf(err) != chat.ErrorRetry || try == deliveryTries || ctx.Err() != nil {
+			return err
+		}
+		sleep(ctx, max(chat.RetryAfterOf(err), time.Second<<(try-1)))
+	}
+}

@@ -1,0 +1,195 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"apono/bot/chat"
+)
+
+// Platform is the value of chat.User.Platform and chat.MessageRef.Platform.
+const Platform = "slack"
+
+// How long answers of Slack are believed.
+const (
+	accountTTL = 30 * time.Second // rights hang on it
+	emailTTL   = 10 * time.Minute
+	directTTL  = 24 * time.Hour // the id of a direct chat never changes
+	channelTTL = time.Hour
+)
+
+// Client sends. It implements chat.Messenger and is safe for concurrent use.
+type Client struct {
+	api   *slack.Client
+	gate  *gate
+	log   *slog.Logger
+	meter Meter
+	audit string
+
+	accounts cache[*slack.User] // by user id
+	emails   cache[string]      // address -> user id
+	directs  cache[string]      // user id -> channel
+	channels cache[string]      // name -> channel
+
+	self   atomic.Pointer[slack.AuthTestResponse]
+	scopes atomic.Pointer[string] // X-OAuth-Scopes of the last answer
+}
+
+var _ chat.Messenger = (*Client)(nil)
+
+// NewClient checks the options and calls nobody.
+func NewClient(o Options) (*Client, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	c := &Client{
+		gate: newGate(), log: o.Log, meter: o.Meter, audit: o.AuditChannel,
+		accounts: newCache[*slack.User](accountTTL), emails: newCache[string](emailTTL),
+		directs: newCache[string](directTTL), channels: newCache[string](channelTTL),
+	}
+	// No OptionRetry: slack-go would repeat posts whose outcome is unknown.
+	c.api = slack.New(string(o.BotToken),
+		slack.OptionAppLevelToken(string(o.AppToken)),
+		slack.OptionAPIURL(o.APIURL),
+		slack.OptionHTTPClient(o.HTTP),
+		slack.OptionOnResponseHeaders(c.headers),
+	)
+	return c, nil
+}
+
+func (c *Client) headers(_ string, h http.Header) {
+	if scopes := h.Get("X-OAuth-Scopes"); scopes != "" {
+		c.scopes.Store(&scopes)
+	}
+}
+
+// call makes one call: it waits for its turn, calls, and classifies the error.
+func (c *Client) call(ctx context.Context, m method, channel string, p chat.Priority, f func(context.Context) error) error {
+	if err := c.gate.wait(ctx, m, channel, p); err != nil {
+		return &chat.Error{Kind: chat.ErrorRetry, Op: m.name, Code: "not_sent", Err: err}
+	}
+	err := classify(m.name, m.repeatable, f(ctx))
+	outcome := "ok"
+	if err != nil {
+		outcome = string(chat.KindOf(err))
+		if d := chat.RetryAfterOf(err); d > 0 {
+			c.gate.rest(m, channel, d)
+			c.log.WarnContext(ctx, "slack asked to slow down", "method", m.name, "retry_after", d)
+		}
+	}
+	c.meter.Count(CountCall, m.name+" "+outcome)
+	return err
+}
+
+// Post sends a card to a person's direct chat with the bot. The person is the bound
+// account, or the only full member with that verified address; for anybody else
+// the error is chat.ErrorGone.
+func (c *Client) Post(ctx context.Context, to chat.Recipient, card chat.Card, p chat.Priority) (chat.MessageRef, error) {
+	return c.PostKeyed(ctx, to, card, p, "")
+}
+
+// PostAudit sends a card to the audit channel, behind all other messages.
+func (c *Client) PostAudit(ctx context.Context, card chat.Card) (chat.MessageRef, error) {
+	channel, err := c.auditChannel(ctx)
+	if err != nil {
+		return chat.MessageRef{}, err
+	}
+	ref, err := c.post(ctx, channel, card, chat.PriorityAudit, "")
+	return ref, c.explainAudit(err)
+}
+
+// Update redraws a message in place.
+func (c *Client) Update(ctx context.Context, ref chat.MessageRef, card chat.Card, p chat.Priority) error {
+	if ref.Platform != Platform || ref.Channel == "" || ref.Message == "" {
+		return &chat.Error{Kind: chat.ErrorGone, Op: updateMessage.name, Code: "message_not_found", Err: errors.New("not a message of Slack")}
+	}
+	return c.call(ctx, updateMessage, "", p, func(ctx context.Context) error {
+		_, _, _, err := c.api.UpdateMessageContext(ctx, ref.Channel, ref.Message, messageOptions(card)...)
+		return err
+	})
+}
+
+// messageOptions draws a card for any call that takes a message.
+func messageOptions(card chat.Card) []slack.MsgOption {
+	m := RenderCard(card)
+	return []slack.MsgOption{slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(m.Blocks...)}
+}
+
+func (c *Client) post(ctx context.Context, channel string, card chat.Card, p chat.Priority, key string) (chat.MessageRef, error) {
+	// A link in a justification loads no preview, and markup in the text is off.
+	options := append(messageOptions(card),
+		slack.MsgOptionDisableMarkdown(), slack.MsgOptionDisableLinkUnfurl(), slack.MsgOptionDisableMediaUnfurl())
+	if key != "" {
+		options = append(options, slack.MsgOptionMetadata(slack.SlackMetadata{
+			EventType: keyEvent, EventPayload: map[string]any{keyField: key},
+		}))
+	}
+	ref := chat.MessageRef{Platform: Platform}
+	err := c.call(ctx, postMessage, channel, p, func(ctx context.Context) (err error) {
+		ref.Channel, ref.Message, err = c.api.PostMessageContext(ctx, channel, options...)
+		return err
+	})
+	if err != nil {
+		return chat.MessageRef{}, err
+	}
+	return ref, nil
+}
+
+// ephemeral shows a card to one person in a channel. It is gone at their next start.
+func (c *Client) ephemeral(ctx context.Context, channel, user string, card chat.Card) error {
+	return c.call(ctx, postEphemeral, "", priorityNow, func(ctx context.Context) error {
+		_, err := c.api.PostEphemeralContext(ctx, channel, user, messageOptions(card)...)
+		return err
+	})
+}
+
+// respond answers an interaction in private. A response URL works five times within
+// 30 minutes; whoever has it may post, so it is never logged.
+// https://docs.slack.dev/interactivity/handling-user-interaction#message_responses
+func (c *Client) respond(ctx context.Context, url string, card chat.Card) error {
+	options := append(messageOptions(card), slack.MsgOptionResponseURL(url, slack.ResponseTypeEphemeral))
+	return c.call(ctx, respond, "", priorityNow, func(ctx context.Context) error {
+		_, _, err := c.api.PostMessageContext(ctx, "", options...)
+		return err
+	})
+}
+
+// openForm shows a form to whoever caused the trigger, within three seconds of it.
+func (c *Client) openForm(ctx context.Context, trigger string, form chat.Form) (viewID string, err error) {
+	view, err := RenderForm(form)
+	if err != nil {
+		return "", &chat.Error{Kind: chat.ErrorRefused, Op: openView.name, Code: "not_drawn", Err: err}
+	}
+	err = c.call(ctx, openView, "", priorityNow, func(ctx context.Context) error {
+		r, err := c.api.OpenViewContext(ctx, trigger, view)
+		if err == nil {
+			viewID = r.ID
+		}
+		return err
+	})
+	return viewID, err
+}
+
+// redrawForm replaces what a dialog shows. It sends no hash: redraws of one dialog
+// are put in order before they get here, and the last one counts.
+func (c *Client) redrawForm(ctx context.Context, viewID string, form chat.Form) (hash string, err error) {
+	view, err := RenderForm(form)
+	if err != nil {
+		return "", &chat.Error{Kind: chat.ErrorRefused, Op: updateView.name, Code: "not_drawn", Err: err}
+	}
+	err = c.call(ctx, updateView, "", priorityNow, func(ctx context.Context) error {
+		r, err := c.api.UpdateViewContext(ctx, view, "", "", viewID)
+		if err == nil {
+			hash = r.Hash
+		}
+		return err
+	})
+	return hash, err
+}

@@ -1,0 +1,242 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"apono/bot/chat"
+)
+
+// change takes a live change in a dialog. It is acknowledged at once and not
+// committed: the next change, or the submission, carries all values again.
+func (a *Adapter) change(ctx context.Context, d delivery, in interaction) {
+	a.ack(ctx, d, nil)
+	if len(in.Actions) == 0 || in.View.ID == "" {
+		return
+	}
+	e := chat.FormEvent{User: in.user(), Form: chat.FormID(in.View.CallbackID), State: in.View.Metadata, Values: in.View.values()}
+	if t := in.Actions[0].Type; t == "button" || t == "overflow" {
+		id, _, err := parseAction(in.Actions[0].ActionID, in.Actions[0].Value, in.Actions[0].SelectedOption.Value)
+		if err != nil {
+			a.log.WarnContext(ctx, "slack button in a dialog cannot be read", "error", err)
+			return
+		}
+		e.Action = id
+	}
+	line := a.lines.of(in.View.ID, d.arrived)
+	if line.join(pending{e, in.View.Hash}) {
+		a.background(ctx, "change", func(ctx context.Context) { a.work(ctx, in.View.ID, line) })
+	}
+}
+
+// work handles the changes of one dialog one after the other.
+func (a *Adapter) work(ctx context.Context, viewID string, line *viewLine) {
+	for {
+		p, ok := line.next()
+		if !ok {
+			return
+		}
+		var form *chat.Form
+		a.guard(ctx, "change", func() { form = a.handler.Change(ctx, line.current(p, time.Now())) })
+		if form == nil {
+			continue
+		}
+		var hash string
+		err := a.persist(ctx, func() (err error) {
+			hash, err = a.client.redrawForm(ctx, viewID, *form)
+			return err
+		})
+		switch {
+		case err == nil:
+			line.drew(hash, form.State, time.Now())
+		case chat.KindOf(err) == chat.ErrorGone: // closed meanwhile
+		default:
+			a.meter.Count(CountDropped, "redraw")
+			a.log.WarnContext(ctx, "slack dialog could not be redrawn", "form", string(form.ID), "error", err)
+		}
+	}
+}
+
+// pending is a change that waits for its turn.
+type pending struct {
+	event chat.FormEvent
+	hash  string // of the view as the person saw it
+}
+
+// viewLine puts the changes of one dialog in the order of their arrival, so that a
+// newer redraw is never overwritten by an older one.
+type viewLine struct {
+	mu      sync.Mutex
+	queue   []pending
+	busy    bool
+	used    time.Time
+	hash    string // of our last redraw
+	state   string // that it carried
+	drawnAt time.Time
+}
+
+// settle is how long after a redraw a change may still come from the dialog as it
+// was before.
+const settle = 5 * time.Second
+
+// join adds a change and reports whether the caller has to work the line off. A
+// waiting change without a button is overtaken: the newer one has its values too.
+func (l *viewLine) join(p pending) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if n := len(l.queue); n > 0 && l.queue[n-1].event.Action == "" {
+		l.queue[n-1] = p
+	} else {
+		l.queue = append(l.queue, p)
+	}
+	if l.busy {
+		return false
+	}
+	l.busy = true
+	return true
+}
+
+func (l *viewLine) next() (pending, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.queue) == 0 {
+		l.busy = false
+		return pending{}, false
+	}
+	p := l.queue[0]
+	l.queue = l.queue[1:]
+	return p, true
+}
+
+// current is the event with the state of the dialog as it is now. Where the person
+// acted before a redraw reached the screen, the event carries the state of before;
+// to work on that would undo the redraw.
+func (l *viewLine) current(p pending, now time.Time) chat.FormEvent {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.hash != "" && p.hash != l.hash && now.Sub(l.drawnAt) < settle {
+		p.event.State = l.state
+	}
+	return p.event
+}
+
+func (l *viewLine) drew(hash, state string, now time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.hash, l.state, l.drawnAt = hash, state, now
+}
+
+// lines are the dialogs that were changed lately.
+type lines struct {
+	mu  sync.Mutex
+	all map[string]*viewLine
+}
+
+func (s *lines) of(viewID string, now time.Time) *viewLine {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.all) > 1000 {
+		for id, l := range s.all {
+			if now.Sub(l.used) > time.Hour {
+				delete(s.all, id)
+			}
+		}
+	}
+	l := s.all[viewID]
+	if l == nil {
+		l = &viewLine{}
+		s.all[viewID] = l
+	}
+	l.used = now
+	return l
+}
+
+func (s *lines) forget(viewID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, viewID)
+}
+
+// submit takes a submission. Its outcome has to be in the ack. If it does not come in
+// time there is no ack: the dialog stays open with all that was typed, Slack says
+// that there was trouble, and pressing Submit again is the same submission.
+func (a *Adapter) submit(ctx context.Context, d delivery, in interaction) {
+	e := chat.FormEvent{
+		User: in.user(), Form: chat.FormID(in.View.CallbackID), State: in.View.Metadata,
+		Values: in.View.values(), Key: in.View.submissionKey(),
+	}
+	outcomes := make(chan chat.Submitted, 1)
+	a.background(ctx, "submission", func(ctx context.Context) {
+		var out chat.Submitted
+		if a.guard(ctx, "submission", func() { out = a.handler.Submit(ctx, e) }) {
+			outcomes <- out
+		}
+		close(outcomes)
+	})
+	budget := time.NewTimer(ackBudget - time.Since(d.arrived))
+	defer budget.Stop()
+	select {
+	case out, ok := <-outcomes:
+		if !ok {
+			a.unreadable(ctx, d, errors.New("the handler panicked"))
+			return
+		}
+		a.submitted(ctx, d, in, out)
+	case <-budget.C:
+		a.meter.Count(CountUnacked, "submission")
+		a.log.WarnContext(ctx, "slack submission took too long and is not acknowledged", "form", string(e.Form))
+	}
+}
+
+func (a *Adapter) submitted(ctx context.Context, d delivery, in interaction, out chat.Submitted) {
+	switch {
+	case len(out.Errors) > 0:
+		if places := in.View.errorPlaces(out.Errors); len(places) > 0 {
+			a.ack(ctx, d, slack.NewErrorsViewSubmissionResponse(places))
+			return
+		}
+		a.show(ctx, d, in, noticeOf(out.Errors))
+	case out.Show != nil:
+		a.show(ctx, d, in, *out.Show)
+	default:
+		a.lines.forget(in.View.ID)
+		a.ack(ctx, d, slack.NewClearViewSubmissionResponse())
+	}
+}
+
+// noticeOf says errors for which the dialog has no field.
+func noticeOf(byField map[string]string) chat.Form {
+	f := chat.Form{ID: chat.FormNotice, Title: "Not possible", Close: "Close"}
+	for _, text := range byField {
+		f.Parts = append(f.Parts, chat.Part{Kind: chat.PartText, Text: chat.T(text)})
+	}
+	return f
+}
+
+// show replaces the dialog, within the ack where it fits.
+func (a *Adapter) show(ctx context.Context, d delivery, in interaction, form chat.Form) {
+	a.lines.forget(in.View.ID)
+	view, err := RenderForm(form)
+	if err != nil {
+		a.unreadable(ctx, d, err)
+		return
+	}
+	if a.ackSmall(ctx, d, slack.NewUpdateViewSubmissionResponse(&view)) {
+		return
+	}
+	moment := chat.Form{ID: form.ID, Title: form.Title, Close: form.Close, Parts: []chat.Part{{Kind: chat.PartNote, Text: chat.T("One moment …")}}}
+	view, err = RenderForm(moment)
+	if err != nil || !a.ackSmall(ctx, d, slack.NewUpdateViewSubmissionResponse(&view)) {
+		return
+	}
+	a.background(ctx, "submission", func(ctx context.Context) {
+		if err := a.persist(ctx, func() error { _, err := a.client.redrawForm(ctx, in.View.ID, form); return err }); err != nil {
+			a.meter.Count(CountDropped, "form")
+			a.log.WarnContext(ctx, "slack dialog could not be shown", "form", string(form.ID), "error", err)
+		}
+	})
+}

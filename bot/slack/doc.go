@@ -1,0 +1,18 @@
+// Package slack connects the service to a Slack workspace: Socket Mode in, Web
+// API out, Block Kit for what people see.
+//
+// It promises that a press on a card's button is committed (Inbox) before Slack
+// is told that it arrived, that a repeat of the same press is dropped, and that
+// what was committed is handled after a restart; that nothing it draws is refused
+// for its size or for what a person typed; that Slack's rate limits are kept, with
+// approvers served first; and that every error is a chat.Error with a kind.
+//
+// It must not know requests, flows, the store or the other platform. It judges no
+// rights: a button names a request and the version that was shown, and the
+// service decides at the click.
+//
+// Caveats: a post whose answer was lost may be on the screen (chat.ErrorUnknown);
+// PostKeyed and FindPost recognise such a post. Message metadata is readable by
+// every member of a channel, so it holds ids only. A form that was opened before a
+// restart keeps working, one that was being opened does not: its trigger is gone.
+package slack

@@ -1,0 +1,373 @@
+package slack
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"apono/bot/chat"
+	"apono/bot/slack/slacksim"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// golden compares got with testdata/name.
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatalf("%v; run the test with -update", err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}
+
+const (
+	alice = "U0ALICE001"
+	bob   = "U0BOB00001"
+	carol = "U0CAROL001"
+)
+
+func world() slacksim.Options {
+	return slacksim.Options{
+		Users: []slacksim.User{
+			{ID: alice, Name: "alice", RealName: "Alice", Email: "alice@example.com", TZ: "Europe/Berlin"},
+			{ID: bob, Name: "bob", RealName: "Bob", Email: "bob@example.com"},
+			{ID: carol, Name: "carol", RealName: "Carol", Email: "carol@example.com"},
+		},
+		Channels: []slacksim.Channel{
+			{ID: "C0GENERAL1", Name: "general", Members: []string{alice, bob, carol}, BotMember: true},
+			{ID: "C0AUDIT001", Name: "access-audit", Members: []string{bob}, BotMember: true},
+			{ID: "C0OTHER001", Name: "other", Members: []string{alice}},
+			{ID: "C0SECRET01", Name: "secret", Private: true, Members: []string{bob}},
+			{ID: "C0OLD00001", Name: "old", Archived: true, BotMember: true},
+		},
+	}
+}
+
+// service is a chat.Handler under the test's control. A nil function is a sensible
+// small answer.
+type service struct {
+	command func(context.Context, chat.Command) chat.Answer
+	click   func(context.Context, chat.Click) chat.Answer
+	change  func(context.Context, chat.FormEvent) *chat.Form
+	submit  func(context.Context, chat.FormEvent) chat.Submitted
+	search  func(context.Context, chat.Search) []chat.Option
+
+	mu          sync.Mutex
+	clicks      []chat.Click
+	changes     []chat.FormEvent
+	submissions []chat.FormEvent
+	searches    []chat.Search
+}
+
+func (s *service) note(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+func (s *service) Command(ctx context.Context, c chat.Command) chat.Answer {
+	if s.command != nil {
+		return s.command(ctx, c)
+	}
+	return chat.Say("You typed: " + c.Text)
+}
+
+func (s *service) Click(ctx context.Context, c chat.Click) chat.Answer {
+	s.note(func() { s.clicks = append(s.clicks, c) })
+	if s.click != nil {
+		return s.click(ctx, c)
+	}
+	return chat.Answer{}
+}
+
+func (s *service) Change(ctx context.Context, e chat.FormEvent) *chat.Form {
+	s.note(func() { s.changes = append(s.changes, e) })
+	if s.change != nil {
+		return s.change(ctx, e)
+	}
+	return nil
+}
+
+func (s *service) Submit(ctx context.Context, e chat.FormEvent) chat.Submitted {
+	s.note(func() { s.submissions = append(s.submissions, e) })
+	if s.submit != nil {
+		return s.submit(ctx, e)
+	}
+	return chat.Submitted{}
+}
+
+func (s *service) Search(ctx context.Context, q chat.Search) []chat.Option {
+	s.note(func() { s.searches = append(s.searches, q) })
+	if s.search != nil {
+		return s.search(ctx, q)
+	}
+	return nil
+}
+
+func (s *service) clicked() []chat.Click {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]chat.Click(nil), s.clicks...)
+}
+
+func (s *service) submitted() []chat.FormEvent {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]chat.FormEvent(nil), s.submissions...)
+}
+
+// memory is an Inbox that survives a restart of the adapter.
+type memory struct {
+	mu      sync.Mutex
+	order   []string
+	payload map[string][]byte
+	done    map[string]bool
+	fail    error
+	delay   time.Duration
+}
+
+func newMemory() *memory { return &memory{payload: map[string][]byte{}, done: map[string]bool{}} }
+
+func (m *memory) Receive(ctx context.Context, _ time.Time, key string, payload []byte) (bool, error) {
+	m.mu.Lock()
+	delay, fail := m.delay, m.fail
+	m.mu.Unlock()
+	if delay > 0 {
+		sleep(ctx, delay)
+	}
+	if fail == nil {
+		fail = ctx.Err()
+	}
+	if fail != nil {
+		return false, fail
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, known := m.payload[key]; known {
+		return false, nil
+	}
+	m.payload[key] = bytes.Clone(payload)
+	m.order = append(m.order, key)
+	return true, nil
+}
+
+func (m *memory) Finish(_ context.Context, key string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.done[key] = true
+	return nil
+}
+
+func (m *memory) Undone(context.Context) ([][]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out [][]byte
+	for _, k := range m.order {
+		if !m.done[k] {
+			out = append(out, m.payload[k])
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) undone() int {
+	all, _ := m.Undone(context.Background())
+	return len(all)
+}
+
+func (m *memory) received() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.order)
+}
+
+// counts is a Meter.
+type counts struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (c *counts) Count(name, detail string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[string]int{}
+	}
+	c.n[name+" "+detail]++
+}
+
+func (c *counts) of(name string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n[name]
+}
+
+// logged collects log lines.
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// rig is a workspace with a bot in it, in virtual time.
+type rig struct {
+	*slacksim.Workspace
+	t       *testing.T
+	ctx     context.Context
+	client  *Client
+	adapter *Adapter
+	service *service
+	inbox   *memory
+	meter   *counts
+	log     *logged
+	stop    context.CancelFunc
+	ended   chan error
+	options Options
+}
+
+// story runs in a bubble. At its end the bot is stopped and Slack has to be content.
+func story(t *testing.T, o slacksim.Options, s *service, tell func(r *rig)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, o, s)
+		r.start()
+		synctest.Wait()
+		tell(r)
+		r.end()
+		r.Close()
+		for _, v := range r.Violations() {
+			t.Errorf("Slack would mind: %s %s %s", v.Kind, v.ID, v.Detail)
+		}
+		if t.Failed() {
+			t.Log(r.log.String())
+		}
+	})
+}
+
+func newRig(t *testing.T, o slacksim.Options, s *service) *rig {
+	t.Helper()
+	w := slacksim.New(o)
+	r := &rig{Workspace: w, t: t, ctx: t.Context(), service: s, inbox: newMemory(), meter: &counts{}, log: &logged{}}
+	r.options = Options{
+		AppToken: Token(w.AppToken()), BotToken: Token(w.BotToken()), APIURL: w.APIURL(), HTTP: w.HTTPClient(), Dialer: w.Dialer(),
+		AuditChannel: "#access-audit", Meter: r.meter,
+		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+	return r
+}
+
+// start runs a new bot on the same inbox.
+func (r *rig) start() {
+	r.t.Helper()
+	var err error
+	if r.client, err = NewClient(r.options); err != nil {
+		r.t.Fatal(err)
+	}
+	if r.adapter, err = NewAdapter(r.options, r.client, r.service, r.inbox); err != nil {
+		r.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(r.ctx)
+	a, ended := r.adapter, make(chan error, 1)
+	r.stop, r.ended = cancel, ended
+	go func() { ended <- a.Run(ctx) }()
+}
+
+// end stops the bot in the orderly way.
+func (r *rig) end() {
+	r.t.Helper()
+	r.stop()
+	if err := <-r.ended; err != nil && !errors.Is(err, context.Canceled) {
+		r.t.Errorf("Run: %v", err)
+	}
+}
+
+func (r *rig) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatalf("%v\n%s", err, r.log)
+	}
+}
+
+// post sends a card to a person and returns what the person sees.
+func (r *rig) post(user string, card chat.Card) slacksim.Message {
+	r.t.Helper()
+	ref, err := r.client.Post(r.ctx, chat.Recipient{ID: user}, card, chat.PriorityApprover)
+	r.must(err)
+	for _, m := range r.As(user).DMs() {
+		if m.TS == ref.Message {
+			return m
+		}
+	}
+	r.t.Fatalf("%s does not see %v", user, ref)
+	return slacksim.Message{}
+}
+
+// approval is an approver's card.
+func approval() chat.Card {
+	target := chat.Target{Request: "AR-12", Version: 3}
+	return chat.Card{
+		Title: "Access request AR-12", Status: chat.T("Waiting for one of 2"), Tone: chat.ToneWaiting, Fallback: "Alice asks for prod-postgres",
+		Sections: []chat.Section{
+			{Fields: []chat.Field{
+				{Label: "Requested by", Value: chat.Text{chat.Person("Alice", "alice@example.com")}},
+				{Label: "Duration", Value: chat.T("2 hours")},
+				{Label: "Justification", Value: chat.T("INC-12 <!channel> *burns* & `more`")},
+			}},
+			{Title: "prod-postgres", Fields: []chat.Field{
+				{Label: "Resource type", Value: chat.T("database")},
+				{Label: "Resources", Value: chat.Text{chat.Code("orders"), chat.Plain(", "), chat.Code("users")}},
+				{Label: "Permissions", Value: chat.Text{chat.Code("read_only")}},
+			}},
+		},
+		Notes: []chat.Text{{chat.Plain("You are Alice's manager. Asked "), chat.At(time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC)), chat.Plain(".")}},
+		Actions: []chat.Action{
+			{ID: chat.ActionApprove, Label: "Approve", Style: chat.StylePrimary, Target: target},
+			{ID: chat.ActionDeny, Label: "Deny", Style: chat.StyleDanger, Target: target},
+		},
+		Menu: []chat.Action{{ID: chat.ActionDetails, Label: "Details", Target: target}},
+	}
+}
+
+func contains(t *testing.T, text string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if !strings.Contains(text, w) {
+			t.Errorf("%q is missing in\n%s", w, text)
+		}
+	}
+}

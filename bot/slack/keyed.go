@@ -1,0 +1,58 @@
+package slack
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"apono/bot/chat"
+)
+
+// A keyed post carries its key as metadata, which nobody sees but every member of
+// the channel may read. https://docs.slack.dev/messaging/message-metadata
+const (
+	keyEvent = "apono_post"
+	keyField = "key"
+)
+
+// PostKeyed is Post with a key by which FindPost recognises the message later. The
+// key is an id without secrets.
+func (c *Client) PostKeyed(ctx context.Context, to chat.Recipient, card chat.Card, p chat.Priority, key string) (chat.MessageRef, error) {
+	channel, user, err := c.direct(ctx, to, p)
+	if err != nil {
+		return chat.MessageRef{}, err
+	}
+	ref, err := c.post(ctx, channel, card, p, key)
+	if codeOf(err) == "channel_not_found" {
+		c.directs.drop(user)
+	}
+	return ref, err
+}
+
+// FindPost looks for a keyed post among the person's messages since a moment, so
+// that a post whose outcome is unknown is not repeated in vain. It reads at most
+// 200 messages and needs the scope im:history. Not found is false and no error.
+func (c *Client) FindPost(ctx context.Context, to chat.Recipient, key string, since time.Time, p chat.Priority) (chat.MessageRef, bool, error) {
+	channel, _, err := c.direct(ctx, to, p)
+	if err != nil {
+		return chat.MessageRef{}, false, err
+	}
+	var page *slack.GetConversationHistoryResponse
+	err = c.call(ctx, readHistory, "", p, func(ctx context.Context) (err error) {
+		page, err = c.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
+			ChannelID: channel, Oldest: fmt.Sprintf("%d.000000", since.Unix()), Limit: 200, IncludeAllMetadata: true,
+		})
+		return err
+	})
+	if err != nil {
+		return chat.MessageRef{}, false, err
+	}
+	for _, m := range page.Messages {
+		if m.Metadata.EventType == keyEvent && m.Metadata.EventPayload[keyField] == key {
+			return chat.MessageRef{Platform: Platform, Channel: channel, Message: m.Timestamp}, true, nil
+		}
+	}
+	return chat.MessageRef{}, false, nil
+}

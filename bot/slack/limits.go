@@ -1,0 +1,102 @@
+package slack
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf16"
+)
+
+// Slack's limits. Slack counts characters; here they are counted in UTF-16 units,
+// the larger count where the two differ (emoji), so that nothing is refused.
+//
+// https://docs.slack.dev/reference/block-kit/blocks
+// https://docs.slack.dev/reference/block-kit/block-elements
+// https://docs.slack.dev/reference/views
+const (
+	maxHeader          = 150
+	maxTextObject      = 3000
+	maxMessageBlocks   = 50
+	maxViewBlocks      = 100
+	maxActionsElements = 25
+	maxContextElements = 10
+	maxButtonText      = 75
+	maxButtonValue     = 2000
+	maxOverflowOptions = 5
+	maxOptionText      = 75
+	maxOptionValue     = 150
+	maxOptions         = 100 // in a menu, in a group of options, and in an answer to a search
+	maxCheckboxes      = 10
+	maxPlaceholder     = 150
+	maxInputLabel      = 2000
+	maxInputLength     = 3000
+	maxViewTitle       = 24
+	maxPrivateMetadata = 3000
+	maxConfirmTitle    = 100
+	maxConfirmText     = 300
+	maxConfirmButton   = 30
+	maxIdentifier      = 255 // block_id, action_id, callback_id
+
+	// maxMessageSize is how large the JSON of a message's blocks may grow, in
+	// characters. Slack refuses longer messages with msg_blocks_too_long; the
+	// limit and what it counts are not documented and differ between block types
+	// (about 12,000 to 13,200, containers included), so the smallest is kept.
+	maxMessageSize = 12_000
+	// maxViewSize is below the documented 250 KB of a view.
+	maxViewSize = 200_000
+	// maxAck is the size at which Slack drops an answer over the socket in silence.
+	maxAck = 20 * 1024
+)
+
+// marker ends a text that was cut.
+const marker = "…"
+
+// length counts as Slack does, never less.
+func length(s string) int {
+	n := 0
+	for _, r := range s {
+		n += max(1, utf16.RuneLen(r))
+	}
+	return n
+}
+
+// cut shortens s to at most n characters, the marker included, between two runes.
+func cut(s string, n int) (string, bool) {
+	if length(s) <= n {
+		return s, false
+	}
+	if n <= 0 {
+		return "", true
+	}
+	left := n - 1
+	for i, r := range s {
+		l := max(1, utf16.RuneLen(r))
+		if l > left {
+			return s[:i] + marker, true
+		}
+		left -= l
+	}
+	return s, false // (this is a bug)
+}
+
+// literal removes from s what would let it act on the text around it: invalid
+// UTF-8, control characters, and the bidirectional embeddings, overrides and
+// isolates that reorder their neighbours. Right-to-left letters stay.
+func literal(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return r
+		case r == 0x2028 || r == 0x2029: // line and paragraph separators
+			return '\n'
+		case r == '\r', r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069:
+			return -1
+		case unicode.IsControl(r):
+			return '\uFFFD'
+		}
+		return r
+	}, s)
+}
+
+// line is literal on one line.
+func line(s string) string { return strings.Join(strings.Fields(literal(s)), " ") }

@@ -1,0 +1,148 @@
+package slack
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/slack-go/slack"
+
+	"apono/bot/chat"
+)
+
+// How the options of a menu reach Slack.
+const (
+	optionsStatic  = "static_select"
+	optionsSearch  = "external_select"
+	optionsMulti   = "multi_"
+	maxStaticTotal = 2000 // options in all groups of a static menu, so that the view stays small
+)
+
+// options draws the choice of a menu. Up to 100 are one list. More, up to 2,000, are
+// groups of 100, in which Slack's client searches by itself. Beyond that, and where
+// the service searches, and where there is nothing to choose from (Slack refuses an
+// empty list), the options are asked for through Handler.Search.
+func menuOptions(p chat.Part) (options []*slack.OptionBlockObject, groups []*slack.OptionGroupBlockObject, search bool) {
+	if p.Search {
+		return nil, nil, true
+	}
+	options = drawOptions(p.Options)
+	switch n := len(options); {
+	case n == 0 || n > maxStaticTotal || sizeOf(options) > maxViewSize/2:
+		return nil, nil, true
+	case n <= maxOptions:
+		return options, nil, false
+	}
+	for i := 0; i < len(options); i += maxOptions {
+		end := min(i+maxOptions, len(options))
+		groups = append(groups, slack.NewOptionGroupBlockElement(plainObject(fmt.Sprintf("%d to %d", i+1, end)), options[i:end]...))
+	}
+	return options, groups, false
+}
+
+func singleSelect(p chat.Part) slack.BlockElement {
+	e := &slack.SelectBlockElement{Type: optionsStatic, ActionID: p.Field, Placeholder: placeholder(p.Placeholder)}
+	options, groups, search := menuOptions(p)
+	selected := among(options, p.Selected)
+	switch {
+	case search:
+		e.Type, e.MinQueryLength = optionsSearch, new(0)
+		selected = drawOptions(p.Selected)
+	case groups != nil:
+		e.OptionGroups = groups
+	default:
+		e.Options = options
+	}
+	if len(selected) > 0 {
+		e.InitialOption = selected[0]
+	}
+	return e
+}
+
+func multiSelect(p chat.Part) slack.BlockElement {
+	e := &slack.MultiSelectBlockElement{Type: optionsMulti + optionsStatic, ActionID: p.Field, Placeholder: placeholder(p.Placeholder)}
+	options, groups, search := menuOptions(p)
+	selected := among(options, p.Selected)
+	switch {
+	case search:
+		e.Type, e.MinQueryLength = optionsMulti+optionsSearch, new(0)
+		selected = drawOptions(p.Selected)
+	case groups != nil:
+		e.OptionGroups = groups
+	default:
+		e.Options = options
+	}
+	selected = selected[:min(len(selected), maxOptions)]
+	if p.Max > 0 {
+		e.MaxSelectedItems = new(p.Max)
+		selected = selected[:min(len(selected), p.Max)]
+	}
+	if len(selected) > 0 {
+		e.InitialOptions = selected
+	}
+	return e
+}
+
+// drawOptions leaves out what Slack would refuse the whole menu for: values that
+// are empty, over 150 bytes, or there already.
+func drawOptions(options []chat.Option) []*slack.OptionBlockObject {
+	seen := make(map[string]bool, len(options))
+	out := make([]*slack.OptionBlockObject, 0, len(options))
+	for _, o := range options {
+		if o.Value == "" || len(o.Value) > maxOptionValue || seen[o.Value] {
+			continue
+		}
+		seen[o.Value] = true
+		text, _ := cut(line(o.Label), maxOptionText)
+		if text == "" {
+			text, _ = cut(o.Value, maxOptionText)
+		}
+		var description *slack.TextBlockObject
+		if d, _ := cut(line(o.Description), maxOptionText); d != "" {
+			description = plainObject(d)
+		}
+		out = append(out, slack.NewOptionBlockObject(o.Value, plainObject(text), description))
+	}
+	return out
+}
+
+// among picks the drawn options that are selected: an initial option has to equal
+// one of the options in every part.
+func among(options []*slack.OptionBlockObject, selected []chat.Option) []*slack.OptionBlockObject {
+	want := make(map[string]bool, len(selected))
+	for _, s := range selected {
+		want[s.Value] = true
+	}
+	var out []*slack.OptionBlockObject
+	for _, o := range options {
+		if want[o.Value] {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// suggestions answers a search. slack.OptionsResponse leaves an empty list out,
+// which Slack takes for no answer.
+type suggestions struct {
+	Options []*slack.OptionBlockObject `json:"options"`
+}
+
+// suggest draws the best options that fit into one answer over the socket: Slack
+// drops longer ones in silence. It measures bytes, not options.
+func suggest(options []chat.Option) suggestions {
+	const envelope = 512 // envelope id and brackets
+	drawn := drawOptions(options[:min(len(options), 4*maxOptions)])
+	out := suggestions{Options: []*slack.OptionBlockObject{}}
+	size := envelope
+	for _, o := range drawn {
+		b, err := json.Marshal(o)
+		if err != nil {
+			continue // (this is a bug)
+		}
+		if size += len(b) + 1; size >= maxAck || len(out.Options) == maxOptions {
+			break
+		}
+		out.Options = append(out.Options, o)
+	}
+	return out
+}

@@ -1,0 +1,166 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"apono/bot/chat"
+)
+
+// slackbot is Slack's own account, which is_bot does not mark.
+const slackbot = "USLACKBOT"
+
+// identity is who the bot is and where. An answer is kept for good.
+func (c *Client) identity(ctx context.Context) (*slack.AuthTestResponse, error) {
+	if self := c.self.Load(); self != nil {
+		return self, nil
+	}
+	var self *slack.AuthTestResponse
+	err := c.call(ctx, testAuth, "", priorityNow, func(ctx context.Context) (err error) {
+		self, err = c.api.AuthTestContext(ctx)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.self.Store(self)
+	return self, nil
+}
+
+// Account asks Slack who a user is. An answer is believed for 30 seconds. A user
+// that Slack does not know is chat.ErrorGone.
+func (c *Client) Account(ctx context.Context, u chat.User) (chat.Account, error) {
+	if u.Platform != Platform || u.ID == "" {
+		return chat.Account{}, &chat.Error{Kind: chat.ErrorGone, Op: usersInfo.name, Code: "user_not_found", Err: errors.New("not a user of Slack")}
+	}
+	self, err := c.identity(ctx)
+	if err != nil {
+		return chat.Account{}, err
+	}
+	user, ok := c.accounts.get(u.ID)
+	if !ok {
+		err := c.call(ctx, usersInfo, "", priorityNow, func(ctx context.Context) (err error) {
+			user, err = c.api.GetUserInfoContext(ctx, u.ID)
+			return err
+		})
+		if err != nil {
+			return chat.Account{}, err
+		}
+		c.accounts.put(u.ID, user)
+	}
+	a := account(user, self)
+	a.Team = u.Team
+	// An event may claim another team than the profile does; both have to be ours.
+	if u.Team != "" && !ours(self, u.Team, user.Enterprise) {
+		a.External = true
+	}
+	return a, nil
+}
+
+// account translates a profile. Whatever Slack leaves out counts against the user.
+func account(u *slack.User, self *slack.AuthTestResponse) chat.Account {
+	name := u.RealName
+	if u.Profile.RealName != "" {
+		name = u.Profile.RealName
+	}
+	if name == "" {
+		name = u.Name
+	}
+	return chat.Account{
+		User:          chat.User{Platform: Platform, ID: u.ID, Team: u.TeamID},
+		Name:          name,
+		Email:         strings.ToLower(u.Profile.Email),
+		EmailVerified: u.Profile.Email != "" && u.IsEmailConfirmed,
+		TimeZone:      u.TZ,
+		Bot:           u.IsBot || u.IsAppUser && u.Profile.Email == "" || u.IsWorkflowBot || u.IsConnectorBot || u.Profile.BotID != "" || u.ID == slackbot,
+		Guest:         u.IsRestricted || u.IsUltraRestricted,
+		External:      u.IsStranger || !ours(self, u.TeamID, u.Enterprise),
+		Deactivated:   u.Deleted,
+	}
+}
+
+// ours reports whether a team is the workspace of the bot, or another one of the
+// same Enterprise Grid organisation that the user belongs to.
+// https://docs.slack.dev/enterprise/developing-for-enterprise-orgs
+func ours(self *slack.AuthTestResponse, team string, e slack.EnterpriseUser) bool {
+	switch {
+	case team == "":
+		return false
+	case team == self.TeamID:
+		return true
+	case self.EnterpriseID == "" || e.EnterpriseID != self.EnterpriseID:
+		return false
+	}
+	return team == self.EnterpriseID || slices.Contains(e.Teams, team)
+}
+
+// direct finds the direct chat with a person.
+func (c *Client) direct(ctx context.Context, to chat.Recipient, p chat.Priority) (channel, user string, err error) {
+	if user = to.ID; user == "" {
+		if user, err = c.byEmail(ctx, to.Email, p); err != nil {
+			return "", "", err
+		}
+	}
+	if channel, ok := c.directs.get(user); ok {
+		return channel, user, nil
+	}
+	err = c.call(ctx, openConversation, "", p, func(ctx context.Context) error {
+		ch, _, _, err := c.api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{user}})
+		if err == nil {
+			channel = ch.ID
+		}
+		return err
+	})
+	if err != nil {
+		return "", "", err
+	}
+	c.directs.put(user, channel)
+	return channel, user, nil
+}
+
+// byEmail finds the one full member with a verified address. Who is a bot, a guest,
+// a stranger or deactivated gets no card: the code says which.
+func (c *Client) byEmail(ctx context.Context, email string, p chat.Priority) (string, error) {
+	email = strings.ToLower(strings.TrimSpace(email))
+	gone := func(code string) error {
+		return &chat.Error{Kind: chat.ErrorGone, Op: lookupByEmail.name, Code: code}
+	}
+	if email == "" {
+		return "", gone("users_not_found")
+	}
+	if id, ok := c.emails.get(email); ok {
+		return id, nil
+	}
+	self, err := c.identity(ctx)
+	if err != nil {
+		return "", err
+	}
+	var user *slack.User
+	err = c.call(ctx, lookupByEmail, "", p, func(ctx context.Context) (err error) {
+		user, err = c.api.GetUserByEmailContext(ctx, email)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	switch a := account(user, self); {
+	case a.Email != email:
+		return "", gone("other_email")
+	case a.Deactivated:
+		return "", gone("deactivated")
+	case a.Bot:
+		return "", gone("bot")
+	case a.External:
+		return "", gone("external")
+	case a.Guest:
+		return "", gone("guest")
+	case !a.EmailVerified:
+		return "", gone("email_not_confirmed")
+	}
+	c.emails.put(email, user.ID)
+	return user.ID, nil
+}

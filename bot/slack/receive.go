@@ -1,0 +1,206 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"apono/bot/chat"
+)
+
+// delivery is an envelope on its way through the adapter.
+type delivery struct {
+	envelope
+	socket  *socket
+	arrived time.Time
+}
+
+// receive takes an envelope from a socket. What arrives while the adapter stops is
+// not acknowledged: Slack gives it to another connection or tells the person.
+func (a *Adapter) receive(ctx context.Context, s *socket, e envelope) {
+	d := delivery{e, s, time.Now()}
+	if !a.take(s.work, &a.receiving, a.receives, e.Type, func(ctx context.Context) { a.dispatch(ctx, d) }) {
+		a.meter.Count(CountUnacked, e.Type)
+		a.log.InfoContext(ctx, "slack delivery is left unacknowledged: stopping", "type", e.Type)
+	}
+}
+
+func (a *Adapter) dispatch(ctx context.Context, d delivery) {
+	a.meter.Count(CountReceived, d.Type)
+	switch d.Type {
+	case "interactive":
+		a.interactive(ctx, d)
+	case "slash_commands":
+		a.slash(ctx, d)
+	case "events_api":
+		a.event(ctx, d)
+	default:
+		a.log.WarnContext(ctx, "slack delivery of an unknown type is ignored", "type", d.Type)
+		a.ack(ctx, d, nil)
+	}
+}
+
+func (a *Adapter) interactive(ctx context.Context, d delivery) {
+	var in interaction
+	if err := json.Unmarshal(d.Payload, &in); err != nil {
+		a.unreadable(ctx, d, err)
+		return
+	}
+	switch in.Type {
+	case "block_actions":
+		if in.View.Type == "modal" {
+			a.change(ctx, d, in)
+		} else {
+			a.click(ctx, d, in)
+		}
+	case "view_submission":
+		a.submit(ctx, d, in)
+	case "block_suggestion":
+		a.search(ctx, d, in)
+	case "view_closed":
+		a.lines.forget(in.View.ID)
+		a.ack(ctx, d, nil)
+	default:
+		a.log.WarnContext(ctx, "slack interaction of an unknown type is ignored", "type", in.Type)
+		a.ack(ctx, d, nil)
+	}
+}
+
+// unreadable leaves a delivery without an ack, so that the person is told by Slack.
+func (a *Adapter) unreadable(ctx context.Context, d delivery, err error) {
+	a.meter.Count(CountUnacked, d.Type)
+	a.log.ErrorContext(ctx, "slack delivery cannot be read", "type", d.Type, "error", err)
+}
+
+// ack acknowledges; it reports whether the answer was taken.
+func (a *Adapter) ack(ctx context.Context, d delivery, payload any) bool {
+	if err := d.socket.ack(ctx, d.envelope, payload); err != nil {
+		a.meter.Count(CountUnacked, d.Type)
+		a.log.WarnContext(ctx, "slack delivery could not be acknowledged", "type", d.Type, "error", err)
+		return false
+	}
+	return true
+}
+
+// commit writes a delivery down before it is acknowledged. Without a commit there is
+// no ack: the person sees Slack's warning and can press again.
+func (a *Adapter) commit(ctx context.Context, d delivery, key string, payload []byte) (fresh, ok bool) {
+	ctx, cancel := context.WithTimeout(ctx, ackBudget-time.Since(d.arrived))
+	defer cancel()
+	fresh, err := a.inbox.Receive(ctx, d.arrived, key, payload)
+	if err != nil {
+		a.meter.Count(CountUnacked, d.Type)
+		a.log.ErrorContext(ctx, "slack delivery could not be committed and is not acknowledged", "type", d.Type, "error", err)
+		return false, false
+	}
+	if !fresh {
+		a.meter.Count(CountDuplicate, d.Type)
+	}
+	return fresh, true
+}
+
+func (a *Adapter) finish(ctx context.Context, key string) {
+	if err := a.inbox.Finish(context.WithoutCancel(ctx), key); err != nil {
+		a.log.ErrorContext(ctx, "slack delivery stays marked as undone", "error", err)
+	}
+}
+
+// event takes a delivery of the Events API. Nothing is done with events yet, so there
+// is nothing to commit and a repeat does no harm. Whatever is done one day has to be
+// committed first, under the event_id: Slack repeats events under new envelopes.
+func (a *Adapter) event(ctx context.Context, d delivery) {
+	if d.Retry > 0 {
+		a.meter.Count(CountDuplicate, d.Type)
+	}
+	a.ack(ctx, d, nil)
+}
+
+// ephemeralReply answers a slash command within its ack.
+// https://docs.slack.dev/interactivity/implementing-slash-commands#responding_to_commands
+type ephemeralReply struct {
+	ResponseType string        `json:"response_type"`
+	Text         string        `json:"text"`
+	Blocks       []slack.Block `json:"blocks"`
+}
+
+func reply(card chat.Card) ephemeralReply {
+	m := RenderCard(card)
+	return ephemeralReply{slack.ResponseTypeEphemeral, m.Text, m.Blocks}
+}
+
+// slash runs a command. It is not committed: a command opens a form or shows a list,
+// or ends an access and says so; if the process dies, the person sees no answer.
+func (a *Adapter) slash(ctx context.Context, d delivery) {
+	var c slashCommand
+	if err := json.Unmarshal(d.Payload, &c); err != nil || c.UserID == "" {
+		a.unreadable(ctx, d, errors.Join(err, errors.New("a command without a user")))
+		return
+	}
+	if c.Command != a.command {
+		a.ack(ctx, d, reply(chat.Card{Body: chat.T("This bot answers to " + a.command + "."), Fallback: "This bot answers to " + a.command + "."}))
+		return
+	}
+	at := place{user: c.user(), channel: c.ChannelID, responseURL: c.ResponseURL, trigger: c.TriggerID, arrived: d.arrived, again: "Please type the command again."}
+	answers := make(chan chat.Answer, 1)
+	a.background(ctx, "command", func(ctx context.Context) {
+		answer := sorry
+		a.guard(ctx, "command", func() { answer = a.handler.Command(ctx, chat.Command{User: c.user(), Text: c.Text}) })
+		answers <- answer
+	})
+	budget := time.NewTimer(commandBudget - time.Since(d.arrived))
+	defer budget.Stop()
+	select {
+	case answer := <-answers:
+		if answer.Open == nil && answer.Private != nil && d.Accepts && a.ackSmall(ctx, d, reply(*answer.Private)) {
+			return
+		}
+		a.ack(ctx, d, nil)
+		a.background(ctx, "command", func(ctx context.Context) { a.answer(ctx, at, answer) })
+	case <-budget.C:
+		a.ack(ctx, d, nil)
+		a.background(ctx, "command", func(ctx context.Context) {
+			select {
+			case answer := <-answers:
+				a.answer(ctx, at, answer)
+			case <-ctx.Done():
+			}
+		})
+	}
+}
+
+// ackSmall acknowledges with an answer if the answer fits into an ack.
+func (a *Adapter) ackSmall(ctx context.Context, d delivery, payload any) bool {
+	b, err := json.Marshal(payload)
+	if err != nil || len(b) > maxAck-512 {
+		return false
+	}
+	return a.ack(ctx, d, payload)
+}
+
+// search answers what the person types into a menu.
+func (a *Adapter) search(ctx context.Context, d delivery, in interaction) {
+	ctx, cancel := context.WithTimeout(ctx, ackBudget-time.Since(d.arrived))
+	defer cancel()
+	found := make(chan []chat.Option, 1)
+	go func() {
+		var options []chat.Option
+		a.guard(ctx, "search", func() {
+			options = a.handler.Search(ctx, chat.Search{
+				User: in.user(), Form: chat.FormID(in.View.CallbackID), State: in.View.Metadata,
+				Field: in.ActionID, Query: in.Value, Values: in.View.values(),
+			})
+		})
+		found <- options
+	}()
+	select {
+	case options := <-found:
+		a.ack(ctx, d, suggest(options))
+	case <-ctx.Done():
+		a.meter.Count(CountDropped, "search")
+		a.log.WarnContext(ctx, "slack search took too long", "field", in.ActionID)
+		a.ack(context.WithoutCancel(ctx), d, suggest(nil))
+	}
+}
