@@ -121,10 +121,6 @@ func (w *Workspace) acked(raw []byte) {
 		w.violate(BadAck, "", err.Error())
 		return
 	}
-	if len(raw) >= maxAck {
-		w.violate(OversizeAck, frame.EnvelopeID, "ack of "+itoa(len(raw))+" bytes was dropped")
-		return
-	}
 	var payload any
 	if len(frame.Payload) > 0 {
 		if payload, err = decodeJSON(frame.Payload); err != nil {

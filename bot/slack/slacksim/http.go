@@ -73,6 +73,7 @@ type call struct {
 	args   map[string]any
 	host   string // as the client named us: the base of URLs in the answer
 	isJSON bool
+	inForm bool // the token came in the body
 	status int
 	warn   []string
 }
@@ -210,7 +211,7 @@ func (c *call) readForm(form url.Values, token string) string {
 		c.args[k] = form.Get(k)
 	}
 	if t, ok := c.args["token"].(string); ok {
-		token = t
+		token, c.inForm = t, true
 	}
 	delete(c.args, "token")
 	return token
@@ -242,7 +243,7 @@ func (c *call) authorize(given string) error {
 	if !known {
 		return &apiError{Code: "unknown_method", extra: obj{"req_method": c.method}}
 	}
-	if given == "" {
+	if given == "" || (c.inForm && m.token == appToken) { // app-level tokens go into the header only
 		return fail("not_authed")
 	}
 	t := c.tokens[given]
@@ -327,6 +328,9 @@ func (c *call) flag(name string) bool {
 func (c *call) value(name string) (v any, ok bool, err error) {
 	switch v := c.args[name].(type) {
 	case nil:
+		if _, null := c.args[name]; null && c.method != "response_url" && c.method != "ack" {
+			return nil, false, errors.New("null is not left out, it is wrong")
+		}
 		return nil, false, nil
 	case string:
 		if v == "" {

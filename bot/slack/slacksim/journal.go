@@ -40,7 +40,8 @@ const (
 	BadSuggestions    = "bad_suggestions"    // an answer to block_suggestion that Slack shows as no results
 	TruncatedText     = "truncated_text"     // text over 40,000 characters was cut
 	LostThread        = "lost_thread"        // a reply whose thread does not exist was posted to the channel
-	TokenInQuery      = "token_in_query"
+	TokenInQuery      = "token_in_query"     // Slack takes no tokens there
+	OpenOverModal     = "open_over_modal"    // views.open from inside a modal: some clients never show it
 )
 
 // Change says that something people see has changed. It names what to look at again, not what is new.

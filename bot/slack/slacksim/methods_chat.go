@@ -190,7 +190,7 @@ func (c *call) updateMessage() (obj, error) {
 	if err != nil {
 		return nil, err
 	}
-	if utf16Len(ct.text) > maxTextEdited {
+	if len(ct.text) > maxTextEdited {
 		return nil, fail("msg_too_long")
 	}
 	if ct.empty() && !ct.hasMetadata {

@@ -226,6 +226,10 @@ func (w *Workspace) read(c *conn) {
 		if err != nil {
 			return
 		}
+		if len(raw) >= maxAck {
+			w.oversize(c, raw)
+			return
+		}
 		w.mu.Lock()
 		delay := w.faults.ackDelay
 		if delay > 0 {
@@ -236,6 +240,19 @@ func (w *Workspace) read(c *conn) {
 			w.acked(raw)
 		}
 	}
+}
+
+// oversize notes an ack that is too long and closes the socket as Slack does.
+func (w *Workspace) oversize(c *conn, raw []byte) {
+	var frame struct {
+		EnvelopeID string `json:"envelope_id"`
+	}
+	_ = json.Unmarshal(raw, &frame)
+	w.mu.Lock()
+	w.violate(OversizeAck, frame.EnvelopeID, "ack of "+itoa(len(raw))+" bytes was dropped")
+	w.unlock()
+	msg := websocket.FormatCloseMessage(websocket.CloseMessageTooBig, "Max frame length of 20480 has been exceeded.")
+	_ = c.ws.WriteControl(websocket.CloseMessage, msg, time.Now().Add(time.Second))
 }
 
 // pick returns the connection that gets the next envelope, nil if there is none.

@@ -151,6 +151,9 @@ func (c *call) viewsOpen() (obj, error) {
 		return nil, err
 	}
 	t.used = true
+	if t.viewID != "" {
+		c.violate(OpenOverModal, t.viewID, "views.open with a trigger from inside a modal; push or update is meant for this")
+	}
 	c.dropStack(t.user)
 	v := c.newView(raw, t.user)
 	c.views[v.id] = v
