@@ -100,7 +100,7 @@ func (p *problems) add(path, code, message, hint string) {
 // url parses the address. Its text appears in no message: it may hold a token.
 func (p *problems) url(text string) *url.URL {
 	if text == "" {
-		p.add("url", "missing_url", "a webhook needs the URL of its receiver", "")
+		p.add("url", "missing_key", "a webhook needs the URL of its receiver", "")
 		return nil
 	}
 	u, err := url.Parse(text)
@@ -128,7 +128,7 @@ func (p *problems) secret(s flows.Secret) {
 	raw, err := base64.StdEncoding.DecodeString(encoded)
 	switch {
 	case s == "":
-		p.add("secret", "missing_secret", "a webhook needs the secret that it shares with its receiver", "")
+		p.add("secret", "missing_key", "a webhook needs the secret that it shares with its receiver", "")
 	case !prefixed || err != nil:
 		p.add("secret", "invalid_secret", "the secret is not whsec_ and base64", "")
 	case len(raw) < minSecret || len(raw) > maxSecret:

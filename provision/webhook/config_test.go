@@ -66,7 +66,7 @@ func TestConfig(t *testing.T) {
 		"http on localhost":   {"url: http://LOCALHOST:8080/\nsecret: " + secretText, nil},
 		"secret of 24 bytes":  {good + whsec(24), nil},
 		"secret of 64 bytes":  {good + whsec(64), nil},
-		"nothing":             {"{}", []flows.Issue{{Path: "url", Code: "missing_url"}, {Path: "secret", Code: "missing_secret"}}},
+		"nothing":             {"{}", []flows.Issue{{Path: "url", Code: "missing_key"}, {Path: "secret", Code: "missing_key"}}},
 		"http":                {"url: http://deploy.example.com/\nsecret: " + secretText, []flows.Issue{{Path: "url", Code: "insecure_url"}}},
 		"http on 10.0.0.1":    {"url: http://10.0.0.1/\nsecret: " + secretText, []flows.Issue{{Path: "url", Code: "insecure_url"}}},
 		"http on localhost.x": {"url: http://localhost.example.com/\nsecret: " + secretText, []flows.Issue{{Path: "url", Code: "insecure_url"}}},
