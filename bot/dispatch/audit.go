@@ -1,0 +1,164 @@
+package dispatch
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"apono/bot/chat"
+	"apono/flows"
+)
+
+// DefaultAuditPace is between two messages in the audit channel. Slack takes one
+// message a second in a channel: https://docs.slack.dev/apis/web-api/rate-limits
+const DefaultAuditPace = time.Second
+
+const (
+	auditMergeOver = 3  // with more events waiting than this, several go into one message
+	auditMergeMax  = 15 // events in one message
+	auditRead      = 200
+)
+
+// audit tells the channel what it has not been told: each event once, in order.
+// The cursor follows each message, so a crash in between repeats one message, the
+// same, and loses none. Nothing but a message that the channel took moves it past an event
+// that must be told.
+func (d *chats) audit(ctx context.Context, stop <-chan struct{}, t flows.Task) outcome {
+	told := false
+	for {
+		cursor, err := d.Posts.AuditCursor()
+		if err != nil {
+			return d.storeFailed(t, err)
+		}
+		events, err := d.Posts.Audit(cursor+1, auditRead)
+		if err != nil {
+			return d.storeFailed(t, err)
+		}
+		if len(events) == 0 && told {
+			return done(ResultDone)
+		}
+		if len(events) == 0 {
+			return done(ResultNothing)
+		}
+		batch, last, err := d.batch(events)
+		if err != nil {
+			return d.storeFailed(t, err)
+		}
+		if len(batch) > 0 {
+			// Those that come while this one waits may go with it.
+			if wait := d.audited.Add(d.AuditPace).Sub(time.Now()); wait > 0 {
+				if !pause(stop, wait) {
+					return stopped(context.Canceled)
+				}
+				continue
+			}
+			if told {
+				t.Tries = 0 // the channel takes messages again
+			}
+			n, o := d.tell(ctx, t, batch)
+			if n == 0 {
+				return o
+			}
+			told, last = true, batch[n-1].Seq
+		}
+		if err := d.Posts.AdvanceAudit(context.WithoutCancel(ctx), last); err != nil {
+			return d.storeFailed(t, err)
+		}
+	}
+}
+
+// batch picks the events of the next message, and the seq up to which the channel
+// is done once it took them. Without any, the channel need not be told of these.
+// A message that may have left before a crash is made again as it was.
+func (d *chats) batch(events []flows.AuditEvent) (batch []flows.AuditEvent, last uint64, err error) {
+	var told []flows.AuditEvent
+	for _, e := range events {
+		if e.Fact.Kind.Told() && d.AuditChannel != nil && d.AuditChannel() {
+			told = append(told, e)
+		}
+	}
+	if len(told) == 0 {
+		return nil, events[len(events)-1].Seq, nil
+	}
+	n := 1
+	if len(told) > auditMergeOver {
+		n = min(len(told), auditMergeMax)
+	}
+	to, repeat, err := d.Posts.AuditPosting()
+	if err != nil {
+		return nil, 0, err
+	}
+	if repeat && to >= told[0].Seq {
+		n = 0
+		for n < min(len(told), auditMergeMax) && told[n].Seq <= to {
+			n++
+		}
+	}
+	return told[:n], told[n-1].Seq, nil
+}
+
+// tell posts one message and says how many events it told. Events that the
+// platform refuses together are told one by one, and one that it refuses alone by
+// its bare name: what cannot be drawn must not silence the rest.
+func (d *chats) tell(ctx context.Context, t flows.Task, batch []flows.AuditEvent) (int, outcome) {
+	if err := d.Posts.SetAuditPosting(context.WithoutCancel(ctx), batch[len(batch)-1].Seq); err != nil {
+		return 0, d.storeFailed(t, err)
+	}
+	err := d.sendAudit(ctx, d.Renderer.Audit(batch))
+	if chat.KindOf(err) == chat.ErrorRefused && len(batch) > 1 {
+		batch = batch[:1]
+		err = d.sendAudit(ctx, d.Renderer.Audit(batch))
+	}
+	if chat.KindOf(err) == chat.ErrorRefused {
+		d.Log.ErrorContext(ctx, "audit_message_refused", "event", batch[0].Seq, "request", batch[0].Fact.Request, "error", err)
+		if d.sendAudit(ctx, bareAudit(batch[0])) == nil {
+			return 1, outcome{}
+		}
+	}
+	if err == nil {
+		return len(batch), outcome{}
+	}
+	if ended(ctx, err) {
+		return 0, stopped(err)
+	}
+	result := ResultUnknown
+	switch chat.KindOf(err) {
+	case chat.ErrorRefused:
+		result = ResultRefused
+	case chat.ErrorGone:
+		result = ResultGone
+	case chat.ErrorRetry:
+		result = ResultRetry
+	case chat.ErrorUnknown:
+	}
+	return 0, again(result, time.Now().Add(auditBackoff.delay(t.Key, t.Tries, chat.RetryAfterOf(err))), err)
+}
+
+func (d *chats) sendAudit(ctx context.Context, card chat.Card) error {
+	_, err := d.Messenger.PostAudit(ctx, card)
+	d.audited = time.Now()
+	return err
+}
+
+// bareAudit names an event that could not be drawn, by nothing but what the bot
+// itself made up.
+func bareAudit(e flows.AuditEvent) chat.Card {
+	name := fmt.Sprintf("Audit event %d: %s %s", e.Seq, e.Fact.Request, e.Fact.Kind)
+	return chat.Card{
+		Body:     chat.T(name),
+		Notes:    []chat.Text{chat.T("The chat platform refused the full text. It is in the audit trail.")},
+		Fallback: name,
+	}
+}
+
+// pause waits, and reports false if the bot stops first.
+func pause(stop <-chan struct{}, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-stop:
+		return false
+	}
+}

@@ -1,0 +1,282 @@
+package dispatch
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"apono/bot/chat"
+	"apono/flows"
+)
+
+// Posts is the durable state that chat tasks need.
+type Posts interface {
+	// Request reads one. Error: flows.CodeNotFound.
+	Request(id string) (flows.Request, error)
+	// Post is where a message is and what it shows; false before the first SavePost.
+	Post(key flows.PostKey) (flows.Post, bool, error)
+	SavePost(ctx context.Context, p flows.Post) error
+	// Record appends a fact that belongs to no transition to the audit trail, and
+	// wants flows.EffectAuditChannel where the channel is told of its kind.
+	Record(ctx context.Context, now time.Time, f flows.Fact) error
+
+	// Audit reads at most limit events from seq on, in order.
+	Audit(seq uint64, limit int) ([]flows.AuditEvent, error)
+	// AuditCursor is the seq of the last event that the audit channel is done with.
+	AuditCursor() (uint64, error)
+	AdvanceAudit(ctx context.Context, seq uint64) error
+	// AuditPosting is the last SetAuditPosting that no AdvanceAudit followed: a
+	// message up to the event to may be in the channel or not.
+	AuditPosting() (to uint64, ok bool, err error)
+	SetAuditPosting(ctx context.Context, to uint64) error
+}
+
+// Renderer draws what leaves.
+type Renderer interface {
+	// Card draws one message of a request; false if it has no such message.
+	Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool)
+	// Audit draws one or several events, oldest first, as one message.
+	Audit(events []flows.AuditEvent) chat.Card
+}
+
+// People finds persons on the chat platform.
+type People interface {
+	// Recipient says how the platform can find a person. Errors: flows.CodeNotFound
+	// and flows.CodeAmbiguous for somebody who cannot be written to.
+	Recipient(email string) (chat.Recipient, error)
+}
+
+// ChatOptions are what the worker of flows.LaneChat is made of. Zero numbers mean
+// the defaults.
+type ChatOptions struct {
+	Queue     Queue
+	Posts     Posts
+	Renderer  Renderer
+	People    People
+	Messenger chat.Messenger
+	// AuditChannel reports whether there is an audit channel at this moment; nil: none.
+	AuditChannel func() bool
+	Log          *slog.Logger
+	Hooks        Hooks
+
+	Total     int           // tasks under way at once
+	AuditPace time.Duration // at least this between two messages in the audit channel
+	Grace     time.Duration // for what is under way when Run's context ends
+}
+
+// NewChat makes the worker that posts and redraws messages.
+func NewChat(o ChatOptions) *Worker {
+	o.AuditPace = cmp.Or(o.AuditPace, DefaultAuditPace)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	return &Worker{
+		lane: flows.LaneChat, queue: o.Queue, doer: &chats{ChatOptions: o},
+		total: cmp.Or(o.Total, DefaultChat), grace: cmp.Or(o.Grace, DefaultGrace), log: o.Log, hooks: o.Hooks,
+	}
+}
+
+type chats struct {
+	ChatOptions
+	audited time.Time // when the last audit message left; only the one audit task uses it
+}
+
+func (d *chats) pool(string) string { return "" }
+
+// lock keeps the messages of one person about one request in order.
+func (d *chats) lock(t flows.Task) (string, error) {
+	if t.Effect.Kind != flows.EffectPost {
+		return "", nil
+	}
+	return lockOf(t.Effect.Post), nil
+}
+
+func lockOf(k flows.PostKey) string {
+	return k.Request + "/" + string(k.Audience) + "/" + k.Person
+}
+
+func (d *chats) do(ctx context.Context, stop <-chan struct{}, t flows.Task) outcome {
+	switch t.Effect.Kind {
+	case flows.EffectPost:
+		return d.post(ctx, t)
+	case flows.EffectAuditChannel:
+		return d.audit(ctx, stop, t)
+	case flows.EffectTarget, flows.EffectAudit, flows.EffectSeal:
+	}
+	return doneBut(ResultNothing, fmt.Errorf("effect %q is no chat task", t.Effect.Kind))
+}
+
+// message is one try at one chat message. Its methods change a copy.
+type message struct {
+	*chats
+	ctx  context.Context
+	task flows.Task
+	r    flows.Request
+	post flows.Post
+	card chat.Card
+	hash string
+}
+
+// post shows one message. Those of the same person that come before it and were
+// never shown go first, so that nobody reads "granted" above "approved".
+func (d *chats) post(ctx context.Context, t flows.Task) outcome {
+	key := t.Effect.Post
+	r, err := d.Posts.Request(key.Request)
+	if missing(err) {
+		return doneBut(ResultNothing, err)
+	}
+	if err != nil {
+		return d.storeFailed(t, err)
+	}
+	m := message{chats: d, ctx: ctx, task: t, r: r}
+	for _, k := range r.Posts() {
+		if k == key {
+			break
+		}
+		if lockOf(k) != lockOf(key) {
+			continue
+		}
+		if o := m.show(k, true); o.verdict != verdictDone {
+			return o
+		}
+	}
+	return m.show(key, false)
+}
+
+// show makes one message agree with the request; with onlyNew it leaves alone
+// what was shown before.
+func (m message) show(key flows.PostKey, onlyNew bool) outcome {
+	p, known, err := m.Posts.Post(key)
+	if err != nil {
+		return m.storeFailed(m.task, err)
+	}
+	if onlyNew && known {
+		return done(ResultNothing)
+	}
+	card, ok := m.Renderer.Card(m.r, key, time.Now())
+	if !ok {
+		return done(ResultNothing)
+	}
+	p.Key = key
+	m.post, m.card, m.hash = p, card, hashOf(card)
+	switch {
+	case p.Shows == m.hash || p.Shows == refusedMark+m.hash:
+		return done(ResultNothing)
+	case p.Message == "":
+		return m.first()
+	}
+	return m.redraw()
+}
+
+// Marks of a Post whose message could not be shown; see the package comment.
+const (
+	refusedMark = "!refused "
+	goneMark    = "!gone "
+)
+
+// hashOf identifies what a card shows. Cards hold no maps, so their JSON is
+// the same every time.
+func hashOf(c chat.Card) string {
+	b, err := json.Marshal(c)
+	if err != nil {
+		panic("dispatch: a card that cannot be encoded (this is a bug): " + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:16])
+}
+
+// first posts the message for the first time, or anew.
+func (m message) first() outcome {
+	to, err := m.People.Recipient(m.post.Key.Person)
+	switch flows.ErrorCode(err) {
+	case "":
+	case flows.CodeNotFound, flows.CodeAmbiguous:
+		return m.gone(err)
+	default:
+		return again(ResultRetry, time.Now().Add(chatBackoff.delay(m.task.Key, m.task.Tries, 0)), err)
+	}
+	ref, err := m.Messenger.Post(m.ctx, to, m.card, priorityOf(m.post.Key))
+	if err != nil {
+		if chat.KindOf(err) == chat.ErrorGone {
+			return m.gone(err)
+		}
+		return m.notShown(err)
+	}
+	m.post.Platform, m.post.Channel, m.post.Message = ref.Platform, ref.Channel, ref.Message
+	return m.save(m.hash, done(ResultDone))
+}
+
+func (m message) redraw() outcome {
+	ref := chat.MessageRef{Platform: m.post.Platform, Channel: m.post.Channel, Message: m.post.Message}
+	err := m.Messenger.Update(m.ctx, ref, m.card, priorityOf(m.post.Key))
+	switch {
+	case err == nil:
+		return m.save(m.hash, done(ResultDone))
+	case chat.KindOf(err) != chat.ErrorGone:
+		return m.notShown(err)
+	case m.post.Key.Audience == flows.AudienceApprover && m.r.State == flows.StatePending:
+		// Somebody deleted it, and a decision is still wanted: without a card there is none.
+		return m.first()
+	}
+	// Nobody waits for a message that was deleted.
+	return m.save(m.hash, done(ResultGone))
+}
+
+// gone tells the operator, once for each message, that a person cannot be reached.
+func (m message) gone(cause error) outcome {
+	m.post.Platform, m.post.Channel, m.post.Message = "", "", ""
+	return m.giveUp(goneMark, cause, doneBut(ResultGone, cause),
+		fmt.Sprintf("%s could not be reached in chat; the message %q about %s was not delivered.", m.post.Key.Person, m.post.Key.Topic, m.r.ID))
+}
+
+// notShown decides about an error that leaves the message where it is.
+func (m message) notShown(err error) outcome {
+	if ended(m.ctx, err) {
+		return stopped(err)
+	}
+	result := ResultUnknown
+	switch chat.KindOf(err) {
+	case chat.ErrorRefused:
+		return m.giveUp(refusedMark, err, doneBut(ResultRefused, err),
+			fmt.Sprintf("The chat platform refused the message %q about %s to %s.", m.post.Key.Topic, m.r.ID, m.post.Key.Person))
+	case chat.ErrorRetry:
+		result = ResultRetry
+	case chat.ErrorGone, chat.ErrorUnknown:
+	}
+	return again(result, time.Now().Add(chatBackoff.delay(m.task.Key, m.task.Tries, chat.RetryAfterOf(err))), err)
+}
+
+func (m message) giveUp(mark string, cause error, o outcome, sentence string) outcome {
+	ctx := context.WithoutCancel(m.ctx)
+	m.Log.ErrorContext(ctx, "message_not_shown", "request", m.r.ID, "task", m.task.Key, "attempt", m.task.Tries+1, "error", cause)
+	if !strings.HasPrefix(m.post.Shows, mark) {
+		fact := flows.Fact{Kind: flows.FactOperator, Request: m.r.ID, Text: sentence}
+		if err := m.Posts.Record(ctx, time.Now(), fact); err != nil {
+			return m.storeFailed(m.task, err)
+		}
+	}
+	return m.save(mark+m.hash, o)
+}
+
+func (m message) save(shows string, o outcome) outcome {
+	m.post.Shows, m.post.Version, m.post.At = shows, m.r.Version, time.Now().UTC()
+	if err := m.Posts.SavePost(context.WithoutCancel(m.ctx), m.post); err != nil {
+		return m.storeFailed(m.task, err)
+	}
+	return o
+}
+
+func (d *chats) storeFailed(t flows.Task, err error) outcome {
+	return again(ResultStore, time.Now().Add(chatBackoff.delay(t.Key, t.Tries, 0)), err)
+}
+
+func priorityOf(k flows.PostKey) chat.Priority {
+	if k.Audience == flows.AudienceApprover {
+		return chat.PriorityApprover
+	}
+	return chat.PriorityRequester
+}

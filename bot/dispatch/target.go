@@ -1,0 +1,321 @@
+package dispatch
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"apono/flows"
+	"apono/provision"
+)
+
+// GrantDeadline is how long after the decision a grant is still tried. A request
+// stays approved while one access group is being granted and others already hold
+// access, and its clock does not run until then; so this must end.
+const GrantDeadline = 30 * time.Minute
+
+// Defaults of target tasks.
+const (
+	DefaultCallTimeout    = time.Minute // one call of a driver
+	DefaultCredentialsTTL = time.Hour   // until credentials nobody looked at are erased
+)
+
+// expirySlack is between the latest moment at which the bot itself ends an access
+// and the moment at which the target may, so that clocks may differ.
+const expirySlack = time.Minute
+
+// Requests is the durable state that target tasks need.
+type Requests interface {
+	// Request reads one. Error: flows.CodeNotFound.
+	Request(id string) (flows.Request, error)
+	// Apply moves one request. Errors of flows.Next come back unchanged.
+	Apply(ctx context.Context, now time.Time, id string, ev flows.Event) (flows.Request, error)
+	// Held lists the units that live grants of the person in the integration want:
+	// those whose access group is granting or granted.
+	Held(person, integration string) ([]flows.Unit, error)
+	// Holders tells by id the grants behind one unit of the person: live ones, as
+	// above, and released ones, which are over but left the unit to another holder.
+	Holders(person string, u flows.Unit) (live, released []string, err error)
+	// ApplyGone is Apply with flows.EventGone. In the same transaction the grant
+	// becomes a released holder of kept, a holder of nothing else, and the released
+	// grants become holders of nothing that was not kept. An error says if holders
+	// changed meanwhile so that this is no longer true.
+	ApplyGone(ctx context.Context, now time.Time, id, integration string, kept []flows.Unit, released []string) (flows.Request, error)
+}
+
+// Integration is a connected system as a task sees it.
+type Integration struct {
+	Driver        provision.Driver
+	AccessDetails string // from the configuration, shown with the credentials; may be empty
+}
+
+// Integrations finds connected systems.
+type Integrations interface {
+	// Integration is asked anew for each try. False: not configured, or nothing
+	// can be granted in it.
+	Integration(name string) (Integration, bool)
+}
+
+// TargetOptions are what the worker of flows.LaneTarget is made of. Zero numbers
+// mean the defaults.
+type TargetOptions struct {
+	Queue        Queue
+	Requests     Requests
+	Integrations Integrations
+	Sealer       Sealer
+	Log          *slog.Logger
+	Hooks        Hooks
+
+	Total          int           // tasks under way at once
+	PerIntegration int           // of these, in one integration
+	CallTimeout    time.Duration // of one call of a driver
+	CredentialsTTL time.Duration
+	Grace          time.Duration // for what is under way when Run's context ends
+}
+
+// NewTargets makes the worker that grants, revokes and rotates.
+func NewTargets(o TargetOptions) *Worker {
+	o.CallTimeout = cmp.Or(o.CallTimeout, DefaultCallTimeout)
+	o.CredentialsTTL = cmp.Or(o.CredentialsTTL, DefaultCredentialsTTL)
+	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
+	return &Worker{
+		lane: flows.LaneTarget, queue: o.Queue, doer: &targets{o},
+		total: cmp.Or(o.Total, DefaultTargets), perPool: cmp.Or(o.PerIntegration, DefaultPerIntegration),
+		grace: cmp.Or(o.Grace, DefaultGrace), log: o.Log, hooks: o.Hooks,
+	}
+}
+
+type targets struct{ TargetOptions }
+
+// pool is the integration, the last part of the key.
+func (d *targets) pool(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
+
+// lock is the person in the integration: a revoke that counts holders must not
+// run beside a grant that makes one.
+func (d *targets) lock(t flows.Task) (string, error) {
+	r, err := d.Requests.Request(t.Effect.Request)
+	if missing(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	return flows.NormalizeEmail(r.Grantee.Email) + "/" + t.Effect.Integration, nil
+}
+
+// act is one try at one access group.
+type act struct {
+	*targets
+	ctx   context.Context // ends when the bot cuts off what is under way
+	task  flows.Task
+	r     flows.Request
+	group *flows.AccessGroup
+	in    Integration
+	found bool // in is connected
+}
+
+func (d *targets) do(ctx context.Context, _ <-chan struct{}, t flows.Task) outcome {
+	r, err := d.Requests.Request(t.Effect.Request)
+	switch {
+	case missing(err):
+		return doneBut(ResultNothing, err)
+	case err != nil:
+		return again(ResultStore, time.Now().Add(grantBackoff.delay(t.Key, t.Tries, 0)), err)
+	}
+	g, ok := r.Group(t.Effect.Integration)
+	if !ok {
+		return doneBut(ResultNothing, fmt.Errorf("%s has nothing in %s", r.ID, t.Effect.Integration))
+	}
+	a := &act{targets: d, ctx: ctx, task: t, r: r, group: g}
+	a.in, a.found = d.Integrations.Integration(g.Integration)
+	switch g.Status {
+	case flows.GroupGranting:
+		return a.grant()
+	case flows.GroupRevoking, flows.GroupUndoing:
+		return a.revoke()
+	case flows.GroupGranted:
+		if g.Resetting {
+			return a.rotate()
+		}
+	case flows.GroupWaiting, flows.GroupFailed, flows.GroupRevoked:
+	}
+	return done(ResultNothing)
+}
+
+func (a *act) grant() outcome {
+	now := time.Now()
+	deadline := cmpTime(a.r.DecidedAt, a.r.CreatedAt).Add(GrantDeadline)
+	switch {
+	case a.r.State != flows.StateApproved:
+		return doneBut(ResultNothing, fmt.Errorf("%s is %s and yet to be granted (this is a bug)", a.r.ID, a.r.State))
+	case !now.Before(deadline):
+		return a.failed(a.tooLate(), errors.New("the grant deadline has passed"))
+	case !a.found:
+		return a.failed(a.group.Integration+" is not connected any more.", errNotConnected)
+	}
+	g := a.grantAt(now, deadline)
+	credentials, err := call(a, func(ctx context.Context) (provision.Credentials, error) { return a.in.Driver.Grant(ctx, g) })
+	if err != nil && provision.KindOf(err) == provision.KindUnknown && a.took(g) {
+		// Only a grant brings credentials, and a repeat of one that took is quick.
+		credentials, err = call(a, func(ctx context.Context) (provision.Credentials, error) { return a.in.Driver.Grant(ctx, g) })
+	}
+	if err != nil {
+		return a.notGranted(err, deadline)
+	}
+	access, err := a.accessOf(a.in, credentials, time.Now())
+	if err != nil {
+		return a.notGranted(&provision.Error{
+			Integration: a.group.Integration, Op: "grant", Kind: provision.KindRetry, Message: "The credentials could not be kept.", Err: err,
+		}, deadline)
+	}
+	return a.apply(flows.Event{Kind: flows.EventGranted, Integration: a.group.Integration, Access: access}, ResultDone, nil)
+}
+
+// grantAt is the grant as it is asked for at now.
+func (a *act) grantAt(now, deadline time.Time) provision.Grant {
+	g := a.base("grant")
+	if a.r.Indefinite {
+		return g
+	}
+	// The clock starts once every access group has an outcome: the last moment for
+	// that is the end of this try, or where others are open, of a try at the deadline.
+	begun := now
+	if len(a.r.Groups) > 1 {
+		begun = deadline
+	}
+	g.NotAfter = begun.Add(3*a.CallTimeout + a.r.Duration + expirySlack) // grant, check, grant again
+	return g
+}
+
+func (a *act) base(what string) provision.Grant {
+	id := a.r.GrantID(a.group.Integration)
+	return provision.Grant{ID: id, Request: a.r.ID, Person: a.r.Grantee, Items: a.group.Items, Call: id + "/" + what}
+}
+
+// took asks the target whether a grant of unknown outcome took effect.
+func (a *act) took(g provision.Grant) bool {
+	c, ok := a.in.Driver.(provision.Checker)
+	if !ok || a.ctx.Err() != nil {
+		return false
+	}
+	granted, err := call(a, func(ctx context.Context) (bool, error) { return c.Check(ctx, g) })
+	return err == nil && granted
+}
+
+func (a *act) notGranted(err error, deadline time.Time) outcome {
+	if ended(a.ctx, err) {
+		return stopped(err)
+	}
+	if provision.KindOf(err) == provision.KindRefused {
+		return a.failed(provision.MessageOf(err), err)
+	}
+	due := time.Now().Add(grantBackoff.delay(a.task.Key, a.task.Tries, provision.RetryAfterOf(err)))
+	if due.After(deadline) {
+		due = deadline
+	}
+	return again(resultOf(err), due, err)
+}
+
+// failed ends the grant. What it may have left is revoked by the task that the
+// event brings.
+func (a *act) failed(sentence string, cause error) outcome {
+	ev := flows.Event{Kind: flows.EventGrantFailed, Integration: a.group.Integration, Problem: cut(sentence, maxProblem)}
+	return a.apply(ev, ResultRefused, cause)
+}
+
+func (a *act) tooLate() string {
+	if a.task.Tries == 0 {
+		return fmt.Sprintf("%s was not reached within %s of the decision.", a.group.Integration, minutes(GrantDeadline))
+	}
+	return fmt.Sprintf("%s could not be reached for %s.", a.group.Integration, minutes(GrantDeadline))
+}
+
+func minutes(d time.Duration) string { return fmt.Sprintf("%d minutes", int(d.Minutes())) }
+
+func (a *act) rotate() outcome {
+	rotator, ok := a.in.Driver.(provision.Rotator)
+	if !ok {
+		return a.retry(errNotConnected, grantBackoff)
+	}
+	g := a.base("")
+	g.Call = "" // one grant may be rotated many times
+	if !a.r.EndsAt.IsZero() {
+		g.NotAfter = a.r.EndsAt.Add(expirySlack)
+	}
+	credentials, err := call(a, func(ctx context.Context) (provision.Credentials, error) { return rotator.Rotate(ctx, g) })
+	if err != nil {
+		return a.retry(err, grantBackoff)
+	}
+	access, err := a.accessOf(a.in, credentials, time.Now())
+	if err != nil {
+		return a.retry(err, grantBackoff)
+	}
+	return a.apply(flows.Event{Kind: flows.EventRotated, Integration: a.group.Integration, Access: access}, ResultDone, nil)
+}
+
+// retry puts the task off, however often: for revokes and rotations, which only
+// the target's word can end.
+func (a *act) retry(err error, b backoff) outcome {
+	if ended(a.ctx, err) {
+		return stopped(err)
+	}
+	return again(resultOf(err), time.Now().Add(b.delay(a.task.Key, a.task.Tries, provision.RetryAfterOf(err))), err)
+}
+
+// apply records the outcome of an act. One that comes too late is no error: what
+// the request has become has its own revision of the task.
+func (a *act) apply(ev flows.Event, r Result, cause error) outcome {
+	_, err := a.Requests.Apply(context.WithoutCancel(a.ctx), time.Now(), a.r.ID, ev)
+	return a.applied(err, r, cause)
+}
+
+func (a *act) applied(err error, r Result, cause error) outcome {
+	switch {
+	case err == nil:
+		return doneBut(r, cause)
+	case late(err):
+		return done(ResultLate)
+	}
+	return again(ResultStore, time.Now().Add(revokeBackoff.delay(a.task.Key, a.task.Tries, 0)), err)
+}
+
+var errNotConnected = errors.New("the integration is not connected")
+
+// call runs one call of a driver under the time-out, and turns a panic into an
+// error of unknown outcome.
+func call[T any](a *act, f func(context.Context) (T, error)) (out T, err error) {
+	ctx, cancel := context.WithTimeout(a.ctx, a.CallTimeout)
+	defer cancel()
+	defer func() {
+		if v := recover(); v != nil {
+			err = &panicked{v}
+			a.Log.ErrorContext(a.ctx, "driver_panicked", "task", a.task.Key, "request", a.r.ID, "panic", fmt.Sprint(v), "stack", stack())
+		}
+	}()
+	return f(ctx)
+}
+
+func resultOf(err error) Result {
+	if _, ok := errors.AsType[*panicked](err); ok {
+		return ResultPanic
+	}
+	switch provision.KindOf(err) {
+	case provision.KindRetry:
+		return ResultRetry
+	case provision.KindRefused:
+		return ResultRefused
+	case provision.KindUnknown:
+	}
+	return ResultUnknown
+}
+
+func cmpTime(t, or time.Time) time.Time {
+	if t.IsZero() {
+		return or
+	}
+	return t
+}

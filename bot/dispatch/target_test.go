@@ -1,0 +1,564 @@
+package dispatch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"apono/flows"
+	"apono/provision"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestGrantHandsOverWhatTheTargetGaveOut(t *testing.T) {
+	tell(t, func(s *story) {
+		db := newTarget("db")
+		db.fields = []provision.Field{
+			{Name: "Host", Value: "db.example.com"}, {Name: "Password", Value: "hunter2", Secret: true},
+		}
+		s.targets["db"] = &rotating{target: db}
+		r := s.submit(s, ask(unit("db", "orders")))
+		began := time.Now()
+		s.start()
+
+		r = s.get(s, r.ID)
+		if r.State != flows.StateActive || !r.EndsAt.Equal(began.Add(time.Hour)) {
+			t.Errorf("state %s, ends %s", r.State, r.EndsAt)
+		}
+		want := flows.AccessGroup{
+			Integration: "db", Items: []flows.Item{unit("db", "orders")}, Status: flows.GroupGranted, GrantedAt: began.UTC(),
+			Details: []flows.Detail{{Name: "Host", Value: "db.example.com"}}, Instructions: "Connect with psql.\nUse the VPN.",
+			Secret: flows.SecretAvailable, SecretUntil: began.Add(time.Hour).UTC(), CanReset: true,
+		}
+		if diff := cmp.Diff(want, r.Groups[0]); diff != "" {
+			t.Errorf("access group (-want +got):\n%s", diff)
+		}
+		if got := string(s.sealed["AR-1/db"]); got != `sealed:[{"name":"Password","value":"hunter2"}]` {
+			t.Errorf("sealed %s", got)
+		}
+		g := db.last()
+		if g.ID != "AR-1/db" || g.Request != "AR-1" || g.Person != alice || g.Call != "AR-1/db/grant" {
+			t.Errorf("the grant was %+v", g)
+		}
+		if late := g.NotAfter.Sub(r.EndsAt); late < time.Minute || late > 5*time.Minute {
+			t.Errorf("the target may end it %s after the end", late)
+		}
+		if left := s.waiting(flows.LaneTarget); left != nil {
+			t.Errorf("tasks left: %v", left)
+		}
+		if diff := cmp.Diff([]Result{ResultDone}, s.results()); diff != "" {
+			t.Error(diff)
+		}
+		if strings.Contains(s.text(), "hunter2") {
+			t.Error("the log holds a secret")
+		}
+	})
+}
+
+func TestNotAfterNeverComesBeforeTheEnd(t *testing.T) {
+	tests := []struct {
+		name   string
+		draft  flows.Request
+		bounds [2]time.Duration // of NotAfter after the submission
+	}{
+		{"one group", ask(unit("db", "a")), [2]time.Duration{time.Hour, time.Hour + 5*time.Minute}},
+		{"two groups", ask(unit("db", "a"), unit("hang", "b")), [2]time.Duration{time.Hour + GrantDeadline, time.Hour + GrantDeadline + 5*time.Minute}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tell(t, func(s *story) {
+				db, hang := newTarget("db"), newTarget("hang")
+				hang.onGrant = func(context.Context, int) error { return retryErr(0) }
+				s.targets["db"], s.targets["hang"] = db, hang
+				began := time.Now()
+				r := s.submit(s, tt.draft)
+				s.start()
+				if got := db.last().NotAfter.Sub(began); got < tt.bounds[0] || got > tt.bounds[1] {
+					t.Errorf("NotAfter %s after the submission, want within %s", got, tt.bounds)
+				}
+				s.after(GrantDeadline + time.Minute)
+				if r = s.get(s, r.ID); db.last().NotAfter.Before(r.EndsAt) {
+					t.Errorf("NotAfter %s is before the end %s", db.last().NotAfter, r.EndsAt)
+				}
+			})
+		})
+	}
+	t.Run("indefinite", func(t *testing.T) {
+		tell(t, func(s *story) {
+			db := newTarget("db")
+			s.targets["db"] = db
+			draft := ask(unit("db", "a"))
+			draft.Indefinite, draft.Duration = true, 0
+			s.submit(s, draft)
+			s.start()
+			if got := db.last().NotAfter; !got.IsZero() {
+				t.Errorf("NotAfter %s, want none", got)
+			}
+		})
+	})
+}
+
+// TestGrantErrors tells what becomes of a grant after each kind of error.
+func TestGrantErrors(t *testing.T) {
+	fail := func(errs ...error) func(context.Context, int) error {
+		return func(_ context.Context, n int) error {
+			if n <= len(errs) {
+				return errs[n-1]
+			}
+			return nil
+		}
+	}
+	tests := []struct {
+		name    string
+		onGrant func(context.Context, int) error
+		wait    time.Duration
+		state   flows.State
+		problem string
+		calls   []string
+		results []Result
+	}{
+		{
+			name: "refused is taken back and not tried again", onGrant: fail(refusedErr()), wait: time.Hour,
+			state: flows.StateFailed, problem: "There is no such role.",
+			calls: []string{"grant AR-1/db orders", "revoke AR-1/db orders"}, results: []Result{ResultRefused, ResultDone},
+		},
+		{
+			name: "busy is tried again", onGrant: fail(retryErr(0), retryErr(0)), wait: 3 * time.Second, state: flows.StateActive,
+			calls: []string{"grant AR-1/db orders", "grant AR-1/db orders", "grant AR-1/db orders"}, results: []Result{ResultRetry, ResultRetry, ResultDone},
+		},
+		{
+			name: "unknown is tried again", onGrant: fail(unknownErr()), wait: time.Second, state: flows.StateActive,
+			calls: []string{"grant AR-1/db orders", "grant AR-1/db orders"}, results: []Result{ResultUnknown, ResultDone},
+		},
+		{
+			name: "an error of no kind is unknown", onGrant: fail(errors.New("boom")), wait: time.Second, state: flows.StateActive,
+			calls: []string{"grant AR-1/db orders", "grant AR-1/db orders"}, results: []Result{ResultUnknown, ResultDone},
+		},
+		{
+			name: "a panic is unknown",
+			onGrant: func(_ context.Context, n int) error {
+				if n == 1 {
+					panic("index out of range")
+				}
+				return nil
+			},
+			wait: time.Second, state: flows.StateActive,
+			calls: []string{"grant AR-1/db orders", "grant AR-1/db orders"}, results: []Result{ResultPanic, ResultDone},
+		},
+		{
+			name: "a time-out is unknown",
+			onGrant: func(ctx context.Context, n int) error {
+				if n == 1 {
+					<-ctx.Done()
+					return ctx.Err()
+				}
+				return nil
+			},
+			wait: DefaultCallTimeout + time.Second, state: flows.StateActive,
+			calls: []string{"grant AR-1/db orders", "grant AR-1/db orders"}, results: []Result{ResultUnknown, ResultDone},
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tell(t, func(s *story) {
+				db := newTarget("db")
+				db.onGrant = tt.onGrant
+				s.targets["db"] = db
+				r := s.submit(s, ask(unit("db", "orders")))
+				s.start()
+				s.after(tt.wait)
+				r = s.get(s, r.ID)
+				if r.State != tt.state || r.Groups[0].Problem != tt.problem {
+					t.Errorf("state %s, problem %q", r.State, r.Groups[0].Problem)
+				}
+				if diff := cmp.Diff(tt.calls, db.log()); diff != "" {
+					t.Errorf("calls (-want +got):\n%s", diff)
+				}
+				if diff := cmp.Diff(tt.results, s.results()); diff != "" {
+					t.Errorf("results (-want +got):\n%s", diff)
+				}
+			})
+		})
+	}
+}
+
+func TestUnknownGrantIsLookedUp(t *testing.T) {
+	tell(t, func(s *story) {
+		db := &checking{target: newTarget("db")}
+		db.fields = []provision.Field{{Name: "Password", Value: "pw", Secret: true}}
+		db.onGrant = func(_ context.Context, n int) error {
+			if n == 1 {
+				db.held["AR-1/db orders"] = true // it took effect; the answer was lost
+				return unknownErr()
+			}
+			return nil
+		}
+		s.targets["db"] = db
+		r := s.submit(s, ask(unit("db", "orders")))
+		s.start() // no time passes: the target is not backed off from
+		if got := s.status(r.ID, "db"); got != flows.GroupGranted || db.checks != 1 || len(db.log()) != 2 {
+			t.Errorf("%s after %d checks and %v", got, db.checks, db.log())
+		}
+		if len(s.sealed["AR-1/db"]) == 0 {
+			t.Error("the credentials were lost with the answer")
+		}
+	})
+	tell(t, func(s *story) {
+		db := &checking{target: newTarget("db")}
+		db.onGrant = func(_ context.Context, n int) error { return map[int]error{1: unknownErr()}[n] }
+		s.targets["db"] = db
+		s.submit(s, ask(unit("db", "orders")))
+		s.start()
+		if len(db.log()) != 1 || db.checks != 1 {
+			t.Errorf("a grant that did not take was repeated at once: %v", db.log())
+		}
+	})
+}
+
+func TestGrantBacksOffUntilTheDeadline(t *testing.T) {
+	tell(t, func(s *story) {
+		db := newTarget("db")
+		var at []time.Time
+		db.onGrant = func(context.Context, int) error { at = append(at, time.Now()); return retryErr(0) }
+		s.targets["db"] = db
+		r := s.submit(s, ask(unit("db", "orders")))
+		decided := time.Now()
+		s.start()
+		s.after(2 * time.Second)
+		if task, _ := s.task("target/AR-1/db"); task.Tries != 2 || task.Problem == "" {
+			t.Errorf("after two tries the task is %+v", task)
+		}
+		s.after(GrantDeadline - 2*time.Second - time.Nanosecond)
+		if got := s.status(r.ID, "db"); got != flows.GroupGranting {
+			t.Errorf("%s before the deadline", got)
+		}
+		s.after(time.Nanosecond)
+		r = s.get(s, r.ID)
+		if r.State != flows.StateFailed || r.Groups[0].Problem != "db could not be reached for 30 minutes." {
+			t.Errorf("%s, %q at the deadline", r.State, r.Groups[0].Problem)
+		}
+		for i := 1; i < len(at)-1; i++ {
+			full := min(5*time.Minute, time.Second<<(i-1))
+			if gap := at[i].Sub(at[i-1]); gap > full || gap < full*3/4 {
+				t.Errorf("try %d came after %s, want up to a quarter less than %s", i+1, gap, full)
+			}
+		}
+		if last := at[len(at)-1].Sub(decided); last >= GrantDeadline {
+			t.Errorf("a grant was begun %s after the decision", last)
+		}
+		if len(at) < 12 {
+			t.Errorf("only %d tries in half an hour", len(at))
+		}
+	})
+}
+
+func TestGrantWaitsAsLongAsTheTargetAsks(t *testing.T) {
+	for _, tt := range []struct{ asked, want time.Duration }{
+		{42 * time.Second, 42 * time.Second}, {24 * time.Hour, maxRetryAfter},
+	} {
+		tell(t, func(s *story) {
+			db := newTarget("db")
+			db.onGrant = func(_ context.Context, n int) error {
+				if n == 1 {
+					return retryErr(tt.asked)
+				}
+				return nil
+			}
+			s.targets["db"] = db
+			s.submit(s, ask(unit("db", "orders")))
+			s.start()
+			s.after(tt.want - time.Nanosecond)
+			if n := len(db.log()); n != 1 {
+				t.Errorf("asked %s: %d calls too early", tt.asked, n)
+			}
+			s.after(time.Nanosecond)
+			if n := len(db.log()); n != 2 {
+				t.Errorf("asked %s: %d calls in time, want 2", tt.asked, n)
+			}
+		})
+	}
+}
+
+func TestGrantIsNotBegunAfterTheDeadline(t *testing.T) {
+	tell(t, func(s *story) {
+		db := newTarget("db")
+		s.targets["db"] = db
+		r := s.submit(s, ask(unit("db", "orders")))
+		s.after(GrantDeadline) // the bot is down
+		s.start()
+		if diff := cmp.Diff([]string{"revoke AR-1/db orders"}, db.log()); diff != "" {
+			t.Errorf("calls (-want +got):\n%s", diff)
+		}
+		if r = s.get(s, r.ID); r.State != flows.StateFailed || r.Groups[0].Problem != "db was not reached within 30 minutes of the decision." {
+			t.Errorf("%s, %q", r.State, r.Groups[0].Problem)
+		}
+	})
+}
+
+func TestGrantInWhatIsNotConnectedFails(t *testing.T) {
+	tell(t, func(s *story) {
+		r := s.submit(s, ask(unit("db", "orders")))
+		s.start()
+		r = s.get(s, r.ID)
+		if r.Groups[0].Status != flows.GroupUndoing || r.Groups[0].Problem != "db is not connected any more." {
+			t.Errorf("%s, %q", r.Groups[0].Status, r.Groups[0].Problem)
+		}
+		s.after(10 * time.Minute) // what it may hold is revoked once it is back
+		s.restart(func() { s.targets["db"] = newTarget("db") })
+		if r = s.get(s, r.ID); r.State != flows.StateFailed {
+			t.Errorf("%s once the integration is back", r.State)
+		}
+	})
+}
+
+// TestRevokedWhileItIsGranted ends a request while the target is still at it.
+func TestRevokedWhileItIsGranted(t *testing.T) {
+	tell(t, func(s *story) {
+		db := newTarget("db")
+		db.took = 10 * time.Second
+		s.targets["db"] = db
+		r := s.submit(s, ask(unit("db", "orders")))
+		s.start()
+		s.after(5 * time.Second)
+		s.must(s, r.ID, flows.Event{Kind: flows.EventRevoke, By: alice})
+		s.after(5 * time.Second)
+		if diff := cmp.Diff([]string{"AR-1/db orders"}, db.holds()); diff != "" {
+			t.Fatal(diff)
+		}
+		s.after(10 * time.Second)
+		if r = s.get(s, r.ID); r.State != flows.StateRevoked || len(db.holds()) != 0 {
+			t.Errorf("%s, target holds %v", r.State, db.holds())
+		}
+		if diff := cmp.Diff([]Result{ResultLate, ResultDone}, s.results()); diff != "" {
+			t.Error(diff)
+		}
+		if db.most != 1 {
+			t.Error("the revoke did not wait for the grant")
+		}
+	})
+}
+
+func TestRevokeIsTriedUntilTheTargetConfirms(t *testing.T) {
+	for name, failure := range map[string]error{"busy": retryErr(0), "refused": refusedErr(), "unknown": unknownErr()} {
+		t.Run(name, func(t *testing.T) {
+			tell(t, func(s *story) {
+				db := newTarget("db")
+				var at []time.Time
+				back := false
+				db.onRevoke = func(context.Context, int) error {
+					at = append(at, time.Now())
+					if back {
+						return nil
+					}
+					return failure
+				}
+				s.targets["db"] = db
+				r := s.submit(s, ask(unit("db", "orders")))
+				s.start()
+				s.must(s, r.ID, flows.Event{Kind: flows.EventRevoke, By: alice})
+				s.after(24 * time.Hour)
+				if got := s.status(r.ID, "db"); got != flows.GroupRevoking {
+					t.Fatalf("%s while the target does not confirm", got)
+				}
+				for i := 1; i < len(at); i++ {
+					if gap := at[i].Sub(at[i-1]); gap > time.Minute || gap < time.Second*3/4 {
+						t.Fatalf("try %d came after %s", i+1, gap)
+					}
+				}
+				if task, _ := s.task("target/AR-1/db"); task.Problem == "" || task.Tries < 1440 {
+					t.Errorf("the operator sees %+v", task)
+				}
+				back = true
+				s.after(time.Minute)
+				if r = s.get(s, r.ID); r.State != flows.StateRevoked || len(db.holds()) != 0 {
+					t.Errorf("%s, target holds %v a minute after it is back", r.State, db.holds())
+				}
+			})
+		})
+	}
+}
+
+// TestRevokeFollowsGrantTriesAtOnce: a grant that is backed off does not put off
+// the revoke that takes its place.
+func TestRevokeFollowsGrantTriesAtOnce(t *testing.T) {
+	tell(t, func(s *story) {
+		db := newTarget("db")
+		db.onGrant = func(context.Context, int) error { return retryErr(0) }
+		s.targets["db"] = db
+		r := s.submit(s, ask(unit("db", "orders")))
+		s.start()
+		s.after(20 * time.Minute)
+		s.must(s, r.ID, flows.Event{Kind: flows.EventRevoke, By: alice})
+		s.after(0)
+		if r = s.get(s, r.ID); r.State != flows.StateRevoked {
+			t.Errorf("%s right after the revoke", r.State)
+		}
+	})
+}
+
+func TestRotate(t *testing.T) {
+	granted := func(s *story, d provision.Driver) flows.Request {
+		s.targets["db"] = d
+		r := s.submit(s, ask(unit("db", "orders")))
+		s.start()
+		s.must(s, r.ID, flows.Event{Kind: flows.EventReset, By: alice, Integration: "db"})
+		return r
+	}
+	t.Run("new credentials", func(t *testing.T) {
+		tell(t, func(s *story) {
+			db := &rotating{target: newTarget("db"), onRotate: func(n int) error { return map[int]error{1: unknownErr()}[n] }}
+			db.fields = []provision.Field{{Name: "Password", Value: "new", Secret: true}}
+			r := granted(s, db)
+			s.after(time.Second)
+			r = s.get(s, r.ID)
+			if g := r.Groups[0]; g.Resetting || g.Secret != flows.SecretAvailable || db.rotated != 2 {
+				t.Errorf("%+v after %d rotations", g, db.rotated)
+			}
+			if g := db.last(); g.Call != "" || g.NotAfter.Before(r.EndsAt) {
+				t.Errorf("rotated as %+v", g)
+			}
+		})
+	})
+	t.Run("refused is kept up until the access ends", func(t *testing.T) {
+		tell(t, func(s *story) {
+			db := &rotating{target: newTarget("db"), onRotate: func(int) error { return refusedErr() }}
+			r := granted(s, db)
+			s.after(30 * time.Minute)
+			if got := s.status(r.ID, "db"); got != flows.GroupGranted || db.rotated < 8 {
+				t.Errorf("%s after %d rotations", got, db.rotated)
+			}
+			s.must(s, r.ID, flows.Event{Kind: flows.EventRevoke, By: alice})
+			s.after(0)
+			if r = s.get(s, r.ID); r.State != flows.StateRevoked {
+				t.Errorf("%s", r.State)
+			}
+		})
+	})
+}
+
+func TestCredentialsThatCannotBeSealedAreAskedForAgain(t *testing.T) {
+	tell(t, func(s *story) {
+		db := newTarget("db")
+		db.fields = []provision.Field{{Name: "Password", Value: "hunter2", Secret: true}}
+		s.targets["db"] = db
+		s.options.Sealer = wrap{err: errors.New("no key")}
+		r := s.submit(s, ask(unit("db", "orders")))
+		s.start()
+		if got := s.status(r.ID, "db"); got != flows.GroupGranting {
+			t.Errorf("%s without credentials", got)
+		}
+		task, _ := s.task("target/AR-1/db")
+		if !strings.Contains(task.Problem, "no key") || strings.Contains(task.Problem+s.text(), "hunter2") {
+			t.Errorf("the operator reads %q", task.Problem)
+		}
+	})
+}
+
+// TestCrashBetweenActAndRecord loses the store in the middle of each act, and
+// starts again.
+func TestCrashBetweenActAndRecord(t *testing.T) {
+	for _, verb := range []string{"grant", "revoke"} {
+		t.Run(verb, func(t *testing.T) {
+			tell(t, func(s *story) {
+				db := newTarget("db")
+				crash := func(context.Context, int) error { s.breakDown(errDown); return nil }
+				s.targets["db"] = db
+				r := s.submit(s, ask(unit("db", "orders")))
+				if verb == "grant" {
+					db.onGrant = crash
+					s.start()
+				} else {
+					db.onRevoke = crash
+					s.start()
+					s.must(s, r.ID, flows.Event{Kind: flows.EventRevoke, By: alice})
+					s.after(0)
+				}
+				s.end()
+				db.onGrant, db.onRevoke = nil, nil
+				s.breakDown(nil)
+				s.start()
+				want := flows.GroupGranted
+				if verb == "revoke" {
+					want = flows.GroupRevoked
+				}
+				if got := s.status(r.ID, "db"); got != want {
+					t.Errorf("%s after the start", got)
+				}
+				calls := db.log()
+				if last := len(calls) - 1; calls[last] != calls[last-1] || db.grants[last].Call != db.grants[last-1].Call {
+					t.Errorf("the repeat is another act: %v", calls)
+				}
+			})
+		})
+	}
+}
+
+// TestCrashBetweenRecordAndDone repeats a task whose outcome is recorded.
+func TestCrashBetweenRecordAndDone(t *testing.T) {
+	tell(t, func(s *story) {
+		db := newTarget("db")
+		s.targets["db"] = db
+		r := s.submit(s, ask(unit("db", "orders")))
+		task, _ := s.task("target/AR-1/db")
+		s.start()
+		s.end()
+		s.tasks[task.Key] = task // Done was never committed
+		s.start()
+		if got := s.status(r.ID, "db"); got != flows.GroupGranted || len(db.log()) != 1 {
+			t.Errorf("%s after %v", got, db.log())
+		}
+		if left := s.waiting(flows.LaneTarget); left != nil {
+			t.Errorf("tasks left: %v", left)
+		}
+	})
+}
+
+// TestBrokenStoreIsNotHammered: an act whose record fails is not repeated at once.
+func TestBrokenStoreIsNotHammered(t *testing.T) {
+	tell(t, func(s *story) {
+		db := newTarget("db")
+		db.onGrant = func(context.Context, int) error { s.breakDown(errDown); return nil }
+		s.targets["db"] = db
+		s.submit(s, ask(unit("db", "orders")))
+		s.start()
+		s.after(10 * time.Second)
+		if n := len(db.log()); n < 2 || n > 11 {
+			t.Errorf("%d grants in 10 s", n)
+		}
+		s.breakDown(nil)
+		db.onGrant = nil
+		s.after(2 * time.Second)
+		if got := s.status("AR-1", "db"); got != flows.GroupGranted {
+			t.Errorf("%s once the store is back", got)
+		}
+	})
+}
+
+func TestTaskOfUnknownRequestIsStruckOff(t *testing.T) {
+	tell(t, func(s *story) {
+		s.want(time.Now(), flows.Effect{Kind: flows.EffectTarget, Request: "AR-99", Integration: "db"})
+		r := s.submit(s, ask(unit("other", "x")))
+		s.want(time.Now(), flows.Effect{Kind: flows.EffectTarget, Request: r.ID, Integration: "db"})
+		s.targets["other"] = newTarget("other")
+		s.start()
+		if left := s.waiting(flows.LaneTarget); left != nil {
+			t.Errorf("tasks left: %v", left)
+		}
+	})
+}
+
+// restart changes the world while no worker runs.
+func (s *story) restart(change func()) {
+	s.end()
+	change()
+	s.start()
+	s.after(time.Minute)
+}
+
+func person(n int) flows.PersonRef {
+	return flows.PersonRef{Email: fmt.Sprintf("p%d@example.com", n), Name: fmt.Sprintf("P%d", n)}
+}
