@@ -1,7 +1,6 @@
 package store
 
 import (
-	"errors"
 	"fmt"
 
 	"apono/flows"
@@ -87,14 +86,6 @@ func checkApprovals(r *flows.Request) []error {
 		}
 	}
 	return out
-}
-
-// CheckPost reports a message that must exist but neither does nor is about to.
-func CheckPost(key flows.PostKey, posted, waiting bool) error {
-	if posted || waiting {
-		return nil
-	}
-	return errors.New(key.Request + ": the message " + key.String() + " neither exists nor waits to be posted")
 }
 
 // Stats are numbers for metrics.

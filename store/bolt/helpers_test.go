@@ -111,3 +111,5 @@ func wantIs(t testing.TB, err, target error) {
 func open(t testing.TB) *bolt.Store { t.Helper(); return storetest.Open(t) }
 
 var background = context.Background
+
+func one(d flows.Request) []flows.Request { return []flows.Request{d} }

@@ -177,10 +177,18 @@ func openDB(path string, opts Options) (db *bolt.DB, file *os.File, err error) {
 	if err != nil {
 		return nil, nil, &store.OpenError{Path: path, Kind: openKind(path, err), Err: err}
 	}
-	if err := checkSize(db, path); err != nil {
+	if err := checkSize(db, file); err != nil {
 		return nil, nil, errors.Join(&store.OpenError{Path: path, Kind: store.ErrCorrupt, Err: err}, db.Close())
 	}
+	if now, err := os.Stat(path); err == nil && !sameFile(now, file) {
+		return nil, nil, errors.Join(&store.OpenError{Path: path, Err: errors.New("it was replaced meanwhile")}, db.Close())
+	}
 	return db, file, nil
+}
+
+func sameFile(now fs.FileInfo, file *os.File) bool {
+	info, err := file.Stat()
+	return err == nil && os.SameFile(now, info)
 }
 
 // initialMmap is address space, not memory: below it a growing file never has to
@@ -202,8 +210,8 @@ func openKind(path string, err error) error {
 }
 
 // checkSize finds a file that was cut off, before anybody reads past its end.
-func checkSize(db *bolt.DB, path string) error {
-	info, err := os.Stat(path)
+func checkSize(db *bolt.DB, file *os.File) error {
+	info, err := file.Stat()
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,147 @@
+package bolt_test
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"apono/store/bolt"
+	"apono/store/storetest"
+)
+
+var clickers = []int{1, 64, 1000}
+
+// BenchmarkApply measures clicks on Approve, each on a request of its own, by 1,
+// 64 and 1,000 people at once, synced to the disk.
+func BenchmarkApply(b *testing.B) {
+	for _, n := range clickers {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := openBench(b, pending(b, b.N))
+			defer s.Close()
+			b.ResetTimer()
+			spread(b, n, func(i int) error {
+				_, err := s.Apply(b.Context(), after(time.Minute), fmt.Sprintf("AR-%d", i+1), approve("bob"))
+				return err
+			})
+		})
+	}
+}
+
+// BenchmarkRawBatch writes the same bytes with bbolt's own Batch.
+func BenchmarkRawBatch(b *testing.B) {
+	for _, n := range clickers {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			path := pending(b, b.N)
+			writes := trace(b, path, b.N)
+			db, err := bbolt.Open(path, 0o600, &bbolt.Options{FreelistType: bbolt.FreelistMapType, InitialMmapSize: 1 << 30})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer db.Close()
+			b.ResetTimer()
+			spread(b, n, func(i int) error {
+				return db.Batch(func(tx *bbolt.Tx) error { return replay(tx, writes[i]) })
+			})
+		})
+	}
+}
+
+type write struct {
+	put                bool
+	bucket, key, value []byte
+}
+
+func replay(tx *bbolt.Tx, writes []write) error {
+	for _, w := range writes {
+		var err error
+		if bucket := tx.Bucket(w.bucket); w.put {
+			err = bucket.Put(w.key, w.value)
+		} else {
+			err = bucket.Delete(w.key)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pending makes a database with n requests that wait for a decision.
+func pending(b *testing.B, n int) string {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "bot.db")
+	s, err := bolt.Open(path, bolt.Options{NoSync: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	spread(b, 64, func(i int) error {
+		_, err := s.Submit(b.Context(), start, fmt.Sprint("k", i), one(draft("alice", "pg", "orders", "k8s", "prod")))
+		return err
+	})
+	return path
+}
+
+// trace runs the clicks on a copy and returns what each of them wrote.
+func trace(b *testing.B, path string, n int) [][]write {
+	b.Helper()
+	s := openBench(b, path)
+	clone := filepath.Join(b.TempDir(), "trace.db")
+	storetest.Copy(b, s, clone)
+	if err := s.Close(); err != nil {
+		b.Fatal(err)
+	}
+	s, err := bolt.Open(clone, bolt.Options{NoSync: true})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	out := make([][]write, n)
+	at := 0
+	s.Trace(func(put bool, bucket, key, value []byte) {
+		out[at] = append(out[at], write{put, bytes.Clone(bucket), bytes.Clone(key), bytes.Clone(value)})
+	})
+	for at = range n {
+		if _, err := s.Apply(b.Context(), after(time.Minute), fmt.Sprintf("AR-%d", at+1), approve("bob")); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return out
+}
+
+func openBench(b *testing.B, path string) *bolt.Store {
+	b.Helper()
+	s, err := bolt.Open(path, bolt.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return s
+}
+
+// spread calls fn for 0 … b.N-1 from n goroutines.
+func spread(b *testing.B, n int, fn func(i int) error) {
+	b.Helper()
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(n, b.N) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= b.N {
+					return
+				}
+				if err := fn(i); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}

@@ -1,0 +1,75 @@
+package bolt
+
+import (
+	"context"
+	"os"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"apono/flows"
+)
+
+// Raw writes without any rule.
+type Raw struct{ t *tx }
+
+func (r Raw) Put(bucket, key string, value []byte) error {
+	return r.t.put([]byte(bucket), []byte(key), value)
+}
+
+func (r Raw) Del(bucket, key string) error { return r.t.del([]byte(bucket), []byte(key)) }
+
+func (r Raw) Get(bucket, key string) []byte { return r.t.get([]byte(bucket), []byte(key)) }
+
+func (r Raw) Last(bucket string) (key, value []byte) {
+	return r.t.bolt.Bucket([]byte(bucket)).Cursor().Last()
+}
+
+func (r Raw) SetSequence(bucket string, n uint64) error {
+	r.t.wrote = true
+	return r.t.bolt.Bucket([]byte(bucket)).SetSequence(n)
+}
+
+// Op runs an operation of the test in the committer.
+func (s *Store) Op(ctx context.Context, run func(Raw) error) error {
+	return s.do(ctx, func(t *tx) error { return run(Raw{t}) })
+}
+
+// Trace tells of every write from now on; no operation may be under way.
+func (s *Store) Trace(fn func(put bool, bucket, key, value []byte)) { s.trace = fn }
+
+// SetNext replaces the state machine; no operation may be under way.
+func (s *Store) SetNext(fn func(flows.Request, flows.Event, time.Time) (flows.Request, []flows.Effect, error)) {
+	s.next = fn
+}
+
+// File is the open file of the database.
+func (s *Store) File() *os.File { return s.file }
+
+// Migrate runs other migrations than the package's own.
+func Migrate(path string, readOnly bool, steps []func(*bolt.Tx) error) error {
+	db, _, err := openDB(path, Options{ReadOnly: readOnly})
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return migrate(db, path, readOnly, steps)
+}
+
+// Steps is how many migrations there are.
+var Steps = len(migrations)
+
+// CreateBuckets is the first migration.
+var CreateBuckets = createBuckets
+
+// Fill stores a record with its indexes, and nothing else.
+func (r Raw) Fill(q flows.Request) error {
+	raw, err := encode(q)
+	if err != nil {
+		return err
+	}
+	if err := r.t.put(bucketRequests, seqKey(q.Seq), raw); err != nil {
+		return err
+	}
+	return r.t.reindex(&flows.Request{}, &q)
+}
