@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // Reader says for whom text is rendered. Every field may be left empty.
@@ -20,7 +21,6 @@ type Reader struct {
 var (
 	entity     = regexp.MustCompile(`<([^<>\n]+)>`)
 	codeSpan   = regexp.MustCompile("(?s)```.+?```|`[^`\n]+`")
-	emphasis   = regexp.MustCompile(`(^|[\s\p{P}\p{S}])([*_~])(\S(?:[^\n]*?\S)?)([*_~])($|[\s\p{P}\p{S}])`)
 	liveCall   = regexp.MustCompile(`<!(channel|here|everyone)(?:\|[^>]*)?>`)
 	typedCall  = regexp.MustCompile(`(?:^|[^\w@])@(channel|here|everyone)\b`)
 	unescaping = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
@@ -51,12 +51,8 @@ func Plain(mrkdwn string, r Reader) string {
 		return keep(unescaping.Replace(strings.TrimPrefix(inner, "\n")))
 	})
 	s = entity.ReplaceAllStringFunc(s, func(m string) string { return keep(r.entity(m[1 : len(m)-1])) })
-	for range 4 {
-		next := emphasis.ReplaceAllStringFunc(s, stripPair)
-		if next == s {
-			break
-		}
-		s = next
+	for _, mark := range "*_~" {
+		s = stripMarks(s, mark)
 	}
 	s = unescaping.Replace(s)
 	var b strings.Builder
@@ -70,12 +66,34 @@ func Plain(mrkdwn string, r Reader) string {
 	return b.String()
 }
 
-func stripPair(m string) string {
-	g := emphasis.FindStringSubmatch(m)
-	if g[2] != g[4] {
-		return m
+// stripMarks removes pairs of one emphasis mark: it opens after a border and before text, and closes the other way
+// round on the same line.
+func stripMarks(s string, mark rune) string {
+	in := []rune(s)
+	border := func(i int) bool {
+		return i < 0 || i >= len(in) || unicode.IsSpace(in[i]) || unicode.IsPunct(in[i]) || unicode.IsSymbol(in[i])
 	}
-	return g[1] + g[3] + g[5]
+	solid := func(i int) bool { return i >= 0 && i < len(in) && !unicode.IsSpace(in[i]) && in[i] != mark }
+	drop := map[int]bool{}
+	for i := 0; i < len(in); i++ {
+		if in[i] != mark || !border(i-1) || !solid(i+1) {
+			continue
+		}
+		for j := i + 2; j < len(in) && in[j] != '\n'; j++ {
+			if in[j] == mark && solid(j-1) && border(j+1) {
+				drop[i], drop[j] = true, true
+				i = j
+				break
+			}
+		}
+	}
+	var b strings.Builder
+	for i, r := range in {
+		if !drop[i] {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
 }
 
 // entity renders what stands between < and >.
