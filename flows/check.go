@@ -159,7 +159,7 @@ func (c *checker) oneOf(path, code, what, value string, values ...string) {
 		return
 	}
 	values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
-	c.fail(path, code, fmt.Sprintf("%q is no %s", value, what), Suggest(value, values))
+	c.fail(path, code, fmt.Sprintf("unknown %s %q", what, value), Suggest(value, values))
 }
 
 // filled refuses an empty entry: "" is a part and a prefix of everything.

@@ -1,0 +1,127 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"apono/flows"
+	"apono/provision"
+)
+
+// Config is a valid configuration.
+type Config struct {
+	Slack        Slack            `mapstructure:"slack"`
+	Teams        Teams            `mapstructure:"teams"`
+	HTTP         HTTP             `mapstructure:"http"`
+	Store        Store            `mapstructure:"store"`
+	Credentials  Credentials      `mapstructure:"credentials"`
+	Approvals    Approvals        `mapstructure:"approvals"`
+	Admins       flows.Conditions `mapstructure:"-"`
+	Sync         Sync             `mapstructure:"sync"`
+	Log          Log              `mapstructure:"log"`
+	Integrations []Integration    `mapstructure:"-"`
+	// Policy holds the flows, bundles, admins, fallback and time-out.
+	Policy flows.Policy `mapstructure:"-"`
+	// Digest is equal for files of equal content; see the function Digest.
+	Digest string `mapstructure:"-"`
+}
+
+// Slack connects the bot to a workspace.
+type Slack struct {
+	AppToken flows.Secret `mapstructure:"app_token"` // xapp-…, opens the socket
+	BotToken flows.Secret `mapstructure:"bot_token"` // xoxb-…, calls the Web API
+	APIURL   string       `mapstructure:"api_url"`   // ends with a slash
+	Command  string       `mapstructure:"command"`   // with its slash
+	// AuditChannel is a name with or without #, or an id; empty: none.
+	AuditChannel string `mapstructure:"audit_channel"`
+}
+
+// Teams connects the bot to a tenant. No version supports it yet: Load refuses
+// a configuration that names any of it.
+type Teams struct {
+	AppID             string       `mapstructure:"app_id"`
+	AppPassword       flows.Secret `mapstructure:"app_password"`
+	TenantID          string       `mapstructure:"tenant_id"`
+	AuditConversation string       `mapstructure:"audit_conversation"`
+	OpenIDMetadataURL string       `mapstructure:"openid_metadata_url"`
+	TokenURL          string       `mapstructure:"token_url"`
+	ServiceURLs       []string     `mapstructure:"-"`
+}
+
+// HTTP is the listener for health, metrics and the API.
+type HTTP struct {
+	Listen string `mapstructure:"listen"` // host:port; empty: no listener; port 0: a free one
+}
+
+// Store is where the state is kept.
+type Store struct {
+	Driver string       `mapstructure:"driver"` // DriverBolt
+	Path   string       `mapstructure:"path"`   // of the bbolt file, relative to the working directory
+	DSN    flows.Secret `mapstructure:"dsn"`    // of PostgreSQL; not read while the driver is bolt
+}
+
+// DriverBolt is the embedded store, the one there is.
+const DriverBolt = "bolt"
+
+// Credentials says how secrets for people are kept until they look.
+type Credentials struct {
+	TTL time.Duration `mapstructure:"ttl"` // > 0
+	Key flows.Secret  `mapstructure:"key"` // an age identity; empty: see CredentialsKey
+}
+
+// Approvals are rules for all flows. Both are part of Policy as well.
+type Approvals struct {
+	RequestTimeout time.Duration       `mapstructure:"request_timeout"` // > 0
+	Fallback       flows.ApproverGroup `mapstructure:"-"`
+}
+
+// Sync says how integrations are read.
+type Sync struct {
+	Interval time.Duration `mapstructure:"interval"` // > 0
+	// HoldWhenShrinkingBy is a percentage, 0 to 100: a sync that returns fewer
+	// people, groups or resources than before by more than this is held.
+	HoldWhenShrinkingBy int `mapstructure:"hold_when_shrinking_by"`
+}
+
+// Formats of the log.
+const (
+	LogJSON = "json"
+	LogText = "text"
+)
+
+// Log says what is logged and how.
+type Log struct {
+	Level  slog.Level `mapstructure:"level"`
+	Format string     `mapstructure:"format"` // LogJSON or LogText
+}
+
+// Integration is one connected system.
+type Integration struct {
+	Name string
+	Type string
+	// SyncInterval is that of the integration, or Sync.Interval; > 0.
+	SyncInterval  time.Duration
+	AccessDetails string // shown with the credentials; at most MaxAccessDetails runes
+	// Connection is nil only where Options.SecretsOptional let a secret be missing
+	// that the connection cannot do without.
+	Connection provision.Connection
+}
+
+// MaxAccessDetails is the limit of Integration.AccessDetails in runes.
+const MaxAccessDetails = 400
+
+// Close closes all connections.
+func (c *Config) Close() error {
+	var errs []error
+	for _, in := range c.Integrations {
+		if in.Connection == nil {
+			continue
+		}
+		if err := in.Connection.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("integration %s: %w", in.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}

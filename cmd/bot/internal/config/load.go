@@ -1,0 +1,150 @@
+package config
+
+import (
+	"context"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+
+	"apono/flows"
+	"apono/provision"
+)
+
+// Options of Load.
+type Options struct {
+	// Path of the file.
+	Path string
+	// Registry of the types of integrations there are; required.
+	Registry *provision.Registry
+	// LookupEnv reads the environment; nil: os.LookupEnv.
+	LookupEnv func(string) (string, bool)
+	// Flags as AddFlags made them; those that were set override the file. May be nil.
+	Flags *pflag.FlagSet
+	// SecretsOptional makes a secret that is not there a warning: for commands
+	// that explain a policy where the service's secrets are not at hand.
+	SecretsOptional bool
+}
+
+// Load reads, checks and connects. It returns a Config, which the caller must
+// Close, and a report without errors; or nil and a report that says what is wrong.
+func Load(ctx context.Context, o Options) (*Config, *Report) {
+	if o.LookupEnv == nil {
+		o.LookupEnv = os.LookupEnv
+	}
+	l := &loader{o: o, p: &problems{file: o.Path}, secrets: secrets{lookup: o.LookupEnv, optional: o.SecretsOptional}}
+	c := &Config{}
+	l.p.root, c.Digest = read(o.Path, l.p)
+	if l.p.root == nil {
+		return nil, l.p.report()
+	}
+	l.load(ctx, c)
+	if l.p.failed() {
+		_ = c.Close() // nothing was used
+		return nil, l.p.report()
+	}
+	return c, l.p.report()
+}
+
+type loader struct {
+	o        Options
+	p        *problems
+	secrets  secrets
+	given    map[string]bool // scalars that are not left to their default
+	fallback *yaml.Node
+	names    []string // of all declared integrations
+}
+
+func (l *loader) load(ctx context.Context, c *Config) {
+	var s fileShape
+	decoder{p: l.p, secrets: l.secrets}.into(l.p.root, &s, "")
+	l.sections(s, c)
+	l.scalars(c)
+	l.chat(s, c)
+	for _, x := range []struct {
+		node       *yaml.Node
+		path, what string
+	}{{s.AccessScopes, "access_scopes", "an access scope"}, {s.Tests, "tests", "testing a policy"}, {s.Reports, "reports", "reporting"}} {
+		if written(x.node) && (x.node.Kind != yaml.SequenceNode || len(x.node.Content) > 0) {
+			l.p.unsupported(x.path, x.what)
+		}
+	}
+	l.integrations(ctx, s.Integrations, c)
+	l.policy(s, c)
+	l.p.checked(c.Policy.Check(l.known(ctx, c)))
+	if c.Credentials.Key != "" {
+		if _, err := parseKey(c.Credentials.Key); err != nil {
+			l.p.fail("credentials.key", "invalid_key", err.Error(), keyHint)
+		}
+	}
+}
+
+// sections checks the keys and kinds of what the layers read.
+func (l *loader) sections(s fileShape, c *Config) {
+	var approvals approvalsShape
+	var teams teamsShape
+	d := decoder{p: l.p, secrets: l.secrets}
+	for _, x := range []struct {
+		node *yaml.Node
+		path string
+		into any
+	}{
+		{s.Slack, "slack", &slackShape{}},
+		{s.Teams, "teams", &teams},
+		{s.HTTP, "http", &httpShape{}},
+		{s.Store, "store", &storeShape{}},
+		{s.Credentials, "credentials", &credentialsShape{}},
+		{s.Approvals, "approvals", &approvals},
+		{s.Sync, "sync", &syncShape{}},
+		{s.Log, "log", &logShape{}},
+	} {
+		if written(x.node) {
+			d.into(x.node, x.into, x.path)
+		}
+	}
+	l.fallback, c.Teams.ServiceURLs = approvals.Fallback, teams.ServiceURLs
+}
+
+// chat checks that there is a platform to talk on.
+func (l *loader) chat(s fileShape, c *Config) {
+	for _, x := range settings {
+		if x.section == "teams" && (l.given[x.path()] || written(s.Teams)) {
+			l.p.unsupported("teams", "Teams")
+			break
+		}
+	}
+	var slack bool
+	for _, x := range settings {
+		slack = slack || (x.section == "slack" && l.given[x.path()])
+	}
+	if !slack && !written(s.Slack) {
+		l.p.checked([]flows.Issue{{
+			Path: "slack", Severity: flows.SeverityError, Code: "no_chat", Message: "there is no chat to talk on", Hint: "add a section slack",
+		}})
+		return
+	}
+	for _, x := range []struct{ key, prefix, other string }{{"app_token", "xapp-", "xoxb-"}, {"bot_token", "xoxb-", "xapp-"}} {
+		l.token(x.key, x.prefix, x.other, c)
+	}
+	if c.Slack.AuditChannel == "" {
+		l.p.warn("slack.audit_channel", "no_audit_channel", "no channel is told about changes of access", "")
+	}
+}
+
+// token checks that a token is there and not that of the other kind.
+func (l *loader) token(key, prefix, other string, c *Config) {
+	value := c.Slack.AppToken
+	if key == "bot_token" {
+		value = c.Slack.BotToken
+	}
+	path := "slack." + key
+	switch {
+	case !l.given[path]:
+		l.p.checked([]flows.Issue{{
+			Path: path, Severity: flows.SeverityError, Code: "missing_key", Message: "slack needs a key " + key, Hint: "a token that starts with " + prefix,
+		}})
+	case strings.HasPrefix(value.Reveal(), other):
+		l.p.fail(path, "wrong_token", "this is a token of the other kind", "a token that starts with "+prefix)
+	}
+}

@@ -1,0 +1,234 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"apono/flows"
+)
+
+// DefaultGrantDuration applies to a flow that names none.
+const DefaultGrantDuration = time.Hour
+
+// unsupported refuses a feature. A policy must never be weaker than what is
+// written, so what is not built is an error and not ignored.
+func unsupported(what string) *flows.Issue {
+	return invalid("unsupported", what+" is not supported by this version yet", "")
+}
+
+func (p *problems) unsupported(path, what string) {
+	issue := unsupported(what)
+	p.fail(path, issue.Code, issue.Message, issue.Hint)
+}
+
+// builder turns the shape of the file into the policy. It reports what the
+// policy cannot say; flows.Policy.Check reports the rest.
+type builder struct{ p *problems }
+
+func (b builder) conditions(s conditionsShape, path string) flows.Conditions {
+	return flows.Conditions{Match: flows.Match(s.Match), Conditions: b.tests(s.Conditions, keyPath(path, "conditions"))}
+}
+
+func (b builder) tests(shapes []conditionShape, path string) []flows.Condition {
+	out := make([]flows.Condition, len(shapes))
+	for i, s := range shapes {
+		out[i] = flows.Condition{Attribute: s.Attribute, Operator: flows.Operator(s.Operator), Values: s.Values}
+		if s.Attribute == flows.AttrOwner && strings.HasSuffix(path, ".approvers") {
+			b.p.unsupported(itemPath(path, i)+".attribute", "the attribute owner")
+			b.p.wrong = append(b.p.wrong, itemPath(path, i))
+		}
+	}
+	return out
+}
+
+func (b builder) group(s groupShape, path string) flows.ApproverGroup {
+	return flows.ApproverGroup{Match: flows.Match(s.Match), Approvers: b.tests(s.Approvers, keyPath(path, "approvers"))}
+}
+
+func (b builder) targets(shapes []targetShape, path string) []flows.Target {
+	out := make([]flows.Target, len(shapes))
+	for i, s := range shapes {
+		at := itemPath(path, i)
+		out[i] = flows.Target{Integration: s.Integration, ResourceType: s.ResourceType, Permissions: s.Permissions, Bundle: s.Bundle}
+		if s.AccessScope != nil {
+			b.p.unsupported(at+".access_scope", "an access scope")
+			b.p.wrong = append(b.p.wrong, at)
+		}
+		if s.Resources == nil {
+			continue
+		}
+		at += ".resources"
+		out[i].Include = b.selector(s.Resources.Include, at+".include")
+		out[i].Exclude = b.selector(s.Resources.Exclude, at+".exclude")
+		if s.Resources.Include == nil && s.Resources.Exclude == nil {
+			b.p.fail(at, "empty_selector", "this selects no resources", "leave resources out to mean all, now and later")
+		}
+	}
+	return out
+}
+
+func (b builder) selector(s *selectorShape, path string) *flows.Selector {
+	if s == nil {
+		return nil
+	}
+	out := &flows.Selector{Names: s.Names, Parents: s.Parents}
+	for i, t := range s.Tags {
+		tag := flows.Tag{Key: t.Key}
+		if t.Value == nil {
+			b.p.fail(fmt.Sprintf("%s.tags[%d].value", path, i), "missing_key", "the tag has no value", `write value: "" for an empty one`)
+		} else {
+			tag.Value = *t.Value
+		}
+		out.Tags = append(out.Tags, tag)
+	}
+	return out
+}
+
+func (b builder) bundle(s bundleShape, path string) flows.Bundle {
+	return flows.Bundle{Name: s.Name, Targets: b.targets(s.Targets, path+".targets")}
+}
+
+func (b builder) flow(s flowShape, path string) flows.Flow {
+	f := flows.Flow{
+		Name: s.Name, Description: s.Description, Labels: s.Labels,
+		Trigger: flows.Trigger(or(s.Trigger, string(flows.TriggerSelfServe))), Active: or(s.Active, true),
+		Targets: b.targets(s.Targets, path+".targets"), Duration: b.duration(s.GrantDuration, path+".grant_duration"),
+		Settings: b.settings(s.Settings, path+".settings"),
+	}
+	if s.Requestors != nil {
+		f.Requestors = b.conditions(*s.Requestors, path+".requestors")
+	}
+	if s.Approval != nil {
+		f.Approval = b.approval(*s.Approval, path+".approval")
+	}
+	if f.Trigger == flows.TriggerAutomatic {
+		b.p.unsupported(path+".trigger", "the trigger automatic")
+	}
+	if s.Timeframe != nil {
+		b.p.unsupported(path+".timeframe", "a time frame")
+	}
+	if s.RequestFor != nil {
+		b.requestFor(*s.RequestFor, path+".request_for")
+	}
+	return f
+}
+
+func (b builder) requestFor(s requestForShape, path string) {
+	if s.Grantees != nil {
+		b.p.unsupported(path+".grantees", "asking for others")
+	}
+	if len(s.Scopes) == 0 && s.Grantees == nil {
+		b.p.fail(path+".scopes", "missing_key", "it is not said for whom", "write scopes: [self], or leave request_for out")
+	}
+	for i, scope := range s.Scopes {
+		at := itemPath(path+".scopes", i)
+		switch scope {
+		case "self":
+		case "others", "direct_reports":
+			b.p.unsupported(at, "asking for "+strings.ReplaceAll(scope, "_", " "))
+		default:
+			b.p.fail(at, "unknown_value", fmt.Sprintf("unknown scope %q", scope), flows.Suggest(scope, []string{"self", "others", "direct_reports"}))
+		}
+	}
+}
+
+func (b builder) duration(text *string, path string) flows.GrantDuration {
+	switch {
+	case text == nil:
+		return flows.GrantDuration{Max: DefaultGrantDuration}
+	case *text == "indefinite":
+		return flows.GrantDuration{Indefinite: true}
+	}
+	d, err := flows.ParseDuration(*text)
+	if err != nil {
+		b.p.fail(path, "invalid_duration", err.Error(), "write 90m, 8h, 5d, 2w or indefinite")
+	}
+	return flows.GrantDuration{Max: d}
+}
+
+func (b builder) approval(s approvalShape, path string) *flows.Approval {
+	a := &flows.Approval{Mode: flows.ModeOf(s.Mode), SamePersonMayCount: !or(s.DistinctApprovers, true)}
+	for i, g := range s.Groups {
+		a.Groups = append(a.Groups, b.group(g, itemPath(path+".groups", i)))
+	}
+	if s.Escalation != nil {
+		b.p.unsupported(path+".escalation", "escalation")
+	}
+	return a
+}
+
+func (b builder) settings(s settingsShape, path string) flows.Settings {
+	switch {
+	case s.MaxExtensions > 0:
+		b.p.unsupported(path+".max_extensions", "extending a grant")
+	case s.MaxExtensions < 0:
+		b.p.fail(path+".max_extensions", "invalid_value", "this must not be negative", "")
+	}
+	if s.ExtensionDuration != nil && *s.ExtensionDuration <= 0 {
+		b.p.checked([]flows.Issue{{
+			Path: path + ".extension_duration", Severity: flows.SeverityError, Code: "invalid_duration",
+			Message: "the duration must be longer than nothing",
+		}})
+	}
+	if s.BreakGlass {
+		b.p.unsupported(path+".break_glass", "break glass")
+	}
+	switch lost := or(s.OnLostRight, "revoke"); lost {
+	case "revoke":
+	case "report":
+		b.p.unsupported(path+".on_lost_right", "reporting a lost right")
+	default:
+		b.p.fail(path+".on_lost_right", "unknown_value", fmt.Sprintf("unknown answer to a lost right %q", lost),
+			flows.Suggest(lost, []string{"revoke", "report"}))
+	}
+	return flows.Settings{
+		JustificationRequired:   or(s.JustificationRequired, true),
+		RequireApproverReason:   or(s.RequireApproverReason, false),
+		RequestorMayApproveSelf: !or(s.RequestorCannotApproveSelf, true),
+	}
+}
+
+func or[T any](p *T, def T) T {
+	if p == nil {
+		return def
+	}
+	return *p
+}
+
+// policy reads the parts of the file that make the policy.
+func (l *loader) policy(s fileShape, c *Config) {
+	b := builder{l.p}
+	strict := decoder{p: l.p, secrets: l.secrets, strict: true}
+	c.Policy.RequestTimeout = c.Approvals.RequestTimeout
+	if written(s.Admins) {
+		var shape conditionsShape
+		strict.into(s.Admins, &shape, "admins")
+		c.Admins = b.conditions(shape, "admins")
+	}
+	c.Policy.Admins = c.Admins
+	if written(l.fallback) {
+		var shape groupShape
+		strict.into(l.fallback, &shape, "approvals.fallback")
+		c.Approvals.Fallback = b.group(shape, "approvals.fallback")
+	}
+	c.Policy.Fallback = c.Approvals.Fallback
+	if written(s.Bundles) {
+		var shapes []bundleShape
+		strict.into(s.Bundles, &shapes, "bundles")
+		for i, shape := range shapes {
+			c.Policy.Bundles = append(c.Policy.Bundles, b.bundle(shape, itemPath("bundles", i)))
+		}
+	}
+	if written(s.Flows) {
+		var shapes []flowShape
+		strict.into(s.Flows, &shapes, "flows")
+		for i, shape := range shapes {
+			c.Policy.Flows = append(c.Policy.Flows, b.flow(shape, itemPath("flows", i)))
+		}
+	}
+}
+
+func written(n *yaml.Node) bool { return n != nil && !isNull(n) }

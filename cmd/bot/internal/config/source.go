@@ -1,0 +1,260 @@
+package config
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"apono/flows"
+)
+
+// Limits of a file. They stop a mistake or a bomb, not a large installation.
+const (
+	maxFile   = 4 << 20 // bytes
+	maxValues = 1 << 20 // keys and values, aliases written out
+	maxDepth  = 100     // lists and mappings inside each other
+)
+
+// Digest identifies the content of a file, so that a caller can tell whether to
+// Load again.
+func Digest(path string) (string, error) {
+	data, err := readLimited(path, maxFile)
+	if err != nil {
+		return "", err
+	}
+	return digest(data), nil
+}
+
+func digest(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
+
+var errTooLarge = errors.New("the file is too large")
+
+func readLimited(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case int64(len(data)) > limit:
+		return nil, fmt.Errorf("%s: %w: at most %d KiB", path, errTooLarge, limit>>10)
+	}
+	return data, nil
+}
+
+// read turns the file into one plain tree, without aliases and merge keys. nil:
+// it could not, and p says why.
+func read(path string, p *problems) (root *yaml.Node, sum string) {
+	data, err := readLimited(path, maxFile)
+	if err != nil {
+		p.list = append(p.list, Problem{File: path, Issue: flows.Issue{
+			Severity: flows.SeverityError, Code: "file_unreadable", Message: "the file cannot be read: " + reason(err),
+		}})
+		return nil, ""
+	}
+	return parse(data, p), digest(data)
+}
+
+// reason is the error without the path that the place says already.
+func reason(err error) string {
+	if pe, ok := errors.AsType[*os.PathError](err); ok {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
+func parse(data []byte, p *problems) *yaml.Node {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	var doc, second yaml.Node
+	err := dec.Decode(&doc)
+	switch {
+	case errors.Is(err, io.EOF), err == nil && isNull(doc.Content[0]):
+		p.fail("", "file_empty", "the file is empty", "start from config.example.yaml")
+		return nil
+	case err != nil:
+		syntaxError(data, err, p)
+		return nil
+	}
+	if err := dec.Decode(&second); err == nil {
+		p.node(second.Content[0], "multiple_documents", "the file holds more than one document", "remove the lines with ---")
+		return nil
+	} else if !errors.Is(err, io.EOF) {
+		syntaxError(data, err, p)
+		return nil
+	}
+	e := newExpander(p)
+	root := e.expand(doc.Content[0], "", 0)
+	if e.full {
+		return nil
+	}
+	if root.Kind != yaml.MappingNode {
+		p.node(root, "wrong_type", "the file must be a mapping of sections", "start from config.example.yaml")
+		return nil
+	}
+	return root
+}
+
+var (
+	yamlLine  = regexp.MustCompile(`^yaml: line (\d+): `)
+	tabIndent = regexp.MustCompile(`(?m)^[ \t]*\t`)
+)
+
+// syntaxError places an error of the YAML parser. The parser gives no place but
+// in its text; where the text has none, or where a tab in the indentation is the
+// likely cause, the place is found otherwise.
+func syntaxError(data []byte, err error, p *problems) {
+	message := strings.TrimPrefix(err.Error(), "yaml: ")
+	line, column, hint := 1, 1, ""
+	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		message = err.Error()[len(m[0]):]
+	}
+	if at := tabIndent.FindIndex(data); at != nil {
+		line = 1 + bytes.Count(data[:at[0]], []byte("\n"))
+		column, hint = at[1]-at[0], "YAML is indented with spaces, not with tabs"
+	}
+	p.at(max(line, 1), column, flows.Issue{
+		Severity: flows.SeverityError, Code: "syntax", Message: "this is not YAML: " + message, Hint: hint,
+	})
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
+
+// expander replaces aliases and merge keys by what they mean. A subtree may then
+// hang in several places; nobody may change it.
+type expander struct {
+	p    *problems
+	busy map[*yaml.Node]bool
+	size map[*yaml.Node]int // values in the subtree
+	tall map[*yaml.Node]int // its height
+	full bool               // the tree must not be walked, and p says why
+}
+
+func newExpander(p *problems) *expander {
+	return &expander{p: p, busy: map[*yaml.Node]bool{}, size: map[*yaml.Node]int{}, tall: map[*yaml.Node]int{}}
+}
+
+func (e *expander) expand(n *yaml.Node, path string, depth int) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		if e.busy[n.Alias] {
+			e.p.node(n, "alias_cycle", fmt.Sprintf("*%s holds itself", n.Value), "")
+			return e.nothing(n)
+		}
+		return n.Alias // what an alias means stands before it, so it is expanded
+	}
+	if depth > maxDepth {
+		return e.refuse(n, "too_deep", fmt.Sprintf("lists and mappings are nested more than %d deep", maxDepth))
+	}
+	e.busy[n] = true
+	defer delete(e.busy, n)
+	switch n.Kind {
+	case yaml.SequenceNode:
+		for i := range n.Content {
+			n.Content[i] = e.expand(n.Content[i], itemPath(path, i), depth+1)
+		}
+	case yaml.MappingNode:
+		e.mapping(n, path, depth)
+	case yaml.ScalarNode, yaml.DocumentNode, yaml.AliasNode:
+	}
+	return e.measure(n)
+}
+
+// measure refuses a subtree that is too large or too deep, before it is walked.
+func (e *expander) measure(n *yaml.Node) *yaml.Node {
+	size, tall := 1, 1
+	for _, c := range n.Content {
+		size += max(e.size[c], 1)
+		tall = max(tall, e.tall[c]+1)
+	}
+	switch {
+	case size > maxValues:
+		return e.refuse(n, "too_many_values", fmt.Sprintf("there are more than %d values, aliases written out", maxValues))
+	case tall > maxDepth:
+		return e.refuse(n, "too_deep", fmt.Sprintf("lists and mappings are nested more than %d deep", maxDepth))
+	}
+	e.size[n], e.tall[n] = size, tall
+	return n
+}
+
+func (e *expander) refuse(n *yaml.Node, code, message string) *yaml.Node {
+	if !e.full {
+		e.p.node(n, code, message, "")
+	}
+	e.full = true
+	return e.nothing(n)
+}
+
+// nothing stands in for a node that cannot be used.
+func (e *expander) nothing(n *yaml.Node) *yaml.Node {
+	return &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!null", Value: "null", Line: n.Line, Column: n.Column}
+}
+
+func (e *expander) mapping(n *yaml.Node, path string, depth int) {
+	var pairs, merges []*yaml.Node
+	seen := map[string]*yaml.Node{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if key.Kind == yaml.AliasNode {
+			key = key.Alias
+		}
+		if key.Kind != yaml.ScalarNode {
+			e.refuse(n.Content[i], "wrong_type", "a key must be a plain word")
+			continue
+		}
+		at := keyPath(path, key.Value)
+		value = e.expand(value, at, depth+1)
+		if key.ShortTag() == "!!merge" {
+			merges = append(merges, value)
+			continue
+		}
+		if first, dup := seen[key.Value]; dup {
+			e.p.at(key.Line, key.Column, flows.Issue{
+				Path: at, Severity: flows.SeverityError, Code: "duplicate_key",
+				Message: fmt.Sprintf("the key %q is there twice, first in line %d", key.Value, first.Line),
+			})
+			continue
+		}
+		seen[key.Value] = key
+		pairs = append(pairs, key, value)
+	}
+	n.Content = e.merge(pairs, seen, merges)
+}
+
+// merge adds the keys of `<<` that the mapping does not have itself; of several
+// mappings the first wins.
+func (e *expander) merge(pairs []*yaml.Node, seen map[string]*yaml.Node, merges []*yaml.Node) []*yaml.Node {
+	for _, m := range merges {
+		sources := []*yaml.Node{m}
+		if m.Kind == yaml.SequenceNode {
+			sources = m.Content
+		}
+		for _, s := range sources {
+			if s.Kind != yaml.MappingNode {
+				e.p.node(m, "wrong_type", "<< merges mappings only", "")
+				continue
+			}
+			for i := 0; i+1 < len(s.Content); i += 2 {
+				if _, has := seen[s.Content[i].Value]; !has {
+					seen[s.Content[i].Value] = s.Content[i]
+					pairs = append(pairs, s.Content[i], s.Content[i+1])
+				}
+			}
+		}
+	}
+	return pairs
+}
