@@ -209,7 +209,7 @@ func (c *connection) call(ctx context.Context, op, act, event string, p params) 
 	if err != nil {
 		return answer{}, c.failure(op, provision.KindRefused, "The call cannot be written.", err)
 	}
-	status, after, text, err := c.send(ctx, c.id(act, body), body)
+	status, after, text, err := c.send(ctx, callID(act, body), body)
 	if err != nil {
 		return answer{}, c.unreachable(ctx, op, err)
 	}
@@ -227,12 +227,12 @@ func (c *connection) call(ctx context.Context, op, act, event string, p params) 
 	return a, nil
 }
 
-// id names a call; see the package comment. The body tells the calls of one act
-// apart.
-func (c *connection) id(act string, body []byte) string {
+// callID names a call; see the package comment. The body tells the calls of one
+// act apart.
+func callID(act string, body []byte) string {
 	if act == "" {
 		return "msg_" + rand.Text()
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %s", c.name, act, body))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %s", act, body))
 	return "msg_" + hex.EncodeToString(sum[:16])
 }

@@ -24,7 +24,7 @@ func serveTLS(t *testing.T, h http.Handler, max uint16) (server *httptest.Server
 	server = httptest.NewUnstartedServer(h)
 	server.TLS = &tls.Config{MaxVersion: max, MinVersion: tls.VersionTLS10}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
-	server.EnableHTTP2 = true
+	server.EnableHTTP2 = max >= tls.VersionTLS12 // it does not speak anything older
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	caFile = filepath.Join(t.TempDir(), "ca.pem")
@@ -150,7 +150,7 @@ func TestRedirects(t *testing.T) {
 func TestCompressedBomb(t *testing.T) {
 	url := httptestServer(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
-		_, _ = w.Write(bomb(t, 64<<20))
+		_, _ = w.Write(bomb(t, 8<<20))
 	}))
 	err := pingAt(t, configFor(url))
 	if got, want := provision.MessageOf(err), "The answer of the system is too long."; got != want {
