@@ -24,7 +24,7 @@ func serveTLS(t *testing.T, h http.Handler, max uint16) (server *httptest.Server
 	server = httptest.NewUnstartedServer(h)
 	server.TLS = &tls.Config{MaxVersion: max, MinVersion: tls.VersionTLS10}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
-	server.EnableHTTP2 = max >= tls.VersionTLS12 // it does not speak anything older
+	server.EnableHTTP2 = max >= tls.VersionTLS12        // it does not speak anything older
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	caFile = filepath.Join(t.TempDir(), "ca.pem")
