@@ -233,10 +233,11 @@ func fieldsOf(t reflect.Type) map[string][]int {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		inline := slices.Contains(strings.Split(options, ","), "inline") && f.Type.Kind() == reflect.Struct
 		switch {
-		case name == "-", !f.IsExported():
+		case name == "-", !f.IsExported() && !(f.Anonymous && inline):
 			continue
-		case slices.Contains(strings.Split(options, ","), "inline") && f.Type.Kind() == reflect.Struct:
+		case inline:
 			for inner, index := range fieldsOf(f.Type) {
 				out[inner] = append([]int{i}, index...)
 			}

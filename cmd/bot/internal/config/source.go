@@ -52,7 +52,7 @@ func readLimited(path string, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, err
 	case int64(len(data)) > limit:
-		return nil, fmt.Errorf("%s: %w: at most %d KiB", path, errTooLarge, limit>>10)
+		return nil, &os.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w: at most %d KiB", errTooLarge, limit>>10)}
 	}
 	return data, nil
 }
