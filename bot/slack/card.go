@@ -3,6 +3,7 @@ package slack
 import (
 	"encoding/json"
 	"fmt"
+	"sort"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -25,26 +26,17 @@ type Message struct {
 // are dropped from the middle. Title, status, untitled sections, the head of every
 // value in them, and the buttons stay.
 func RenderCard(card chat.Card) Message {
-	var m Message
+	total := titledSections(card)
 	for _, d := range densities {
-		m = render(card, d, len(card.Sections))
-		if m.fits() {
+		if m := render(card, d, total); m.fits() {
 			return m
 		}
-		if n := titledSections(card); n > d.titled {
-			m = render(card, d, d.titled)
-			if m.fits() {
-				return m
-			}
+		titled := sort.Search(total, func(n int) bool { return !render(card, d, n+1).fits() })
+		if titled >= d.titled {
+			return render(card, d, titled)
 		}
 	}
-	last := densities[len(densities)-1]
-	for titled := last.titled / 2; ; titled /= 2 {
-		m = render(card, last, titled)
-		if m.fits() || titled == 0 {
-			return m
-		}
-	}
+	return render(card, densities[len(densities)-1], 0)
 }
 
 // Dropped lists what a rendering of the card does not show, or not in full.
@@ -77,16 +69,16 @@ func sizeOf(v any) int {
 // density says how much of a card is drawn.
 type density struct {
 	status, body, value, note int // characters
-	titled                    int // sections with a title
+	titled                    int // sections with a title, at least
 	untitled, fields, notes   int
 }
 
 var densities = []density{
-	{status: 600, body: 2800, value: 2800, note: 600, titled: 36, untitled: 6, fields: 60, notes: 10},
-	{status: 600, body: 1500, value: 1000, note: 300, titled: 24, untitled: 6, fields: 40, notes: 10},
-	{status: 300, body: 800, value: 300, note: 200, titled: 12, untitled: 5, fields: 20, notes: 5},
-	{status: 200, body: 400, value: 120, note: 120, titled: 6, untitled: 4, fields: 12, notes: 4},
-	{status: 150, body: 200, value: 60, note: 80, titled: 3, untitled: 3, fields: 6, notes: 2},
+	{status: 600, body: 2800, value: 2800, note: 600, titled: 24, untitled: 4, fields: 60, notes: 10},
+	{status: 600, body: 1500, value: 1000, note: 300, titled: 16, untitled: 4, fields: 40, notes: 10},
+	{status: 300, body: 800, value: 300, note: 200, titled: 8, untitled: 5, fields: 20, notes: 5},
+	{status: 200, body: 400, value: 120, note: 120, titled: 4, untitled: 4, fields: 12, notes: 4},
+	{status: 150, body: 200, value: 60, note: 80, titled: 0, untitled: 0, fields: 6, notes: 2},
 }
 
 // drawing is a card being rendered.

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -69,16 +70,16 @@ func (v *viewDrawing) add(b slack.Block) { v.blocks = append(v.blocks, viewBlock
 func (v *viewDrawing) fit() ([]slack.Block, error) {
 	blocks := v.blocks
 	dropped, droppedAt := 0, -1
-	size := 0
+	size := 2 * maxPrivateMetadata // and the rest that is not blocks
 	for _, b := range blocks {
-		size += sizeOf(b.Block)
+		size += bytesOf(b.Block)
 	}
 	for len(blocks)+min(dropped, 1) > maxViewBlocks || size > maxViewSize {
 		at := middleText(blocks)
 		if at < 0 {
-			return nil, fmt.Errorf("%d inputs of %d characters are more than a dialog holds (this is a bug)", v.inputs, size)
+			return nil, fmt.Errorf("%d inputs in %d bytes are more than a dialog holds (this is a bug)", v.inputs, size)
 		}
-		size -= sizeOf(blocks[at].Block)
+		size -= bytesOf(blocks[at].Block)
 		blocks = append(blocks[:at:at], blocks[at+1:]...)
 		dropped, droppedAt = dropped+1, at
 	}
@@ -96,6 +97,14 @@ func (v *viewDrawing) fit() ([]slack.Block, error) {
 		out = append(out, slack.NewContextBlock("", plainObject("There is nothing to show.")))
 	}
 	return out, nil
+}
+
+func bytesOf(v any) int {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return maxViewSize // (this is a bug)
+	}
+	return len(b)
 }
 
 func moreLine(n int) slack.Block {
@@ -166,7 +175,7 @@ func (v *viewDrawing) input(p chat.Part, index int) {
 		label = p.Field
 	}
 	b := slack.NewInputBlock(v.blockID(p.Field+"@"+p.Generation, index), plainObject(label), nil, element)
-	if hint, _ := cut(strings.TrimSpace(literal(p.Hint)), maxInputLabel); hint != "" {
+	if hint, _ := cut(strings.TrimSpace(literal(p.Hint)), maxInputHint); hint != "" {
 		b.Hint = plainObject(hint)
 	}
 	b.Optional, b.DispatchAction = p.Optional, p.Live

@@ -27,7 +27,8 @@ const (
 	maxOptions         = 100 // in a menu, in a group of options, and in an answer to a search
 	maxCheckboxes      = 10
 	maxPlaceholder     = 150
-	maxInputLabel      = 2000
+	maxInputLabel      = 150 // Slack takes 2000; a view has to stay below its size
+	maxInputHint       = 300 // likewise
 	maxInputLength     = 3000
 	maxViewTitle       = 24
 	maxPrivateMetadata = 3000
@@ -41,8 +42,8 @@ const (
 	// limit and what it counts are not documented and differ between block types
 	// (about 12,000 to 13,200, containers included), so the smallest is kept.
 	maxMessageSize = 12_000
-	// maxViewSize is below the documented 250 KB of a view.
-	maxViewSize = 200_000
+	// maxViewSize is below the documented 250 KB of a view, in bytes.
+	maxViewSize = 240_000
 	// maxAck is the size at which Slack drops an answer over the socket in silence.
 	maxAck = 20 * 1024
 )
@@ -80,22 +81,27 @@ func cut(s string, n int) (string, bool) {
 
 // literal removes from s what would let it act on the text around it: invalid
 // UTF-8, control characters, and the bidirectional embeddings, overrides and
-// isolates that reorder their neighbours. Right-to-left letters stay.
+// isolates that reorder their neighbours. Right-to-left letters stay. No more comes
+// back than Slack would show of it anywhere, and one character.
 func literal(s string) string {
-	s = strings.ToValidUTF8(s, "\uFFFD")
-	return strings.Map(func(r rune) rune {
+	var b strings.Builder
+	n := 0
+	for _, r := range s { // bytes that are not UTF-8 come as utf8.RuneError
 		switch {
-		case r == '\n' || r == '\t':
-			return r
-		case r == 0x2028 || r == 0x2029: // line and paragraph separators
-			return '\n'
 		case r == '\r', r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069:
-			return -1
+			continue
+		case r == 0x2028 || r == 0x2029: // line and paragraph separators
+			r = '\n'
+		case r == '\n' || r == '\t':
 		case unicode.IsControl(r):
-			return '\uFFFD'
+			r = unicode.ReplacementChar
 		}
-		return r
-	}, s)
+		b.WriteRune(r)
+		if n += max(1, utf16.RuneLen(r)); n > maxTextObject {
+			break
+		}
+	}
+	return b.String()
 }
 
 // line is literal on one line.

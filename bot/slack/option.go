@@ -14,10 +14,10 @@ const (
 	optionsStatic  = "static_select"
 	optionsSearch  = "external_select"
 	optionsMulti   = "multi_"
-	maxStaticTotal = 2000 // options in all groups of a static menu, so that the view stays small
+	maxStaticTotal = 1000 // options in all groups of a static menu, so that the view stays small
 )
 
-// options draws the choice of a menu. Up to 100 are one list. More, up to 2,000, are
+// options draws the choice of a menu. Up to 100 are one list. More, up to 1,000, are
 // groups of 100, in which Slack's client searches by itself. Beyond that, and where
 // the service searches, and where there is nothing to choose from (Slack refuses an
 // empty list), the options are asked for through Handler.Search.
@@ -27,7 +27,7 @@ func menuOptions(p chat.Part) (options []*slack.OptionBlockObject, groups []*sla
 	}
 	options = drawOptions(p.Options)
 	switch n := len(options); {
-	case n == 0 || n > maxStaticTotal || sizeOf(options) > maxViewSize/2:
+	case n == 0 || n > maxStaticTotal || bytesOf(options) > maxViewSize/2:
 		return nil, nil, true
 	case n <= maxOptions:
 		return options, nil, false

@@ -12,7 +12,9 @@ import (
 )
 
 func TestClickIsCommittedHandledAndAnswered(t *testing.T) {
-	s := &service{click: func(_ context.Context, c chat.Click) chat.Answer { return chat.Say("You approved " + c.Target.Request + ".") }}
+	s := &service{click: func(_ context.Context, c chat.Click) chat.Answer {
+		return chat.Say("You approved " + c.Target.Request + ".")
+	}}
 	story(t, world(), s, func(r *rig) {
 		m := r.post(bob, approval())
 		contains(t, m.Text, "Access request AR-12", "Waiting for one of 2", "Requested by: Alice (alice@example.com)",
