@@ -1,26 +1,20 @@
+// Command bot is the access bot and everything around it. See `bot help`.
 package main
 
 import (
-	_ "filippo.io/age"
-	_ "github.com/google/go-cmp/cmp"
-	_ "github.com/gorilla/websocket"
-	_ "github.com/jackc/pgx/v5"
-	_ "github.com/prometheus/client_golang/prometheus"
-	_ "github.com/robfig/cron/v3"
-	_ "github.com/rogpeppe/go-internal/testscript"
-	_ "github.com/slack-go/slack"
-	_ "github.com/spf13/cobra"
-	_ "github.com/spf13/viper"
-	_ "github.com/standard-webhooks/standard-webhooks/libraries/go"
-	_ "go.etcd.io/bbolt"
-	_ "go.yaml.in/yaml/v3"
-	_ "golang.org/x/sync/errgroup"
-	_ "golang.org/x/time/rate"
-	_ "golang.org/x/text/secure/precis"
-	_ "golang.org/x/crypto/pbkdf2"
-	_ "github.com/hashicorp/go-retryablehttp"
-	_ "github.com/prometheus/client_golang/prometheus/promhttp"
-	_ "pgregory.net/rapid"
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // the directory names time zones, and the image has none
 )
 
-func main() {}
+// version is set at build time.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := Main(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}

@@ -11,12 +11,12 @@ import (
 
 // Snapshot is what is counted when somebody looks.
 type Snapshot struct {
-	Requests map[flows.State]int // requests that are not over, by state
-	Overdue  int                 // access groups whose revoke is overdue
-	Backlog  map[flows.Lane]Backlog
-	Sources  []Source
-	Sockets  int   // open chat connections
-	Bytes    int64 // size of the database
+	Requests  map[flows.State]int // requests that are not over, by state
+	Overdue   int                 // access groups whose revoke is overdue
+	Backlog   map[flows.Lane]Backlog
+	Sources   []Source
+	Connected bool  // Slack can reach the bot
+	Bytes     int64 // size of the database
 }
 
 // Backlog of one lane of the outbox.
@@ -40,8 +40,7 @@ type Metrics struct {
 	Tries       *prometheus.CounterVec   // by lane, kind, integration, result
 	TryTime     *prometheus.HistogramVec // by lane, kind
 	Running     *prometheus.GaugeVec     // by lane
-	Clicks      *prometheus.CounterVec   // by kind
-	AckTime     prometheus.Histogram
+	Slack       *prometheus.CounterVec   // by event, detail
 	Lateness    prometheus.Histogram
 	Sweeps      *prometheus.CounterVec // by job, outcome
 }
@@ -62,13 +61,9 @@ func NewMetrics(version string, snapshot func() Snapshot) *Metrics {
 		Running: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "apono_tasks_running", Help: "Tasks under way at this moment, by lane.",
 		}, []string{"lane"}),
-		Clicks: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "apono_chat_events_total", Help: "What arrived from chat, by kind and whether it was new.",
-		}, []string{"kind", "fresh"}),
-		AckTime: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "apono_chat_ack_duration_seconds", Help: "Time from the arrival of a chat event to its acknowledgement.",
-			Buckets: prometheus.ExponentialBuckets(0.002, 2.5, 9),
-		}),
+		Slack: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "apono_slack_events_total", Help: "Calls to Slack and deliveries from it, by what happened and detail.",
+		}, []string{"event", "detail"}),
 		Lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "apono_expiry_lateness_seconds", Help: "Time from the end of a grant to the moment the bot began to revoke it.",
 			Buckets: prometheus.ExponentialBuckets(0.1, 3, 9),
@@ -80,7 +75,7 @@ func NewMetrics(version string, snapshot func() Snapshot) *Metrics {
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "apono_build_info", Help: "The version that runs; always 1."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
 	m.Registry.MustRegister(
-		m.Transitions, m.Tries, m.TryTime, m.Running, m.Clicks, m.AckTime, m.Lateness, m.Sweeps, build, &live{snapshot: snapshot},
+		m.Transitions, m.Tries, m.TryTime, m.Running, m.Slack, m.Lateness, m.Sweeps, build, &live{snapshot: snapshot},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -89,18 +84,18 @@ func NewMetrics(version string, snapshot func() Snapshot) *Metrics {
 type live struct{ snapshot func() Snapshot }
 
 var (
-	descRequests = prometheus.NewDesc("apono_requests", "Requests that are not over, by state.", []string{"state"}, nil)
-	descOverdue  = prometheus.NewDesc("apono_overdue_revokes", "Access groups whose revoke is overdue at this moment.", nil, nil)
-	descTasks    = prometheus.NewDesc("apono_outbox_tasks", "Tasks that wait in the outbox, by lane.", []string{"lane"}, nil)
-	descOldest   = prometheus.NewDesc("apono_outbox_oldest_seconds", "Age of the oldest waiting task, by lane; 0 without one.", []string{"lane"}, nil)
-	descSource   = prometheus.NewDesc("apono_integration_up", "Whether the last sync of an integration succeeded.", []string{"integration"}, nil)
-	descSynced   = prometheus.NewDesc("apono_integration_synced_timestamp_seconds", "Time of the last successful sync; 0: never.", []string{"integration"}, nil)
-	descSockets  = prometheus.NewDesc("apono_chat_connections", "Open connections to the chat platform.", nil, nil)
-	descBytes    = prometheus.NewDesc("apono_store_size_bytes", "Size of the database file.", nil, nil)
+	descRequests  = prometheus.NewDesc("apono_requests", "Requests that are not over, by state.", []string{"state"}, nil)
+	descOverdue   = prometheus.NewDesc("apono_overdue_revokes", "Access groups whose revoke is overdue at this moment.", nil, nil)
+	descTasks     = prometheus.NewDesc("apono_outbox_tasks", "Tasks that wait in the outbox, by lane.", []string{"lane"}, nil)
+	descOldest    = prometheus.NewDesc("apono_outbox_oldest_seconds", "Age of the oldest waiting task, by lane; 0 without one.", []string{"lane"}, nil)
+	descSource    = prometheus.NewDesc("apono_integration_up", "Whether the last sync of an integration succeeded.", []string{"integration"}, nil)
+	descSynced    = prometheus.NewDesc("apono_integration_synced_timestamp_seconds", "Time of the last successful sync; 0: never.", []string{"integration"}, nil)
+	descConnected = prometheus.NewDesc("apono_slack_connected", "Whether Slack can reach the bot over at least one socket.", nil, nil)
+	descBytes     = prometheus.NewDesc("apono_store_size_bytes", "Size of the database file.", nil, nil)
 )
 
 func (l *live) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRequests, descOverdue, descTasks, descOldest, descSource, descSynced, descSockets, descBytes} {
+	for _, d := range []*prometheus.Desc{descRequests, descOverdue, descTasks, descOldest, descSource, descSynced, descConnected, descBytes} {
 		ch <- d
 	}
 }
@@ -135,6 +130,10 @@ func (l *live) Collect(ch chan<- prometheus.Metric) {
 		gauge(descSource, up, src.Name)
 		gauge(descSynced, synced, src.Name)
 	}
-	gauge(descSockets, float64(s.Sockets))
+	connected := 0.0
+	if s.Connected {
+		connected = 1
+	}
+	gauge(descConnected, connected)
 	gauge(descBytes, float64(s.Bytes))
 }

@@ -1,0 +1,282 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"apono/bot"
+	"apono/bot/dispatch"
+	"apono/bot/slack"
+	"apono/bot/sweep"
+	"apono/cmd/bot/internal/config"
+	"apono/cmd/bot/internal/living"
+	"apono/cmd/bot/internal/ops"
+	"apono/cmd/bot/internal/seal"
+	"apono/flows"
+	"apono/store/bolt"
+)
+
+// Bounds of starting and stopping.
+const (
+	// firstSync is how long the start waits for integrations; those that answer
+	// later join when they do.
+	firstSync = 3 * time.Second
+	// stopWithin is how long what is under way may take once the bot stops.
+	stopWithin = 20 * time.Second
+)
+
+// Options of an App beyond its configuration.
+type Options struct {
+	Config *config.Config
+	Log    *slog.Logger
+	// SlackHTTP and SlackDialer reach Slack another way, in memory for example;
+	// nil: over the network.
+	SlackHTTP   *http.Client
+	SlackDialer *websocket.Dialer
+	// Store options, for tests.
+	Store bolt.Options
+}
+
+// App is the whole service in one process. Make one with New, then Start, then
+// Stop; or Run, which does all of it.
+type App struct {
+	cfg     *config.Config
+	log     *slog.Logger
+	store   *bolt.Store
+	living  *living.Context
+	service *bot.Service
+	client  *slack.Client
+	adapter *slack.Adapter
+	sweeper *sweep.Sweeper
+	targets *dispatch.Worker
+	chats   *dispatch.Worker
+	metrics *ops.Metrics
+
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+	failed  chan error
+	started atomic.Bool
+	addr    net.Addr
+	stops   []func() // before the parts are waited for
+	cleanup []func() // after that; last in, first out
+}
+
+// New opens the store and builds everything. Nothing is connected yet.
+func New(o Options) (_ *App, err error) {
+	a := &App{cfg: o.Config, log: o.Log, failed: make(chan error, 8)}
+	defer func() {
+		if err != nil {
+			a.close()
+		}
+	}()
+	o.Store.Log = o.Log
+	if a.store, err = bolt.Open(o.Config.Store.Path, o.Store); err != nil {
+		return nil, err
+	}
+	a.onClose(func() error { return a.store.Close() }, "store")
+	key, err := config.CredentialsKey(o.Config)
+	if err != nil {
+		return nil, err
+	}
+	box, err := seal.New(key)
+	if err != nil {
+		return nil, err
+	}
+	a.living = living.New(flows.NewCatalog(o.Config.Policy), sources(o.Config), o.Log)
+	a.metrics = ops.NewMetrics(version, a.snapshot)
+	if err := a.buildSlack(o, box); err != nil {
+		return nil, err
+	}
+	a.buildWorkers(box)
+	if a.sweeper, err = a.newSweeper(); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+func sources(cfg *config.Config) []living.Source {
+	var out []living.Source
+	for _, in := range cfg.Integrations {
+		out = append(out, living.Source{Name: in.Name, Interval: in.SyncInterval, Connection: in.Connection})
+	}
+	return out
+}
+
+func (a *App) buildSlack(o Options, box *seal.Box) error {
+	opts := slack.Options{
+		AppToken: slack.Token(o.Config.Slack.AppToken.Reveal()), BotToken: slack.Token(o.Config.Slack.BotToken.Reveal()),
+		APIURL: o.Config.Slack.APIURL, HTTP: o.SlackHTTP, Dialer: o.SlackDialer, Command: o.Config.Slack.Command,
+		AuditChannel: o.Config.Slack.AuditChannel, Log: a.log, Meter: meter{a.metrics},
+	}
+	var err error
+	if a.client, err = slack.NewClient(opts); err != nil {
+		return err
+	}
+	a.service = &bot.Service{
+		Store: counted{a.store, a.metrics}, Accounts: a.client, Opener: box, World: a.living.World, Log: a.log, CommandName: o.Config.Slack.Command,
+	}
+	a.adapter, err = slack.NewAdapter(opts, a.client, a.service, inbox{a.store})
+	return err
+}
+
+func (a *App) buildWorkers(box *seal.Box) {
+	hooks := dispatch.Hooks{Tried: a.tried, Running: func(lane flows.Lane, n int) { a.metrics.Running.WithLabelValues(string(lane)).Set(float64(n)) }}
+	a.targets = dispatch.NewTargets(dispatch.TargetOptions{
+		Queue: a.store, Requests: counted{a.store, a.metrics}, Integrations: integrations(a.cfg), Sealer: box, Log: a.log, Hooks: hooks,
+		CredentialsTTL: a.cfg.Credentials.TTL, Grace: stopWithin / 2,
+	})
+	a.chats = dispatch.NewChat(dispatch.ChatOptions{
+		Queue: a.store, Posts: a.store, Renderer: renderer{}, People: people{a.living}, Messenger: a.client,
+		AuditChannel: func() bool { return a.cfg.Slack.AuditChannel != "" }, Log: a.log, Hooks: hooks, Grace: stopWithin / 2,
+	})
+}
+
+// onStop registers what makes a part return that does not follow the context.
+func (a *App) onStop(f func()) { a.stops = append(a.stops, f) }
+
+// onClose registers what Stop undoes.
+func (a *App) onClose(f func() error, what string) {
+	a.cleanup = append(a.cleanup, func() {
+		if err := f(); err != nil {
+			a.log.Error("could not close", "what", what, "err", err)
+		}
+	})
+}
+
+func (a *App) close() {
+	for len(a.cleanup) > 0 {
+		last := len(a.cleanup) - 1
+		a.cleanup[last]()
+		a.cleanup = a.cleanup[:last]
+	}
+}
+
+// Start brings the service up. The order is the promise: what fell due while the
+// bot was down ends before anybody can click.
+func (a *App) Start(ctx context.Context) error {
+	ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	if err := a.sweeper.RunNow(ctx); err != nil {
+		return fmt.Errorf("first sweep: %w", err)
+	}
+	if err := a.listen(); err != nil {
+		return err
+	}
+	a.work(ctx, "targets", a.targets.Run)
+	a.firstSync(ctx)
+	a.work(ctx, "sweep", a.sweeper.Run)
+	a.work(ctx, "sync", func(ctx context.Context) error { a.living.Run(ctx); return nil })
+	a.work(ctx, "chat", a.chats.Run)
+	a.work(ctx, "slack", a.adapter.Run)
+	a.work(ctx, "store", a.watchStore)
+	a.started.Store(true)
+	a.log.InfoContext(ctx, "started", "version", version, "store", a.cfg.Store.Path, "integrations", len(a.cfg.Integrations), "flows", len(a.cfg.Policy.Flows))
+	return nil
+}
+
+// firstSync waits a little for the integrations, so that nobody meets an empty
+// form at once; slow ones do not hold up the start.
+func (a *App) firstSync(ctx context.Context) {
+	done := make(chan struct{})
+	a.running.Go(func() { a.living.Sync(ctx); close(done) })
+	select {
+	case <-done:
+	case <-time.After(firstSync):
+		a.log.WarnContext(ctx, "some integrations have not answered yet; starting without them")
+	}
+}
+
+// work runs a part until the app stops. A part that ends by itself ends the app.
+func (a *App) work(ctx context.Context, name string, run func(context.Context) error) {
+	a.running.Go(func() {
+		err := run(ctx)
+		if ctx.Err() != nil {
+			if err != nil && !errors.Is(err, context.Canceled) {
+				a.log.WarnContext(ctx, "a part did not stop cleanly", "part", name, "err", err)
+			}
+			return
+		}
+		if err == nil {
+			err = errors.New("ended by itself (this is a bug)")
+		}
+		a.failed <- fmt.Errorf("%s: %w", name, err)
+	})
+}
+
+// watchStore ends the app when the database takes no more writes, on a full disk
+// for example. Nothing that was committed is lost; nothing else is acknowledged.
+func (a *App) watchStore(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := a.store.Err(); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// Stop finishes what is under way and closes everything. What is left is in the
+// store and goes on after the next start.
+func (a *App) Stop() {
+	if a.cancel != nil {
+		a.cancel()
+	}
+	for _, stop := range a.stops {
+		stop()
+	}
+	done := make(chan struct{})
+	go func() { a.running.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(stopWithin):
+		a.log.Warn("not everything under way finished in time; it goes on after the next start")
+	}
+	a.close()
+	a.log.Info("stopped")
+}
+
+// Run starts the service and stops it when ctx ends, which is no error, or when
+// a part fails for good.
+func (a *App) Run(ctx context.Context) error {
+	defer a.Stop()
+	if err := a.Start(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-a.failed:
+		return err
+	}
+}
+
+// Addr is where HTTP is served; nil without a listener.
+func (a *App) Addr() net.Addr { return a.addr }
+
+// Ready says why the bot cannot serve; empty: it can.
+func (a *App) Ready() map[string]string {
+	problems := map[string]string{}
+	if !a.started.Load() {
+		problems["bot"] = "starting"
+	}
+	if !a.adapter.Ready() {
+		problems["slack"] = "not connected"
+	}
+	if err := a.store.Err(); err != nil {
+		problems["store"] = "takes no more writes"
+	}
+	return problems
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"apono/cmd/bot/internal/config"
+)
+
+func checkCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "check", Short: "Check a configuration; every problem at once, with file:line:col", Args: cobra.NoArgs,
+	}
+	path := configFlag(cmd)
+	format := cmd.Flags().String("format", "text", "text or json")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *format != "text" && *format != "json" {
+			return fmt.Errorf("--format is text or json, not %q", *format)
+		}
+		reg, err := registry()
+		if err != nil {
+			return err
+		}
+		cfg, report := config.Load(cmd.Context(), config.Options{Path: *path, Registry: reg})
+		if cfg != nil {
+			if err := cfg.Close(); err != nil {
+				return err
+			}
+		}
+		write := report.WriteText
+		if *format == "json" {
+			write = report.WriteJSON
+		}
+		if err := write(cmd.OutOrStdout()); err != nil {
+			return err
+		}
+		if !report.OK() {
+			return &problemsError{}
+		}
+		return nil
+	}
+	return cmd
+}

@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"apono/cmd/bot/internal/config"
+	"apono/cmd/bot/internal/ops"
+	"apono/store"
+	"apono/store/bolt"
+)
+
+func dbCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "db", Short: "Check, back up or restore the database", Args: cobra.NoArgs}
+	cmd.AddCommand(dbCheckCommand(), dbBackupCommand(), dbRestoreCommand())
+	return cmd
+}
+
+// controls are what a running bot offers on its control socket. A stopped bot's
+// store answers the same functions directly.
+func controls(s *bolt.Store) ops.Commands {
+	return ops.Commands{
+		"backup":       func(w io.Writer, _ *http.Request) error { return s.Backup(w) },
+		"check":        func(w io.Writer, _ *http.Request) error { return writeCheck(w, s) },
+		"audit/verify": func(w io.Writer, _ *http.Request) error { return writeVerify(w, s) },
+		"audit/export": func(w io.Writer, r *http.Request) error {
+			q, err := parseExport(r.URL.Query().Get("format"), r.URL.Query().Get("from"), r.URL.Query().Get("to"))
+			if err != nil {
+				return err
+			}
+			return writeExport(w, s, q)
+		},
+	}
+}
+
+// onStore runs a command on the store of a configuration: in the bot that runs
+// on it, or else on the file itself, which stays byte-identical.
+func onStore(cmd *cobra.Command, configPath, command, query string, w io.Writer) error {
+	cfg, err := loadConfig(cmd, configPath, true)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = cfg.Close() }() // nothing was granted through it
+	s, err := bolt.Open(cfg.Store.Path, bolt.Options{ReadOnly: true})
+	if errors.Is(err, store.ErrLocked) {
+		err := ops.Call(cmd.Context(), ops.SocketPath(cfg.Store.Path), command, query, w)
+		if errors.Is(err, ops.ErrNotRunning) {
+			return fmt.Errorf("the database %s is in use by another process, and no bot answers on its control socket", cfg.Store.Path)
+		}
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = s.Close() }() // read-only
+	r, err := http.NewRequestWithContext(cmd.Context(), http.MethodPost, "http://bot/"+command+"?"+query, nil)
+	if err != nil {
+		return err
+	}
+	return controls(s)[command](w, r)
+}
+
+func writeCheck(w io.Writer, s *bolt.Store) error {
+	problems := s.Check()
+	for _, p := range problems {
+		if _, err := fmt.Fprintln(w, p); err != nil {
+			return err
+		}
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("%d problems found", len(problems))
+	}
+	_, err := fmt.Fprintln(w, "ok")
+	return err
+}
+
+func dbCheckCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "check", Short: "Check every invariant of the database, also while the bot runs", Args: cobra.NoArgs}
+	path := configFlag(cmd)
+	config.AddFlags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return found(cmd, onStore(cmd, *path, "check", "", cmd.OutOrStdout()))
+	}
+	return cmd
+}
+
+// found turns what a check found into exit status 1.
+func found(cmd *cobra.Command, err error) error {
+	if err == nil || cmd.Context().Err() != nil {
+		return err
+	}
+	if _, ok := errors.AsType[*store.OpenError](err); ok {
+		return err
+	}
+	if _, ok := errors.AsType[*problemsError](err); ok {
+		return err
+	}
+	return &problemsError{err.Error()}
+}
+
+func dbBackupCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "backup FILE", Short: "Write a consistent copy of the database, also while the bot runs", Args: cobra.ExactArgs(1)}
+	path := configFlag(cmd)
+	config.AddFlags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		n, err := writeFile(args[0], func(w io.Writer) error { return onStore(cmd, *path, "backup", "", w) })
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s written, %d bytes\n", args[0], n)
+		return err
+	}
+	return cmd
+}
+
+// writeFile writes a file that is whole or not there, mode 0600.
+func writeFile(path string, write func(io.Writer) error) (n int64, err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".apono-*")
+	if err != nil {
+		return 0, err
+	}
+	defer func() {
+		if err != nil {
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if err := write(f); err != nil {
+		return 0, err
+	}
+	if err := f.Sync(); err != nil {
+		return 0, err
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	if err := f.Close(); err != nil {
+		return 0, err
+	}
+	return info.Size(), os.Rename(f.Name(), path)
+}
+
+func dbRestoreCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "restore FILE", Short: "Put a backup in the place of the database; the bot must not run", Args: cobra.ExactArgs(1)}
+	path := configFlag(cmd)
+	config.AddFlags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		cfg, err := loadConfig(cmd, *path, true)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = cfg.Close() }() // nothing was granted through it
+		if err := bolt.Restore(args[0], cfg.Store.Path); err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s restored to %s\n", args[0], cfg.Store.Path)
+		return err
+	}
+	return cmd
+}
+
+// listenControl serves the control socket until the app stops.
+func (a *App) listenControl(ctx context.Context) error {
+	l, err := ops.ListenControl(ops.SocketPath(a.cfg.Store.Path))
+	if err != nil {
+		return err
+	}
+	a.serve(ctx, "control", ops.NewServer(ops.ControlHandler(controls(a.store))), l)
+	return nil
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"apono/cmd/bot/internal/ops"
+)
+
+// listen opens the control socket and, where configured, the HTTP listener.
+func (a *App) listen() error {
+	ctx := context.Background()
+	if err := a.listenControl(ctx); err != nil {
+		return err
+	}
+	if a.cfg.HTTP.Listen == "" {
+		return nil
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", a.cfg.HTTP.Listen)
+	if err != nil {
+		return fmt.Errorf("http.listen: %w", err)
+	}
+	a.addr = l.Addr()
+	a.log.Info("http listens", "addr", l.Addr().String())
+	a.serve(ctx, "http", ops.NewServer(ops.Handler(a.metrics, a.Ready)), l)
+	return nil
+}
+
+// serve serves until the app stops.
+func (a *App) serve(ctx context.Context, name string, s *http.Server, l net.Listener) {
+	a.running.Go(func() {
+		if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			a.failed <- fmt.Errorf("%s: %w", name, err)
+		}
+	})
+	a.onStop(func() {
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		if err := s.Shutdown(ctx); err != nil {
+			_ = s.Close() // whoever still reads has had the time
+		}
+	})
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"apono/cmd/bot/internal/config"
+	"apono/provision"
+
+	"apono/provision/static"
+	"apono/provision/webhook"
+)
+
+// Exit statuses.
+const (
+	exitOK       = 0
+	exitProblems = 1 // problems were found in what was asked about
+	exitUsage    = 2 // wrong use, or the command could not run
+)
+
+// problemsError ends a command with exitProblems; what was found is printed.
+type problemsError struct{ sentence string }
+
+func (e *problemsError) Error() string { return e.sentence }
+
+// Main runs the command line and returns the exit status.
+func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := rootCommand()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if p, ok := errors.AsType[*problemsError](err); ok {
+		if p.sentence != "" {
+			fmt.Fprintln(stderr, p.sentence)
+		}
+		return exitProblems
+	}
+	fmt.Fprintln(stderr, "bot: "+err.Error())
+	return exitUsage
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use: "bot", Short: "Just-in-time access, asked and approved in chat",
+		SilenceUsage: true, SilenceErrors: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(runCommand(), demoCommand(), checkCommand(), dbCommand(), auditCommand(), versionCommand(), healthCommand())
+	return root
+}
+
+// registry lists the types of integrations there are.
+func registry(types ...provision.Type) (*provision.Registry, error) {
+	if len(types) == 0 {
+		types = []provision.Type{static.Type(), webhook.Type()}
+	}
+	return provision.NewRegistry(types...)
+}
+
+// configFlag defines --config and its default, BOT_CONFIG or config.yaml.
+func configFlag(cmd *cobra.Command) *string {
+	path := os.Getenv("BOT_CONFIG")
+	if path == "" {
+		path = "config.yaml"
+	}
+	return cmd.Flags().String("config", path, "configuration file (BOT_CONFIG)")
+}
+
+// loadConfig loads a configuration for a command that cannot go on without.
+// Problems are printed; warnings too.
+func loadConfig(cmd *cobra.Command, path string, secretsOptional bool) (*config.Config, error) {
+	reg, err := registry()
+	if err != nil {
+		return nil, err
+	}
+	cfg, report := config.Load(cmd.Context(), config.Options{Path: path, Registry: reg, Flags: cmd.Flags(), SecretsOptional: secretsOptional})
+	if len(report.Problems) > 0 {
+		if err := report.WriteText(cmd.ErrOrStderr()); err != nil {
+			return nil, err
+		}
+	}
+	if cfg == nil {
+		return nil, &problemsError{}
+	}
+	return cfg, nil
+}
+
+// newLog makes the log a configuration asks for.
+func newLog(cfg config.Log, w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: cfg.Level}
+	if cfg.Format == config.LogText {
+		return slog.New(slog.NewTextHandler(w, opts))
+	}
+	return slog.New(slog.NewJSONHandler(w, opts))
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), "apono "+version)
+			return err
+		},
+	}
+}

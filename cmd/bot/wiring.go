@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"apono/bot/cards"
+	"apono/bot/chat"
+	"apono/bot/dispatch"
+	"apono/bot/sweep"
+	"apono/cmd/bot/internal/config"
+	"apono/cmd/bot/internal/living"
+	"apono/cmd/bot/internal/ops"
+	"apono/flows"
+	"apono/provision"
+	"apono/store/bolt"
+)
+
+// inbox shows the store to the Slack adapter.
+type inbox struct{ store *bolt.Store }
+
+// replayed bounds what is read at once of what an earlier run left undone.
+const replayed = 1000
+
+func (i inbox) Receive(ctx context.Context, now time.Time, key string, payload []byte) (bool, error) {
+	return i.store.Receive(ctx, now, flows.Delivery{Key: key, At: now, Payload: payload, Source: "slack"})
+}
+
+func (i inbox) Finish(ctx context.Context, key string) error { return i.store.Finish(ctx, key) }
+
+func (i inbox) Undone(context.Context) ([][]byte, error) {
+	deliveries, err := i.store.Undone(replayed)
+	if err != nil {
+		return nil, fmt.Errorf("read the inbox: %w", err)
+	}
+	var out [][]byte
+	for _, d := range deliveries {
+		out = append(out, d.Payload)
+	}
+	return out, nil
+}
+
+// renderer shows package cards to dispatch.
+type renderer struct{}
+
+func (renderer) Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool) {
+	return cards.Card(r, key, now)
+}
+
+func (renderer) Audit(events []flows.AuditEvent) chat.Card { return cards.Audit(events) }
+
+// people finds persons for dispatch, in the directory of the moment.
+type people struct{ living *living.Context }
+
+func (p people) Recipient(email string) (chat.Recipient, error) {
+	who, err := p.living.World().People.ByEmail(email)
+	if err != nil {
+		return chat.Recipient{}, err
+	}
+	return chat.Recipient{Email: who.Email, ID: who.SlackID}, nil
+}
+
+// drivers are the integrations in which something can be granted.
+type drivers map[string]dispatch.Integration
+
+func integrations(cfg *config.Config) drivers {
+	out := drivers{}
+	for _, in := range cfg.Integrations {
+		if d, ok := in.Connection.(provision.Driver); ok {
+			out[in.Name] = dispatch.Integration{Driver: d, AccessDetails: in.AccessDetails}
+		}
+	}
+	return out
+}
+
+func (d drivers) Integration(name string) (dispatch.Integration, bool) {
+	in, ok := d[name]
+	return in, ok
+}
+
+// counted counts transitions on their way into the store.
+type counted struct {
+	*bolt.Store
+	metrics *ops.Metrics
+}
+
+func (c counted) Apply(ctx context.Context, now time.Time, id string, ev flows.Event) (flows.Request, error) {
+	r, err := c.Store.Apply(ctx, now, id, ev)
+	c.count(ev.Kind, err)
+	return r, err
+}
+
+func (c counted) ApplyGone(ctx context.Context, now time.Time, id, integration string, kept []flows.Unit, released []string) (flows.Request, error) {
+	r, err := c.Store.ApplyGone(ctx, now, id, integration, kept, released)
+	c.count(flows.EventGone, err)
+	return r, err
+}
+
+func (c counted) Submit(ctx context.Context, now time.Time, key string, drafts []flows.Request) ([]flows.Request, error) {
+	made, err := c.Store.Submit(ctx, now, key, drafts)
+	for range drafts {
+		c.count(flows.EventSubmit, err)
+	}
+	return made, err
+}
+
+func (c counted) count(kind flows.EventKind, err error) {
+	outcome := "ok"
+	if err != nil {
+		outcome = string(flows.ErrorCode(err))
+	}
+	c.metrics.Transitions.WithLabelValues(string(kind), outcome).Inc()
+}
+
+// meter counts what the Slack adapter reports.
+type meter struct{ metrics *ops.Metrics }
+
+func (m meter) Count(name, detail string) { m.metrics.Slack.WithLabelValues(name, detail).Inc() }
+
+func (a *App) tried(t dispatch.Try) {
+	a.metrics.Tries.WithLabelValues(string(t.Lane), string(t.Kind), t.Integration, string(t.Result)).Inc()
+	a.metrics.TryTime.WithLabelValues(string(t.Lane), string(t.Kind)).Observe(t.Took.Seconds())
+}
+
+// snapshot is what /metrics shows of this moment.
+func (a *App) snapshot() ops.Snapshot {
+	s := ops.Snapshot{Requests: map[flows.State]int{}, Backlog: map[flows.Lane]ops.Backlog{}}
+	now := time.Now()
+	live, err := a.store.Live()
+	if err != nil {
+		a.log.Warn("could not count requests", "err", err)
+	}
+	for i := range live {
+		s.Requests[live[i].State]++
+		for g := range live[i].Groups {
+			if live[i].Groups[g].Overdue(now) {
+				s.Overdue++
+			}
+		}
+	}
+	for _, lane := range []flows.Lane{flows.LaneTarget, flows.LaneChat} {
+		n, oldest, err := a.store.Backlog(lane)
+		if err != nil {
+			a.log.Warn("could not count tasks", "lane", string(lane), "err", err)
+			continue
+		}
+		s.Backlog[lane] = ops.Backlog{Tasks: n, Oldest: oldest}
+	}
+	for _, h := range a.living.Health() {
+		s.Sources = append(s.Sources, ops.Source{Name: h.Name, Synced: h.Synced, OK: h.Problem == "" && !h.Synced.IsZero()})
+	}
+	s.Connected = a.adapter.Ready()
+	if size, err := a.store.Size(); err == nil {
+		s.Bytes = size
+	}
+	return s
+}
+
+// newSweeper builds the jobs that act on stored times.
+func (a *App) newSweeper() (*sweep.Sweeper, error) {
+	return sweep.New(sweep.Options{
+		Requests: lateness{counted{a.store, a.metrics}}, Inbox: a.store, Log: a.log,
+		Swept: func(job string, _ time.Duration, err error) {
+			outcome := "ok"
+			if err != nil {
+				outcome = "failed"
+			}
+			a.metrics.Sweeps.WithLabelValues(job, outcome).Inc()
+		},
+	})
+}
+
+// lateness measures how late a sweep begins to end what has expired.
+type lateness struct{ counted }
+
+func (l lateness) Apply(ctx context.Context, now time.Time, id string, ev flows.Event) (flows.Request, error) {
+	r, err := l.counted.Apply(ctx, now, id, ev)
+	if err == nil && r.Ending.State == flows.StateExpired && r.EndingAt.Equal(now.UTC()) {
+		l.metrics.Lateness.Observe(now.Sub(r.EndsAt).Seconds())
+	}
+	return r, err
+}
