@@ -2,6 +2,7 @@ package flows
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -58,6 +59,8 @@ type checker struct {
 	policy *Policy
 	known  Known
 	issues []Issue
+
+	attributes map[string]bool // that anybody has; made when it is needed
 }
 
 func (c *checker) fail(path, code, message, hint string) {
@@ -321,16 +324,17 @@ func (c *checker) knownAttribute(path string, cond *Condition) {
 	if d == nil || slices.Contains([]string{AttrUser, AttrGroup, AttrManager, AttrShift, AttrOwner}, strings.ToLower(cond.Attribute)) {
 		return
 	}
-	var names []string
-	for _, p := range d.all {
-		for name := range p.Attributes {
-			names = append(names, name)
+	if c.attributes == nil {
+		c.attributes = map[string]bool{AttrUser: true, AttrGroup: true, AttrManager: true, AttrShift: true}
+		for _, p := range d.all {
+			for name := range p.Attributes {
+				c.attributes[name] = true
+			}
 		}
 	}
-	if !slices.Contains(names, cond.Attribute) {
-		slices.Sort(names)
+	if !c.attributes[cond.Attribute] {
 		c.warn(path+".attribute", "unknown_attribute", fmt.Sprintf("nobody in the directory has the attribute %q", cond.Attribute),
-			Suggest(cond.Attribute, append(slices.Compact(names), AttrUser, AttrGroup, AttrManager, AttrShift)))
+			Suggest(cond.Attribute, slices.Sorted(maps.Keys(c.attributes))))
 	}
 }
 
