@@ -3,6 +3,7 @@ package slacksim
 import (
 	"cmp"
 	"encoding/base64"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,17 +84,16 @@ func (c *call) byID(ref string) (*channel, error) {
 // dm returns the direct conversation of the bot with people, made when it is not there.
 func (w *Workspace) dm(people ...string) *channel {
 	people = slices.Sorted(slices.Values(people))
-	for _, c := range w.channels {
-		if slices.Equal(c.direct, people) {
-			return c
-		}
+	key := strings.Join(people, ",")
+	if c := w.dms[key]; c != nil {
+		return c
 	}
 	id := w.ids.next("D")
 	if len(people) > 1 {
 		id = w.ids.next("G")
 	}
 	c := &channel{Channel: Channel{ID: id, Private: true, BotMember: true}, direct: people, created: time.Now()}
-	w.channels[id] = c
+	w.channels[id], w.dms[key] = c, c
 	return c
 }
 
@@ -105,14 +105,12 @@ func (w *Workspace) channelJSON(c *channel) obj {
 		out["is_open"] = true
 		return out
 	}
-	for k, v := range (obj{
+	maps.Copy(out, (obj{
 		"name": c.Name, "name_normalized": c.Name, "is_channel": !c.Private, "is_group": c.Private && !c.isMPIM(), "is_mpim": c.isMPIM(),
 		"is_private": c.Private, "is_general": c.Name == "general", "is_shared": false, "is_ext_shared": false,
 		"is_member": c.BotMember, "creator": "", "topic": obj{"value": "", "creator": "", "last_set": 0},
 		"purpose": obj{"value": "", "creator": "", "last_set": 0}, "context_team_id": w.opts.TeamID,
-	}) {
-		out[k] = v
-	}
+	}))
 	return out
 }
 
@@ -189,9 +187,12 @@ func (c *call) conversationsOpen() (obj, error) {
 			return nil, fail("cannot_dm_bot")
 		}
 	}
-	before := len(c.channels)
+	before := len(c.dms)
+	if c.flag("prevent_creation") && c.dms[strings.Join(slices.Sorted(slices.Values(people)), ",")] == nil {
+		return nil, fail("channel_not_found")
+	}
 	ch := c.dm(people...)
-	return c.opened(ch, len(c.channels) == before), nil
+	return c.opened(ch, len(c.dms) == before), nil
 }
 
 func (c *call) opened(ch *channel, already bool) obj {
@@ -251,7 +252,7 @@ func (c *call) readable(right string) (*channel, error) {
 func (c *call) conversationsList() (obj, error) {
 	kinds := map[string]string{"public_channel": "channels", "private_channel": "groups", "im": "im", "mpim": "mpim"}
 	var want []string
-	for _, t := range strings.Split(or(c.str("types"), "public_channel"), ",") {
+	for t := range strings.SplitSeq(or(c.str("types"), "public_channel"), ",") {
 		kind, ok := kinds[strings.TrimSpace(t)]
 		if !ok {
 			return nil, fail("invalid_types")

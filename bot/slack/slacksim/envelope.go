@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -47,9 +49,7 @@ func (w *Workspace) send(kind string, accepts bool, extra obj, build func(host s
 	e := &envelope{id: w.ids.uuid(), kind: kind, accepts: accepts, conn: c, sent: time.Now(), done: make(chan struct{}), copies: 1}
 	payload := build(c.host)
 	frame := obj{"envelope_id": e.id, "type": kind, "payload": payload, "accepts_response_payload": accepts}
-	for k, v := range extra {
-		frame[k] = v
-	}
+	maps.Copy(frame, extra)
 	w.sockets.waiting[e.id] = e
 	c.put(frame)
 	if w.faults.duplicates > 0 {
@@ -189,12 +189,7 @@ func (w *Workspace) emit(body obj, subscription string) {
 }
 
 func (w *Workspace) subscribed(kind string) bool {
-	for _, s := range w.opts.Events {
-		if s == kind {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(w.opts.Events, kind)
 }
 
 func (w *Workspace) deliver(ev *event, reason string) {

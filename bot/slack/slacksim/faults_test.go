@@ -105,7 +105,7 @@ func TestLostConnectionIsNoFault(t *testing.T) {
 
 // TestLoopback runs the same over a socket, as the demo and tests of separate processes do.
 func TestLoopback(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

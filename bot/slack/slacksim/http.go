@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -48,9 +49,7 @@ func answerOf(err error) obj {
 			out["errors"] = e.messages
 		}
 	}
-	for k, v := range e.extra {
-		out[k] = v
-	}
+	maps.Copy(out, e.extra)
 	return out
 }
 
@@ -85,7 +84,20 @@ func (w *Workspace) handler() http.Handler {
 	mux.HandleFunc("/commands/", w.serveResponseURL)
 	mux.HandleFunc("/actions/", w.serveResponseURL)
 	mux.HandleFunc("/upload/", w.serveUpload)
-	return mux
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.mu.Lock()
+		closed := w.closed
+		if !closed {
+			w.running.Add(1) // Close waits for requests under way
+		}
+		w.unlock()
+		if closed {
+			hangUp(rw)
+			return
+		}
+		defer w.running.Done()
+		mux.ServeHTTP(rw, r)
+	})
 }
 
 const maxBody = 8 << 20
@@ -231,9 +243,7 @@ func (c *call) readJSON(raw []byte) error {
 	if m, ok := methods[c.method]; ok && !m.json {
 		return nil // Slack reads no JSON for this method: the arguments are missing
 	}
-	for k, v := range o {
-		c.args[k] = v
-	}
+	maps.Copy(c.args, o)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package slacksim
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"time"
 )
@@ -139,9 +140,7 @@ func (w *Workspace) RateLimited() map[string]int {
 	w.mu.Lock()
 	defer w.unlock()
 	out := map[string]int{}
-	for m, n := range w.journal.limited {
-		out[m] = n
-	}
+	maps.Copy(out, w.journal.limited)
 	return out
 }
 

@@ -13,8 +13,7 @@ import (
 )
 
 func limited(err error) time.Duration {
-	var rl *slack.RateLimitedError
-	if errors.As(err, &rl) {
+	if rl, ok := errors.AsType[*slack.RateLimitedError](err); ok {
 		return rl.RetryAfter
 	}
 	return 0

@@ -59,6 +59,9 @@ type Options struct {
 	Groups                       []UserGroup
 	// Commands that the app registered, "/apono"; empty: every command is taken to be registered.
 	Commands []string
+	// EscapeCommands sends the text of slash commands with &, < and > as entities, as messages are. Slack's pages do not
+	// say which it is; a bot should read both.
+	EscapeCommands bool
 	// Events that the app subscribed to; nil: DefaultEvents.
 	Events []string
 

@@ -267,6 +267,9 @@ func (p *Person) Slash(ctx context.Context, channel, command, text string) (Repl
 	if err == nil && !w.commandKnown(command) {
 		err = &UserError{"invalid_command", command + " is not a valid command."}
 	}
+	if w.opts.EscapeCommands {
+		text = escaping.Replace(text)
+	}
 	var hook *responseURL
 	var e *envelope
 	if err == nil {

@@ -222,11 +222,11 @@ func (p *Person) choose(ctx context.Context, s Surface, label string, near []Nea
 		}
 		picked = append(picked, v)
 	}
-	return p.select_(ctx, s, f, picked)
+	return p.settle(ctx, s, f, picked)
 }
 
-// select_ stores a selection and dispatches it.
-func (p *Person) select_(ctx context.Context, s Surface, was found, picked arr) error {
+// settle stores a selection and dispatches it.
+func (p *Person) settle(ctx context.Context, s Surface, was found, picked arr) error {
 	p.w.mu.Lock()
 	st, err := p.stage(s)
 	var f found
@@ -254,7 +254,7 @@ func (p *Person) select_(ctx context.Context, s Surface, was found, picked arr) 
 		p.w.unlock()
 		return nil
 	}
-	act := obj{"action_id": f.e["action_id"], "block_id": f.b["block_id"], "type": kind, nothing[kind].field: clone2(value)}
+	act := obj{"action_id": f.e["action_id"], "block_id": f.b["block_id"], "type": kind, nothing[kind].field: cloneAny(value)}
 	if v, ok := f.e[nothing[kind].initial]; ok {
 		act[nothing[kind].initial] = clone(v)
 	}
@@ -264,7 +264,7 @@ func (p *Person) select_(ctx context.Context, s Surface, was found, picked arr) 
 	return p.act(ctx, st, act)
 }
 
-func clone2(v any) any {
+func cloneAny(v any) any {
 	if v == nil {
 		return nil
 	}

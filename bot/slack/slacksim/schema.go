@@ -40,6 +40,8 @@ type checker struct {
 	focused   int
 	inputs    []string // pointers of input blocks
 	tables    int
+	charts    int
+	expanded  int // blocks that markdown becomes, beyond the one that was sent
 	markdown  int // characters in all markdown blocks
 	depth     int // of containers
 }

@@ -1,10 +1,12 @@
 package slacksim
 
 import (
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // place is a kind of block that can hold elements.
@@ -100,9 +102,7 @@ func props(more map[string]rule, focus bool) map[string]rule {
 	if focus {
 		p["focus_on_load"] = boolean{}
 	}
-	for k, r := range more {
-		p[k] = r
-	}
+	maps.Copy(p, more)
 	return p
 }
 
@@ -112,34 +112,26 @@ func button(more map[string]rule, need ...string) object {
 		"style":               str{enum: []string{"primary", "danger"}},
 		"accessibility_label": str{min: 1, max: 75},
 	}, false)
-	for k, r := range more {
-		p[k] = r
-	}
+	maps.Copy(p, more)
 	return object{props: p, need: append([]string{"text"}, need...)}
 }
 
 func menu(more map[string]rule, also func(*checker, obj, string), need ...string) object {
 	p := props(map[string]rule{"placeholder": placeholder, "confirm": confirm}, true)
-	for k, r := range more {
-		p[k] = r
-	}
+	maps.Copy(p, more)
 	return object{props: p, need: need, also: also}
 }
 
 func typed(more map[string]rule, also func(*checker, obj, string), need ...string) object {
 	p := props(map[string]rule{"placeholder": placeholder, "dispatch_action_config": dispatchConfig}, true)
-	for k, r := range more {
-		p[k] = r
-	}
+	maps.Copy(p, more)
 	return object{props: p, need: need, also: also}
 }
 
 func with(m map[string]rule, more map[string]rule) map[string]rule {
 	out := map[string]rule{}
 	for _, part := range []map[string]rule{m, more} {
-		for k, r := range part {
-			out[k] = r
-		}
+		maps.Copy(out, part)
 	}
 	return out
 }
@@ -253,6 +245,10 @@ func (r elementIn) check(c *checker, v any, at string) {
 		return
 	}
 	e, known := elements[kind]
+	if r.place == inActions && strings.HasPrefix(kind, "multi_") && known {
+		c.add(at[:strings.LastIndex(at, "/elements/")], "unsupported element: multiselect")
+		return
+	}
 	if !known || e.in&r.place == 0 || e.on&c.surface == 0 {
 		c.add(at, "failed to match all allowed schemas")
 		c.add(at+"/type", "unsupported type: %s", kind)
@@ -313,7 +309,24 @@ func optionRules(c *checker, o obj, at string) {
 			among(v, at+"/initial_options/"+strconv.Itoa(i))
 		}
 		uniqueValues(c, a, at+"/initial_options")
+		oneGroup(c, o, a, at+"/initial_options")
 	}
+}
+
+// oneGroup: what is selected at first must lie in one option group (python-slack-sdk issue 974).
+func oneGroup(c *checker, o obj, initial arr, at string) {
+	groups, ok := o["option_groups"].(arr)
+	if !ok {
+		return
+	}
+	for _, g := range groups {
+		options := optionsOf(obj{"option_groups": arr{g}})
+		inside := func(v any) bool { return slices.ContainsFunc(options, func(x any) bool { return sameOption(x, v) }) }
+		if !slices.ContainsFunc(initial, func(v any) bool { return !inside(v) }) {
+			return
+		}
+	}
+	c.add(at, "must match options of one of the provided option groups")
 }
 
 func uniqueValues(c *checker, options arr, at string) {

@@ -113,7 +113,7 @@ func TestBlockRules(t *testing.T) {
 		bad("input in actions", actions(`{"type":"plain_text_input"}`),
 			"failed to match all allowed schemas [json-pointer:/elements/0]", "unsupported type: plain_text_input [json-pointer:/elements/0/type]"),
 		bad("multi select in actions", actions(sel("multi_static_select", `,"options":`+opts(1))),
-			"failed to match all allowed schemas [json-pointer:/elements/0]", "unsupported type: multi_static_select [json-pointer:/elements/0/type]"),
+			"unsupported element: multiselect [json-pointer:]"),
 		// context
 		ok("context 10", `{"type":"context","elements":[`+many(10, func(int) string { return plain("c") })+`]}`),
 		bad("context 11", `{"type":"context","elements":[`+many(11, func(int) string { return plain("c") })+`]}`, items(10, "/elements")),
@@ -217,7 +217,11 @@ func TestBlockRules(t *testing.T) {
 		msg("table 10001 characters", `{"type":"table","rows":[[{"type":"raw_text","text":"`+x(10001)+`"}]]}`, less(10000, "/rows")),
 		msg("table settings 21", `{"type":"table","rows":[[{"type":"raw_text","text":"a"}]],"column_settings":[`+many(21, func(int) string { return `{"align":"left"}` })+`]}`, items(20, "/column_settings")),
 		msg("data_table one row", `{"type":"data_table","caption":"c","rows":[[{"type":"raw_text","text":"a"}]]}`, few(2, "/rows")),
-		msg("data_table header", `{"type":"data_table","caption":"c","rows":[[{"type":"raw_number","value":1}],[{"type":"raw_number","value":1}]]}`, "header cells must be of type raw_text [json-pointer:/rows/0/0]"),
+		msg("data_table header", `{"type":"data_table","caption":"c","rows":[[{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[]}]}],[{"type":"raw_text","text":"a"}]]}`, "header cells must be of type raw_text [json-pointer:/rows/0/0]"),
+		msg("table number cell", `{"type":"table","rows":[[{"type":"raw_number","value":1}]]}`, "unsupported type: raw_number [json-pointer:/rows/0/0/type]"),
+		msg("remote file", `{"type":"file","external_id":"F1","source":"remote"}`, "unsupported type: file [json-pointer:/type]"),
+		bad("initial options of two groups", input(sel("multi_static_select", `,"option_groups":[{"label":`+plain("g")+`,"options":[`+opt(0)+`]},{"label":`+plain("h")+`,"options":[`+opt(1)+`]}],"initial_options":`+opts(2))),
+			"must match options of one of the provided option groups [json-pointer:/element/initial_options]"),
 		msg("data_table without caption", `{"type":"data_table","rows":[[{"type":"raw_text","text":"a"}],[{"type":"raw_text","text":"b"}]]}`, "missing required field: caption [json-pointer:]"),
 		msg("card of nothing", `{"type":"card","subtitle":`+plain("s")+`}`, "must define at least one of `hero_image`, `title`, `actions` or `body` [json-pointer:]"),
 		msg("card too long", `{"type":"card","title":`+plain(x(151))+`,"body":`+plain(x(201))+`}`, less(200, "/body/text"), less(150, "/title/text")),
@@ -229,7 +233,8 @@ func TestBlockRules(t *testing.T) {
 			return fmt.Sprintf(`{"name":"s%d","data":[{"label":"a","value":1}]}`, i)
 		})+`]}}`, items(6, "/chart/series")),
 		msg("layout label 151", `{"type":"layout","label":"`+x(151)+`","rows":[{"items":[{"block":{"type":"divider"}}]}]}`, less(150, "/label")),
-		msg("video title 200", `{"type":"video","alt_text":"a","title":`+plain(x(200))+`,"video_url":"https://x.test/v","thumbnail_url":"https://x.test/t"}`, less(199, "/title/text")),
+		msg("video title 200", `{"type":"video","alt_text":"a","title":`+plain(x(200))+`,"video_url":"https://x.test/v","thumbnail_url":"https://x.test/t"}`,
+			less(199, "/title/text"), "Video validation failed: Bot scopes missing: [links:read, links:write, links.embed:write] [json-pointer:]"),
 		msg("rich text", `{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"t","style":{"bold":true}},{"type":"user","user_id":"U1"}]}]}`),
 		msg("rich text style", `{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"t","style":{"blink":true}}]}]}`, "invalid additional property: blink [json-pointer:/elements/0/elements/0/style]"),
 		msg("feedback", `{"type":"context_actions","elements":[{"type":"feedback_buttons","positive_button":{"text":`+plain(x(76))+`,"value":"`+x(2001)+`"},"negative_button":{"text":`+plain("n")+`,"value":"n"}}]}`,
@@ -274,21 +279,29 @@ func TestViewRules(t *testing.T) {
 		{"100 blocks", onModal, modal("", div(100)), "", nil},
 		{"101 blocks", onModal, modal("", div(101)), "invalid_arguments", []string{"no more than 100 items allowed [json-pointer:/view/blocks]"}},
 		{"0 blocks", onModal, modal("", ""), "invalid_arguments", []string{"no less than 1 items allowed [json-pointer:/view/blocks]"}},
-		{"title 25", onModal, `{"type":"modal","title":` + plain(x(25)) + `,"blocks":[` + div(1) + `]}`, "invalid_arguments",
-			[]string{"must be less than 25 characters [json-pointer:/view/title/text]"}},
+		{
+			"title 25", onModal, `{"type":"modal","title":` + plain(x(25)) + `,"blocks":[` + div(1) + `]}`, "invalid_arguments",
+			[]string{"must be less than 25 characters [json-pointer:/view/title/text]"},
+		},
 		{"title missing", onModal, `{"type":"modal","blocks":[` + div(1) + `]}`, "invalid_arguments", []string{"missing required field: title [json-pointer:/view]"}},
-		{"submit and close 25", onModal, modal(`,"submit":`+plain(x(25))+`,"close":`+plain(x(25)), div(1)), "invalid_arguments",
-			[]string{"must be less than 25 characters [json-pointer:/view/close/text]", "must be less than 25 characters [json-pointer:/view/submit/text]"}},
+		{
+			"submit and close 25", onModal, modal(`,"submit":`+plain(x(25))+`,"close":`+plain(x(25)), div(1)), "invalid_arguments",
+			[]string{"must be less than 25 characters [json-pointer:/view/close/text]", "must be less than 25 characters [json-pointer:/view/submit/text]"},
+		},
 		{"unknown property", onModal, modal(`,"colour":"red"`, div(1)), "invalid_arguments", []string{"invalid additional property: colour [json-pointer:/view]"}},
 		{"private_metadata 3000", onModal, modal(`,"private_metadata":"`+x(3000)+`"`, div(1)), "", nil},
 		{"private_metadata 3001", onModal, modal(`,"private_metadata":"`+x(3001)+`"`, div(1)), "invalid_arguments", []string{"must be less than 3001 characters [json-pointer:/view/private_metadata]"}},
-		{"ids 256", onModal, modal(`,"callback_id":"`+x(256)+`","external_id":"`+x(256)+`"`, div(1)), "invalid_arguments",
-			[]string{"must be less than 256 characters [json-pointer:/view/callback_id]", "must be less than 256 characters [json-pointer:/view/external_id]"}},
+		{
+			"ids 256", onModal, modal(`,"callback_id":"`+x(256)+`","external_id":"`+x(256)+`"`, div(1)), "invalid_arguments",
+			[]string{"must be less than 256 characters [json-pointer:/view/callback_id]", "must be less than 256 characters [json-pointer:/view/external_id]"},
+		},
 		{"input without submit", onModal, modal("", div(1)+","+in), "invalid_arguments", []string{"must define `submit` to use an `input` block in modals [json-pointer:/view/blocks/1/input]"}},
 		{"input with submit", onModal, modal(sub, in), "", nil},
 		{"block_id twice", onModal, modal(sub, inputs("b")+","+inputs("b")), "invalid_arguments", []string{"`block_id` already exists: b [json-pointer:/view/blocks/1/block_id]"}},
-		{"focus twice", onModal, modal(sub, focus+","+focus), "invalid_arguments",
-			[]string{"only one element can have `focus_on_load`, and only in a view [json-pointer:/view/blocks/1/element/focus_on_load]"}},
+		{
+			"focus twice", onModal, modal(sub, focus+","+focus), "invalid_arguments",
+			[]string{"only one element can have `focus_on_load`, and only in a view [json-pointer:/view/blocks/1/element/focus_on_load]"},
+		},
 		{"too large", onModal, modal("", many(90, func(int) string { return section(x(2999)) })), "view_too_large", nil},
 		{"wrong type", onModal, `{"type":"home","title":` + plain("t") + `,"blocks":[` + div(1) + `]}`, "invalid_arguments", []string{"must be a valid enum value [json-pointer:/view/type]"}},
 		{"home", onHome, `{"type":"home","blocks":[` + in + `]}`, "", nil},
@@ -310,8 +323,7 @@ func TestViewRules(t *testing.T) {
 }
 
 func said(err error) (code string, messages []string) {
-	var e *apiError
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*apiError](err); ok {
 		return e.Code, e.messages
 	}
 	return "", nil
@@ -327,8 +339,15 @@ func TestMessageBlockRules(t *testing.T) {
 		{"51 blocks", "[" + many(51, func(int) string { return `{"type":"divider"}` }) + "]", "invalid_blocks", []string{"no more than 50 items allowed [json-pointer:/blocks]"}},
 		{"no array", `{"blocks":[]}`, "invalid_blocks_format", nil},
 		{"two tables", "[" + table + "," + table + "]", "invalid_attachments", []string{"only_one_table_allowed"}},
-		{"markdown together", `[{"type":"markdown","text":"` + x(8000) + `"},{"type":"markdown","text":"` + x(4001) + `"}]`, "invalid_blocks",
-			[]string{"must be less than 12001 characters in all markdown blocks together [json-pointer:/blocks/1/text]"}},
+		{
+			"markdown together", `[{"type":"markdown","text":"` + x(8000) + `"},{"type":"markdown","text":"` + x(4001) + `"}]`, "invalid_blocks",
+			[]string{"must be less than 12001 characters in all markdown blocks together [json-pointer:/blocks/1/text]"},
+		},
+		{"markdown becomes 51 blocks", `[{"type":"markdown","text":"` + strings.Repeat(`# h\n`, 51) + `"}]`, "invalid_blocks", []string{"no more than 50 items allowed [json-pointer:/blocks]"}},
+		{"markdown becomes 50 blocks", `[{"type":"markdown","text":"` + strings.Repeat(`# h\ntext\n`, 25) + `"}]`, "", nil},
+		{"three charts", "[" + many(3, func(int) string {
+			return `{"type":"data_visualization","title":"t","chart":{"type":"pie","segments":[{"label":"a","value":1}]}}`
+		}) + "]", "invalid_blocks", []string{"no more than 2 data_visualization blocks allowed [json-pointer:/blocks/2]"}},
 		{"too much text", "[" + many(5, func(int) string { return section(x(2700)) }) + "]", "msg_blocks_too_long", nil},
 	} {
 		t.Run(r.name, func(t *testing.T) {

@@ -100,10 +100,6 @@ func (w *Workspace) tableText(b obj) string {
 			switch o["type"] {
 			case "rich_text":
 				parts = append(parts, w.richPlain(o))
-			case "raw_number":
-				if n, ok := o["value"].(interface{ String() string }); ok {
-					parts = append(parts, or(str0(o["text"]), n.String()))
-				}
 			default:
 				parts = append(parts, str0(o["text"]))
 			}

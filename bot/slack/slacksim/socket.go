@@ -95,10 +95,6 @@ func (w *Workspace) serveSocket(rw http.ResponseWriter, r *http.Request) {
 	issued, ok := w.sockets.tickets[ticket]
 	delete(w.sockets.tickets, ticket)
 	refused := time.Now().Before(w.faults.noSockets) || w.closed
-	if !w.closed {
-		w.running.Add(1)
-		defer w.running.Done()
-	}
 	w.unlock()
 	switch {
 	case refused:

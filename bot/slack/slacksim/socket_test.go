@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -406,3 +407,54 @@ func TestTheAppHearsItsOwnMessages(t *testing.T) {
 	})
 }
 
+func TestEscapedCommands(t *testing.T) {
+	o := world()
+	o.EscapeCommands = true
+	bubble(t, o, func(t *testing.T, ctx context.Context, w *Workspace) {
+		_, r := stageWith(ctx, t, w, nil)
+		if _, err := w.As("U0ALICE001").Slash(ctx, "#general", "/apono", "a <b> & c"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if got := r.command().Text; got != "a &lt;b&gt; &amp; c" {
+			t.Errorf("text %q", got)
+		}
+	})
+}
+
+// TestManyAtOnce has many callers at once, for the race detector, and shows that Close ends what they do.
+func TestManyAtOnce(t *testing.T) {
+	o := world()
+	o.NoRateLimits = true
+	bubble(t, o, func(t *testing.T, ctx context.Context, w *Workspace) {
+		stageWith(ctx, t, w, nil)
+		w.OnChange(func(Change) { _ = w.Messages("#general") })
+		w.OnLog(func(Entry) { _ = w.Violations() })
+		var all sync.WaitGroup
+		for i := range 20 {
+			all.Go(func() {
+				for range 5 {
+					_ = post(t, w, "chat.postMessage", map[string]string{"channel": "C0GENERAL1", "text": itoa(i)})
+					_, _ = w.As("U0ALICE001").Slash(ctx, "#general", "/apono", "x")
+					_, _ = w.As("U0BOB00001").Send("#general", "y")
+					_ = w.As("U0BOB00001").Ephemerals()
+				}
+			})
+		}
+		all.Wait()
+		if n := len(w.Messages("#general")); n != 200 {
+			t.Errorf("%d messages", n)
+		}
+		seen := map[string]bool{}
+		for _, m := range w.Messages("#general") {
+			seen[m.TS] = true
+		}
+		if len(seen) != 200 {
+			t.Errorf("%d different timestamps", len(seen))
+		}
+		synctest.Wait()
+		if vs := w.Violations(); len(vs) > 0 {
+			t.Errorf("violations %+v", vs)
+		}
+	})
+}

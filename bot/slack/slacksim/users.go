@@ -1,6 +1,7 @@
 package slacksim
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,13 +31,11 @@ func (w *Workspace) userJSON(u *User) obj {
 		zone = time.UTC
 	}
 	name, offset := time.Now().In(zone).Zone()
-	for k, v := range (obj{
+	maps.Copy(out, (obj{
 		"real_name": u.RealName, "tz": u.TZ, "tz_label": name, "tz_offset": offset, "is_admin": u.IsAdmin, "is_owner": false,
 		"is_primary_owner": false, "is_restricted": u.IsRestricted, "is_ultra_restricted": u.IsUltraRestricted,
 		"is_email_confirmed": !u.EmailUnconfirmed && u.Email != "", "who_can_share_contact_card": "EVERYONE", "color": "9f69e7",
-	}) {
-		out[k] = v
-	}
+	}))
 	if u.IsStranger {
 		out["is_stranger"] = true
 	}
@@ -56,13 +55,16 @@ func (c *call) usersLookup() (obj, error) {
 	if mail == "" {
 		return nil, argument("missing required field: email", "/email")
 	}
-	for _, id := range sortedKeys(c.users) {
-		u := c.users[id]
-		if !u.Deleted && !u.IsBot && !u.IsStranger && u.Email != "" && strings.EqualFold(u.Email, mail) {
-			return obj{"user": c.userJSON(u)}, nil
+	var found *User
+	for _, u := range c.users {
+		if !u.Deleted && !u.IsBot && !u.IsStranger && strings.EqualFold(u.Email, mail) && (found == nil || u.ID < found.ID) {
+			found = u
 		}
 	}
-	return nil, fail("users_not_found")
+	if found == nil {
+		return nil, fail("users_not_found")
+	}
+	return obj{"user": c.userJSON(found)}, nil
 }
 
 func (c *call) usersList() (obj, error) {

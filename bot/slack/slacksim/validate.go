@@ -86,6 +86,9 @@ func checkBlocks(v any, base string) error {
 		return &apiError{Code: "invalid_blocks_format"}
 	}
 	list{max: maxMessageBlocks, of: anyBlock{}}.check(c, a, base)
+	if len(a) <= maxMessageBlocks && len(a)+c.expanded > maxMessageBlocks {
+		c.add(base, "no more than %d items allowed", maxMessageBlocks)
+	}
 	switch {
 	case c.tables > 1:
 		return &apiError{Code: "invalid_attachments", messages: []string{"only_one_table_allowed"}}

@@ -29,11 +29,10 @@ type view struct {
 
 // trigger is the right to open a view, for 3 seconds and once.
 type trigger struct {
-	user    string
-	minted  time.Time
-	used    bool
-	viewID  string // of the modal that the interaction came from
-	channel string
+	user   string
+	minted time.Time
+	used   bool
+	viewID string // of the modal that the interaction came from
 }
 
 func (w *Workspace) mint(user, viewID string) string {

@@ -176,10 +176,8 @@ func (w *Workspace) messages(channel, reader string) []Message {
 func (w *Workspace) DM(user string) string {
 	w.mu.Lock()
 	defer w.unlock()
-	for _, id := range sortedKeys(w.channels) {
-		if slices.Equal(w.channels[id].direct, []string{user}) {
-			return id
-		}
+	if c := w.dms[user]; c != nil {
+		return c.ID
 	}
 	return ""
 }
