@@ -22,7 +22,7 @@ func TestOverlappingGrants(t *testing.T) {
 	for name, byUser := range map[string]bool{"by grant id": false, "by user": true} {
 		t.Run(name, func(t *testing.T) {
 			tell(t, func(s *story) {
-				group := newTarget("group")
+				group := s.target("group")
 				group.shared, group.byUser = true, byUser
 				s.targets["group"] = group
 				first := s.submit(s, ask(unit("group", "a"), unit("group", "b")))
@@ -66,7 +66,7 @@ func TestOverlappingGrants(t *testing.T) {
 
 func TestWhatIsKeptAsAWholeIsNotTouched(t *testing.T) {
 	tell(t, func(s *story) {
-		group := newTarget("group")
+		group := s.target("group")
 		group.shared, group.byUser = true, true
 		s.targets["group"] = group
 		first := s.submit(s, ask(unit("group", "a")))
@@ -87,7 +87,7 @@ func TestEveryOrderOfThreeHolders(t *testing.T) {
 	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
 		for _, byUser := range []bool{true, false} {
 			tell(t, func(s *story) {
-				group := newTarget("group")
+				group := s.target("group")
 				group.shared, group.byUser = true, byUser
 				s.targets["group"] = group
 				items := [][]flows.Item{
@@ -123,7 +123,7 @@ func TestEveryOrderOfThreeHolders(t *testing.T) {
 // TestHolderThatIsBeingGrantedCounts: its grant may have taken effect already.
 func TestHolderThatIsBeingGrantedCounts(t *testing.T) {
 	tell(t, func(s *story) {
-		group := newTarget("group")
+		group := s.target("group")
 		group.shared, group.byUser = true, true
 		s.targets["group"] = group
 		first := s.submit(s, ask(unit("group", "a")))
@@ -156,7 +156,7 @@ func TestHolderThatIsBeingGrantedCounts(t *testing.T) {
 // TestRevokeThatFailsHalfWay repeats all of it, the left behind included.
 func TestRevokeThatFailsHalfWay(t *testing.T) {
 	tell(t, func(s *story) {
-		group := newTarget("group")
+		group := s.target("group")
 		group.shared = true
 		s.targets["group"] = group
 		first := s.submit(s, ask(unit("group", "a")))
@@ -178,7 +178,7 @@ func TestRevokeThatFailsHalfWay(t *testing.T) {
 // TestLastOfSeveralPeople: holders are counted per person.
 func TestLastOfSeveralPeople(t *testing.T) {
 	tell(t, func(s *story) {
-		group := newTarget("group")
+		group := s.target("group")
 		group.shared, group.byUser = true, true
 		s.targets["group"] = group
 		first := s.submit(s, ask(unit("group", "a")))
@@ -197,7 +197,7 @@ func TestLastOfSeveralPeople(t *testing.T) {
 // of the same grant has another.
 func TestCallNamesTheAct(t *testing.T) {
 	tell(t, func(s *story) {
-		group := newTarget("group")
+		group := s.target("group")
 		group.shared = true
 		s.targets["group"] = group
 		first := s.submit(s, ask(unit("group", "a"), unit("group", "b")))

@@ -40,7 +40,11 @@ type target struct {
 	fields   []provision.Field
 }
 
-func newTarget(name string) *target { return &target{name: name, held: map[string]bool{}} }
+func (s *story) target(name string) *target {
+	d := &target{name: name, held: map[string]bool{}}
+	s.all = append(s.all, d)
+	return d
+}
 
 func (d *target) Close() error { return nil }
 
@@ -122,6 +126,13 @@ func (d *target) log() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.calls)
+}
+
+// together is how many calls were ever under way at once.
+func (d *target) together() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.most
 }
 
 func (d *target) last() provision.Grant {
@@ -222,6 +233,7 @@ type story struct {
 	*memory
 	options TargetOptions
 	targets connected
+	all     []*target
 	logged  *bytes.Buffer
 	tries   []Try
 	mu      sync.Mutex
@@ -279,8 +291,22 @@ func (s *story) start() {
 	synctest.Wait()
 }
 
+// handOver orders what the test did before what the worker does next, and the
+// other way round: sleeping in a bubble does not.
+func (s *story) handOver() {
+	for _, mu := range []*sync.Mutex{&s.mu, &s.memory.mu} {
+		mu.Lock()
+		mu.Unlock() //nolint:staticcheck // passing through is the point
+	}
+	for _, d := range s.all {
+		d.mu.Lock()
+		d.mu.Unlock() //nolint:staticcheck // passing through is the point
+	}
+}
+
 func (s *story) end() {
 	s.Helper()
+	s.handOver()
 	stop := s.stop
 	s.stop = nil
 	if err := stop(); err != nil {
@@ -289,8 +315,10 @@ func (s *story) end() {
 }
 
 func (s *story) after(d time.Duration) {
+	s.handOver()
 	time.Sleep(d)
 	synctest.Wait()
+	s.handOver()
 }
 
 func (s *story) status(id, integration string) flows.GroupStatus {

@@ -16,7 +16,7 @@ import (
 
 func TestGrantHandsOverWhatTheTargetGaveOut(t *testing.T) {
 	tell(t, func(s *story) {
-		db := newTarget("db")
+		db := s.target("db")
 		db.fields = []provision.Field{
 			{Name: "Host", Value: "db.example.com"}, {Name: "Password", Value: "hunter2", Secret: true},
 		}
@@ -71,7 +71,7 @@ func TestNotAfterNeverComesBeforeTheEnd(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tell(t, func(s *story) {
-				db, hang := newTarget("db"), newTarget("hang")
+				db, hang := s.target("db"), s.target("hang")
 				hang.onGrant = func(context.Context, int) error { return retryErr(0) }
 				s.targets["db"], s.targets["hang"] = db, hang
 				began := time.Now()
@@ -89,7 +89,7 @@ func TestNotAfterNeverComesBeforeTheEnd(t *testing.T) {
 	}
 	t.Run("indefinite", func(t *testing.T) {
 		tell(t, func(s *story) {
-			db := newTarget("db")
+			db := s.target("db")
 			s.targets["db"] = db
 			draft := ask(unit("db", "a"))
 			draft.Indefinite, draft.Duration = true, 0
@@ -165,7 +165,7 @@ func TestGrantErrors(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tell(t, func(s *story) {
-				db := newTarget("db")
+				db := s.target("db")
 				db.onGrant = tt.onGrant
 				s.targets["db"] = db
 				r := s.submit(s, ask(unit("db", "orders")))
@@ -188,7 +188,7 @@ func TestGrantErrors(t *testing.T) {
 
 func TestUnknownGrantIsLookedUp(t *testing.T) {
 	tell(t, func(s *story) {
-		db := &checking{target: newTarget("db")}
+		db := &checking{target: s.target("db")}
 		db.fields = []provision.Field{{Name: "Password", Value: "pw", Secret: true}}
 		db.onGrant = func(_ context.Context, n int) error {
 			if n == 1 {
@@ -208,7 +208,7 @@ func TestUnknownGrantIsLookedUp(t *testing.T) {
 		}
 	})
 	tell(t, func(s *story) {
-		db := &checking{target: newTarget("db")}
+		db := &checking{target: s.target("db")}
 		db.onGrant = func(_ context.Context, n int) error { return map[int]error{1: unknownErr()}[n] }
 		s.targets["db"] = db
 		s.submit(s, ask(unit("db", "orders")))
@@ -221,7 +221,7 @@ func TestUnknownGrantIsLookedUp(t *testing.T) {
 
 func TestGrantBacksOffUntilTheDeadline(t *testing.T) {
 	tell(t, func(s *story) {
-		db := newTarget("db")
+		db := s.target("db")
 		var at []time.Time
 		db.onGrant = func(context.Context, int) error { at = append(at, time.Now()); return retryErr(0) }
 		s.targets["db"] = db
@@ -261,7 +261,7 @@ func TestGrantWaitsAsLongAsTheTargetAsks(t *testing.T) {
 		{42 * time.Second, 42 * time.Second}, {24 * time.Hour, maxRetryAfter},
 	} {
 		tell(t, func(s *story) {
-			db := newTarget("db")
+			db := s.target("db")
 			db.onGrant = func(_ context.Context, n int) error {
 				if n == 1 {
 					return retryErr(tt.asked)
@@ -285,7 +285,7 @@ func TestGrantWaitsAsLongAsTheTargetAsks(t *testing.T) {
 
 func TestGrantIsNotBegunAfterTheDeadline(t *testing.T) {
 	tell(t, func(s *story) {
-		db := newTarget("db")
+		db := s.target("db")
 		s.targets["db"] = db
 		r := s.submit(s, ask(unit("db", "orders")))
 		s.after(GrantDeadline) // the bot is down
@@ -308,7 +308,7 @@ func TestGrantInWhatIsNotConnectedFails(t *testing.T) {
 			t.Errorf("%s, %q", r.Groups[0].Status, r.Groups[0].Problem)
 		}
 		s.after(10 * time.Minute) // what it may hold is revoked once it is back
-		s.restart(func() { s.targets["db"] = newTarget("db") })
+		s.restart(func() { s.targets["db"] = s.target("db") })
 		if r = s.get(s, r.ID); r.State != flows.StateFailed {
 			t.Errorf("%s once the integration is back", r.State)
 		}
@@ -318,7 +318,7 @@ func TestGrantInWhatIsNotConnectedFails(t *testing.T) {
 // TestRevokedWhileItIsGranted ends a request while the target is still at it.
 func TestRevokedWhileItIsGranted(t *testing.T) {
 	tell(t, func(s *story) {
-		db := newTarget("db")
+		db := s.target("db")
 		db.took = 10 * time.Second
 		s.targets["db"] = db
 		r := s.submit(s, ask(unit("db", "orders")))
@@ -336,7 +336,7 @@ func TestRevokedWhileItIsGranted(t *testing.T) {
 		if diff := cmp.Diff([]Result{ResultLate, ResultDone}, s.results()); diff != "" {
 			t.Error(diff)
 		}
-		if db.most != 1 {
+		if db.together() != 1 {
 			t.Error("the revoke did not wait for the grant")
 		}
 	})
@@ -346,7 +346,7 @@ func TestRevokeIsTriedUntilTheTargetConfirms(t *testing.T) {
 	for name, failure := range map[string]error{"busy": retryErr(0), "refused": refusedErr(), "unknown": unknownErr()} {
 		t.Run(name, func(t *testing.T) {
 			tell(t, func(s *story) {
-				db := newTarget("db")
+				db := s.target("db")
 				var at []time.Time
 				back := false
 				db.onRevoke = func(context.Context, int) error {
@@ -386,7 +386,7 @@ func TestRevokeIsTriedUntilTheTargetConfirms(t *testing.T) {
 // the revoke that takes its place.
 func TestRevokeFollowsGrantTriesAtOnce(t *testing.T) {
 	tell(t, func(s *story) {
-		db := newTarget("db")
+		db := s.target("db")
 		db.onGrant = func(context.Context, int) error { return retryErr(0) }
 		s.targets["db"] = db
 		r := s.submit(s, ask(unit("db", "orders")))
@@ -410,7 +410,7 @@ func TestRotate(t *testing.T) {
 	}
 	t.Run("new credentials", func(t *testing.T) {
 		tell(t, func(s *story) {
-			db := &rotating{target: newTarget("db"), onRotate: func(n int) error { return map[int]error{1: unknownErr()}[n] }}
+			db := &rotating{target: s.target("db"), onRotate: func(n int) error { return map[int]error{1: unknownErr()}[n] }}
 			db.fields = []provision.Field{{Name: "Password", Value: "new", Secret: true}}
 			r := granted(s, db)
 			s.after(time.Second)
@@ -425,7 +425,7 @@ func TestRotate(t *testing.T) {
 	})
 	t.Run("refused is kept up until the access ends", func(t *testing.T) {
 		tell(t, func(s *story) {
-			db := &rotating{target: newTarget("db"), onRotate: func(int) error { return refusedErr() }}
+			db := &rotating{target: s.target("db"), onRotate: func(int) error { return refusedErr() }}
 			r := granted(s, db)
 			s.after(30 * time.Minute)
 			if got := s.status(r.ID, "db"); got != flows.GroupGranted || db.rotated < 8 {
@@ -442,7 +442,7 @@ func TestRotate(t *testing.T) {
 
 func TestCredentialsThatCannotBeSealedAreAskedForAgain(t *testing.T) {
 	tell(t, func(s *story) {
-		db := newTarget("db")
+		db := s.target("db")
 		db.fields = []provision.Field{{Name: "Password", Value: "hunter2", Secret: true}}
 		s.targets["db"] = db
 		s.options.Sealer = wrap{err: errors.New("no key")}
@@ -464,7 +464,7 @@ func TestCrashBetweenActAndRecord(t *testing.T) {
 	for _, verb := range []string{"grant", "revoke"} {
 		t.Run(verb, func(t *testing.T) {
 			tell(t, func(s *story) {
-				db := newTarget("db")
+				db := s.target("db")
 				crash := func(context.Context, int) error { s.breakDown(errDown); return nil }
 				s.targets["db"] = db
 				r := s.submit(s, ask(unit("db", "orders")))
@@ -500,7 +500,7 @@ func TestCrashBetweenActAndRecord(t *testing.T) {
 // TestCrashBetweenRecordAndDone repeats a task whose outcome is recorded.
 func TestCrashBetweenRecordAndDone(t *testing.T) {
 	tell(t, func(s *story) {
-		db := newTarget("db")
+		db := s.target("db")
 		s.targets["db"] = db
 		r := s.submit(s, ask(unit("db", "orders")))
 		task, _ := s.task("target/AR-1/db")
@@ -520,7 +520,7 @@ func TestCrashBetweenRecordAndDone(t *testing.T) {
 // TestBrokenStoreIsNotHammered: an act whose record fails is not repeated at once.
 func TestBrokenStoreIsNotHammered(t *testing.T) {
 	tell(t, func(s *story) {
-		db := newTarget("db")
+		db := s.target("db")
 		db.onGrant = func(context.Context, int) error { s.breakDown(errDown); return nil }
 		s.targets["db"] = db
 		s.submit(s, ask(unit("db", "orders")))
@@ -543,7 +543,7 @@ func TestTaskOfUnknownRequestIsStruckOff(t *testing.T) {
 		s.want(time.Now(), flows.Effect{Kind: flows.EffectTarget, Request: "AR-99", Integration: "db"})
 		r := s.submit(s, ask(unit("other", "x")))
 		s.want(time.Now(), flows.Effect{Kind: flows.EffectTarget, Request: r.ID, Integration: "db"})
-		s.targets["other"] = newTarget("other")
+		s.targets["other"] = s.target("other")
 		s.start()
 		if left := s.waiting(flows.LaneTarget); left != nil {
 			t.Errorf("tasks left: %v", left)

@@ -20,7 +20,7 @@ func askAs(p flows.PersonRef, items ...flows.Item) flows.Request {
 
 func TestWorkerKeepsRoomForOthers(t *testing.T) {
 	tell(t, func(s *story) {
-		hang, quick := newTarget("hang"), newTarget("quick")
+		hang, quick := s.target("hang"), s.target("quick")
 		hang.onGrant = func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() }
 		s.targets["hang"], s.targets["quick"] = hang, quick
 		for n := range 300 { // more than are read at once
@@ -31,8 +31,8 @@ func TestWorkerKeepsRoomForOthers(t *testing.T) {
 		if got := s.status(last.ID, "quick"); got != flows.GroupGranted {
 			t.Errorf("%s behind an integration that hangs", got)
 		}
-		if hang.most != DefaultPerIntegration {
-			t.Errorf("%d at once in one integration, want %d", hang.most, DefaultPerIntegration)
+		if hang.together() != DefaultPerIntegration {
+			t.Errorf("%d at once in one integration, want %d", hang.together(), DefaultPerIntegration)
 		}
 		// Each of those that hang gets its turn.
 		s.after(300 / DefaultPerIntegration * DefaultCallTimeout / 10)
@@ -49,7 +49,7 @@ func TestWorkerLimits(t *testing.T) {
 		want int
 	}{
 		{"one integration", func(s *story) *target {
-			db := newTarget("db")
+			db := s.target("db")
 			db.took = time.Second
 			s.targets["db"] = db
 			for n := range 20 {
@@ -58,7 +58,7 @@ func TestWorkerLimits(t *testing.T) {
 			return db
 		}, DefaultPerIntegration},
 		{"all integrations", func(s *story) *target {
-			db := newTarget("all")
+			db := s.target("all")
 			db.took = time.Second
 			for n := range 20 {
 				name := fmt.Sprintf("db%d", n)
@@ -68,7 +68,7 @@ func TestWorkerLimits(t *testing.T) {
 			return db
 		}, DefaultTargets},
 		{"one person in one integration", func(s *story) *target {
-			db := newTarget("db")
+			db := s.target("db")
 			db.took = time.Second
 			s.targets["db"] = db
 			for range 10 {
@@ -83,8 +83,8 @@ func TestWorkerLimits(t *testing.T) {
 				db := tt.busy(s)
 				s.start()
 				s.after(time.Minute)
-				if db.most != tt.want {
-					t.Errorf("%d at once, want %d", db.most, tt.want)
+				if db.together() != tt.want {
+					t.Errorf("%d at once, want %d", db.together(), tt.want)
 				}
 				if left := s.waiting(flows.LaneTarget); left != nil {
 					t.Errorf("tasks left: %v", left)
@@ -96,7 +96,7 @@ func TestWorkerLimits(t *testing.T) {
 
 func TestWorkerWakes(t *testing.T) {
 	tell(t, func(s *story) {
-		s.targets["db"] = newTarget("db")
+		s.targets["db"] = s.target("db")
 		s.start()
 		s.after(3*idlePoll + time.Second)
 		r := s.submit(s, ask(unit("db", "x")))
@@ -110,7 +110,7 @@ func TestWorkerWakes(t *testing.T) {
 // TestWorkerLooksWithoutAWake: a lost wake delays and loses nothing.
 func TestWorkerLooksWithoutAWake(t *testing.T) {
 	tell(t, func(s *story) {
-		s.targets["db"] = newTarget("db")
+		s.targets["db"] = s.target("db")
 		s.memory.wake[flows.LaneTarget] = make(chan struct{})
 		s.start()
 		r := s.submit(s, ask(unit("db", "x")))
@@ -137,7 +137,7 @@ func TestIdleWorkerIsQuiet(t *testing.T) {
 // at once, not hours later.
 func TestClockSetBack(t *testing.T) {
 	tell(t, func(s *story) {
-		s.targets["db"] = newTarget("db")
+		s.targets["db"] = s.target("db")
 		r := s.submit(s, ask(unit("db", "x")))
 		task := s.tasks["target/AR-1/db"]
 		task.Due = time.Now().Add(5 * time.Hour)
@@ -157,7 +157,7 @@ func TestManyDueAtOnce(t *testing.T) {
 		const integrations, n = 10, 2000
 		var all []*target
 		for i := range integrations {
-			d := newTarget(fmt.Sprintf("db%d", i))
+			d := s.target(fmt.Sprintf("db%d", i))
 			d.took = 10 * time.Millisecond
 			s.targets[d.name] = d
 			all = append(all, d)
@@ -190,7 +190,7 @@ func TestManyDueAtOnce(t *testing.T) {
 
 func TestStopLetsTheActFinish(t *testing.T) {
 	tell(t, func(s *story) {
-		db := newTarget("db")
+		db := s.target("db")
 		db.took = 5 * time.Second
 		s.targets["db"] = db
 		r := s.submit(s, ask(unit("db", "x")))
@@ -210,7 +210,7 @@ func TestStopLetsTheActFinish(t *testing.T) {
 
 func TestStopCutsOffAfterTheGrace(t *testing.T) {
 	tell(t, func(s *story) {
-		db := newTarget("db")
+		db := s.target("db")
 		db.onGrant = func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() }
 		s.targets["db"] = db
 		s.submit(s, ask(unit("db", "x")))
@@ -231,7 +231,7 @@ func TestStopCutsOffAfterTheGrace(t *testing.T) {
 
 func TestStopDoesNotWaitForEver(t *testing.T) {
 	tell(t, func(s *story) {
-		db := newTarget("db")
+		db := s.target("db")
 		release := make(chan struct{})
 		db.onGrant = func(context.Context, int) error { <-release; return nil }
 		s.targets["db"] = db
@@ -257,7 +257,7 @@ func TestStopDoesNotWaitForEver(t *testing.T) {
 func TestPanicOutsideDriversIsContained(t *testing.T) {
 	tell(t, func(s *story) {
 		s.targets["db"] = nil // a bug in the wiring
-		s.targets["ok"] = newTarget("ok")
+		s.targets["ok"] = s.target("ok")
 		s.submit(s, ask(unit("db", "x")))
 		r := s.submit(s, ask(unit("ok", "x")))
 		s.start()
@@ -272,7 +272,7 @@ func TestPanicOutsideDriversIsContained(t *testing.T) {
 
 func TestHooksCount(t *testing.T) {
 	tell(t, func(s *story) {
-		db := newTarget("db")
+		db := s.target("db")
 		db.took = time.Second
 		db.onGrant = func(_ context.Context, n int) error { return map[int]error{1: retryErr(time.Minute)}[n] }
 		s.targets["db"] = db
