@@ -36,14 +36,14 @@ func actionOf(id string) string {
 
 // actions draws buttons, then the menu behind them. Entries that a menu cannot
 // carry (too long, or with a question of their own) become buttons.
-func (d *drawing) actions(card chat.Card) []slack.Block {
+func (d *drawing) actions(card chat.Card) {
 	ids := actionIDs{}
 	size := 0
 	var elements []slack.BlockElement
 	add := func(e slack.BlockElement, path string, i int) {
 		size += sizeOf(e)
 		if size > maxActionsSize && len(elements) > 0 {
-			d.drop(true, "%s[%d]", path, i)
+			d.drop("%s[%d]", path, i)
 			return
 		}
 		elements = append(elements, e)
@@ -68,13 +68,11 @@ func (d *drawing) actions(card chat.Card) []slack.Block {
 		group := entries[i:min(i+maxOverflowOptions, len(entries))]
 		add(slack.NewOverflowBlockElement(ids.next(menuAction), group...), "menu", i)
 	}
-	var blocks []slack.Block
 	for len(elements) > 0 {
 		n := min(len(elements), maxActionsElements)
-		blocks = append(blocks, slack.NewActionBlock("", elements[:n]...))
+		d.blocks = append(d.blocks, slack.NewActionBlock("", elements[:n]...))
 		elements = elements[n:]
 	}
-	return blocks
 }
 
 func label(a chat.Action, most int) string {

@@ -3,7 +3,6 @@ package slack
 import (
 	"encoding/json"
 	"fmt"
-	"sort"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -23,20 +22,16 @@ type Message struct {
 
 // RenderCard draws a card. It never fails and never exceeds Slack's limits: what
 // is too long is cut with a marker, then titled sections (one integration each)
-// are dropped from the middle. Title, status, untitled sections, the head of every
-// value in them, and the buttons stay.
+// are dropped behind those that fit. Title, status, untitled sections, the head of
+// every value in them, and the buttons stay.
 func RenderCard(card chat.Card) Message {
-	total := titledSections(card)
-	for _, d := range densities {
-		if m := render(card, d, total); m.fits() {
+	for _, d := range densities[:len(densities)-1] {
+		if m, titled, all := compose(card, d); m.fits() && (all || titled >= d.titled) {
 			return m
 		}
-		titled := sort.Search(total, func(n int) bool { return !render(card, d, n+1).fits() })
-		if titled >= d.titled {
-			return render(card, d, titled)
-		}
 	}
-	return render(card, densities[len(densities)-1], 0)
+	m, _, _ := compose(card, densities[len(densities)-1])
+	return m
 }
 
 // Dropped lists what a rendering of the card does not show, or not in full.
@@ -44,16 +39,6 @@ func Dropped(card chat.Card) []string { return RenderCard(card).Dropped }
 
 func (m Message) fits() bool {
 	return len(m.Blocks) <= maxMessageBlocks && sizeOf(m.Blocks) <= maxMessageSize
-}
-
-func titledSections(card chat.Card) int {
-	n := 0
-	for _, s := range card.Sections {
-		if s.Title != "" {
-			n++
-		}
-	}
-	return n
 }
 
 func sizeOf(v any) int {
@@ -74,14 +59,14 @@ type density struct {
 }
 
 var densities = []density{
-	{status: 600, body: 2800, value: 2800, note: 600, titled: 24, untitled: 4, fields: 60, notes: 10},
-	{status: 600, body: 1500, value: 1000, note: 300, titled: 16, untitled: 4, fields: 40, notes: 10},
+	{status: 600, body: 2800, value: 2800, note: 600, titled: 24, untitled: 6, fields: 60, notes: 10},
+	{status: 600, body: 1500, value: 1000, note: 300, titled: 16, untitled: 6, fields: 40, notes: 10},
 	{status: 300, body: 800, value: 300, note: 200, titled: 8, untitled: 5, fields: 20, notes: 5},
 	{status: 200, body: 400, value: 120, note: 120, titled: 4, untitled: 4, fields: 12, notes: 4},
-	{status: 150, body: 200, value: 60, note: 80, titled: 0, untitled: 0, fields: 6, notes: 2},
+	{status: 150, body: 200, value: 60, note: 80, titled: 0, untitled: 3, fields: 6, notes: 2},
 }
 
-// drawing is a card being rendered.
+// drawing is a card being rendered, or a part of it.
 type drawing struct {
 	density
 	blocks  []slack.Block
@@ -89,27 +74,88 @@ type drawing struct {
 	cut     bool
 }
 
-func (d *drawing) drop(cut bool, format string, args ...any) {
-	d.cut = d.cut || cut
+func (d *drawing) drop(format string, args ...any) {
+	d.cut = true
 	d.dropped = append(d.dropped, fmt.Sprintf(format, args...))
 }
 
-func render(card chat.Card, how density, titled int) Message {
-	d := &drawing{density: how}
-	d.head(card)
-	d.sections(card.Sections, titled)
-	for i, n := range card.Notes[:min(len(card.Notes), how.notes)] {
-		d.note(n, i)
+func (d *drawing) append(part *drawing) {
+	d.blocks = append(d.blocks, part.blocks...)
+	d.dropped = append(d.dropped, part.dropped...)
+	d.cut = d.cut || part.cut
+}
+
+// reserve is room for the two lines that may be added at the end of drawing.
+const reserve = 600
+
+// compose draws a card at one density, with as many titled sections as fit.
+func compose(card chat.Card, how density) (m Message, titled int, all bool) {
+	top, bottom := &drawing{density: how}, &drawing{density: how}
+	top.head(card)
+	for i, n := range card.Notes {
+		bottom.note(n, i)
 	}
-	for i := how.notes; i < len(card.Notes); i++ {
-		d.drop(true, "notes[%d]", i)
+	buttons := &drawing{density: how}
+	buttons.actions(card)
+
+	parts := untitledSections(card.Sections, how)
+	used, count := reserve, 2
+	for _, p := range append([]*drawing{top, bottom, buttons}, parts...) {
+		if p != nil {
+			used, count = used+sizeOf(p.blocks), count+len(p.blocks)
+		}
 	}
-	actions := d.actions(card)
-	if d.cut {
-		d.blocks = append(d.blocks, slack.NewContextBlock("", plainObject(cutSentence(card))))
+	more, moreAt := 0, -1
+	for i, s := range card.Sections {
+		if s.Title == "" {
+			continue
+		}
+		if more == 0 {
+			p := &drawing{density: how}
+			p.section(s, i)
+			size := sizeOf(p.blocks)
+			if used+size <= maxMessageSize && count+len(p.blocks) <= maxMessageBlocks {
+				used, count, titled = used+size, count+len(p.blocks), titled+1
+				parts[i] = p
+				continue
+			}
+			moreAt = i
+		}
+		more++
+		parts[i] = &drawing{}
+		parts[i].drop("sections[%d]", i)
 	}
-	d.blocks = append(d.blocks, actions...)
-	return Message{Text: fallback(card), Blocks: d.blocks, Dropped: d.dropped}
+	if more > 0 {
+		r := &runs{left: maxTextObject}
+		r.bold(fmt.Sprintf("and %d more", more))
+		parts[moreAt].blocks = []slack.Block{r.block()}
+	}
+	for _, p := range append(parts, bottom) {
+		top.append(p)
+	}
+	if top.cut || buttons.cut {
+		top.blocks = append(top.blocks, slack.NewContextBlock("", plainObject(cutSentence(card))))
+	}
+	top.append(buttons)
+	return Message{Text: fallback(card), Blocks: top.blocks, Dropped: top.dropped}, titled, more == 0
+}
+
+// untitledSections draws the sections of general facts and leaves room for the others.
+func untitledSections(sections []chat.Section, how density) []*drawing {
+	parts := make([]*drawing, len(sections))
+	n := 0
+	for i, s := range sections {
+		if s.Title != "" {
+			continue
+		}
+		parts[i] = &drawing{density: how}
+		if n++; n > how.untitled {
+			parts[i].drop("sections[%d]", i)
+			continue
+		}
+		parts[i].section(s, i)
+	}
+	return parts
 }
 
 func cutSentence(card chat.Card) string {
@@ -144,7 +190,7 @@ func (d *drawing) head(card chat.Card) {
 	if title := line(card.Title); title != "" {
 		title, short := cut(title, maxHeader)
 		if short {
-			d.drop(true, "title")
+			d.drop("title")
 		}
 		d.blocks = append(d.blocks, slack.NewHeaderBlock(plainObject(title)))
 	}
@@ -155,44 +201,16 @@ func (d *drawing) head(card chat.Card) {
 			status.add(" ", nil)
 		}
 		if status.text(card.Status, d.status) {
-			d.drop(true, "status")
+			d.drop("status")
 		}
 		d.blocks = append(d.blocks, status.block())
 	}
 	body := &runs{left: d.body}
 	if body.text(card.Body, d.body) {
-		d.drop(true, "body")
+		d.drop("body")
 	}
 	if !body.empty() {
 		d.blocks = append(d.blocks, body.block())
-	}
-}
-
-// sections draws the untitled ones (general facts) always, and the first titled of
-// the titled ones with a line that says how many more there are.
-func (d *drawing) sections(sections []chat.Section, titled int) {
-	untitled, more := 0, 0
-	moreAt := -1
-	for i, s := range sections {
-		if s.Title == "" {
-			if untitled++; untitled > d.untitled {
-				d.drop(true, "sections[%d]", i)
-				continue
-			}
-		} else if titled--; titled < 0 {
-			d.drop(true, "sections[%d]", i)
-			if more++; more == 1 {
-				moreAt = len(d.blocks)
-				d.blocks = append(d.blocks, nil)
-			}
-			continue
-		}
-		d.section(s, i)
-	}
-	if moreAt >= 0 {
-		r := &runs{left: maxTextObject}
-		r.bold(fmt.Sprintf("and %d more", more))
-		d.blocks[moreAt] = r.block()
 	}
 }
 
@@ -206,7 +224,7 @@ func (d *drawing) section(s chat.Section, index int) {
 	for i, f := range s.Fields {
 		if i == d.fields {
 			for j := i; j < len(s.Fields); j++ {
-				d.drop(true, "sections[%d].fields[%d]", index, j)
+				d.drop("sections[%d].fields[%d]", index, j)
 			}
 			r.add(fmt.Sprintf("\nand %d more", len(s.Fields)-i), nil)
 			break
@@ -236,14 +254,18 @@ func (d *drawing) field(r *runs, label string, value chat.Text, path string) {
 		r.add(separator, nil)
 	}
 	if r.text(value, d.value) {
-		d.drop(true, "%s", path)
+		d.drop("%s", path)
 	}
 }
 
 func (d *drawing) note(n chat.Text, index int) {
+	if index >= d.notes {
+		d.drop("notes[%d]", index)
+		return
+	}
 	o, short := textObject(n, d.density.note)
 	if short {
-		d.drop(true, "notes[%d]", index)
+		d.drop("notes[%d]", index)
 	}
 	if o != nil {
 		d.blocks = append(d.blocks, slack.NewContextBlock("", o))

@@ -123,6 +123,9 @@ func (s *socket) event(ctx context.Context, ev socketmode.Event) (over bool) {
 	case socketmode.EventTypeConnectionError:
 		if e, ok := ev.Data.(*slack.ConnectionErrorEvent); ok {
 			s.again, s.fatal = judge(e.ErrorObj)
+			if ctx.Err() != nil {
+				return true
+			}
 			a.log.WarnContext(ctx, "slack socket could not be opened", "connection", s.number, "error", classify(openSocket.name, true, e.ErrorObj))
 			return true
 		}

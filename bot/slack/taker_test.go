@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -88,7 +89,7 @@ func (k *taker) openDialog(t testing.TB) {
 	s := &service{command: func(context.Context, chat.Command) chat.Answer {
 		return chat.Answer{Open: &chat.Form{ID: chat.FormNotice, Title: "Open", Close: "Close"}}
 	}}
-	o := Options{AppToken: Token(k.w.AppToken()), BotToken: Token(k.w.BotToken()), APIURL: k.w.APIURL(), HTTP: k.w.HTTPClient(), Dialer: k.w.Dialer()}
+	o := Options{AppToken: Token(k.w.AppToken()), BotToken: Token(k.w.BotToken()), APIURL: k.w.APIURL(), HTTP: k.w.HTTPClient(), Dialer: k.w.Dialer(), Log: slog.New(slog.DiscardHandler)}
 	client, err := NewClient(o)
 	if err != nil {
 		t.Fatal(err)
