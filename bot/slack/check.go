@@ -34,7 +34,7 @@ func (c *Client) Check(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	r := Report{Team: self.Team, TeamID: self.TeamID, Bot: self.User, MissingScopes: c.missingScopes()}
+	r := Report{Team: self.Team, TeamID: self.TeamID, Bot: self.User}
 	r.Socket = c.call(ctx, openSocket, "", priorityNow, func(ctx context.Context) error {
 		_, _, err := c.api.StartSocketModeContext(ctx)
 		return err
@@ -45,6 +45,7 @@ func (c *Client) Check(ctx context.Context) (Report, error) {
 	if c.audit != "" {
 		r.Audit = c.checkAudit(ctx)
 	}
+	r.MissingScopes = c.missingScopes()
 	return r, nil
 }
 

@@ -323,6 +323,14 @@ func (r *rig) must(err error) {
 	}
 }
 
+// note is must for goroutines.
+func (r *rig) note(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Error(err)
+	}
+}
+
 // post sends a card to a person and returns what the person sees.
 func (r *rig) post(user string, card chat.Card) slacksim.Message {
 	r.t.Helper()
