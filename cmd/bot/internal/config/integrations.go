@@ -20,11 +20,11 @@ var integrationName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 // one, the file tells everybody there is.
 const staticType = "static"
 
-// errConfig tells a driver that its configuration cannot be read. What is wrong
+// configError tells a driver that its configuration cannot be read. What is wrong
 // is in the report already.
-type errConfig struct{ problems []Problem }
+type configError struct{ problems []Problem }
 
-func (e *errConfig) Error() string {
+func (e *configError) Error() string {
 	var lines []string
 	for _, p := range e.problems {
 		lines = append(lines, p.String())
@@ -134,7 +134,7 @@ func (l *loader) decodeConfig(n *yaml.Node, into any, path string) error {
 	}
 	before := len(l.p.list)
 	decoder{p: l.p, secrets: l.secrets}.into(n, into, path)
-	e := &errConfig{}
+	e := &configError{}
 	for _, p := range l.p.list[before:] {
 		if p.Severity == flows.SeverityError {
 			e.problems = append(e.problems, p)

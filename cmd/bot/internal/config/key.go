@@ -94,7 +94,7 @@ func makeKey(path string) (flows.Secret, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }()
 	_, err = f.WriteString("# seals credentials; made by the bot\n" + id.String() + "\n")
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return "", err

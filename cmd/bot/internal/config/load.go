@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"strings"
@@ -25,6 +26,16 @@ type Options struct {
 	// SecretsOptional makes a secret that is not there a warning: for commands
 	// that explain a policy where the service's secrets are not at hand.
 	SecretsOptional bool
+}
+
+// DefaultPath is where the file is when nobody says: BOT_CONFIG, or config.yaml
+// in the working directory. lookup may be nil: os.LookupEnv.
+func DefaultPath(lookup func(string) (string, bool)) string {
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	path, _ := lookup("BOT_CONFIG")
+	return cmp.Or(path, "config.yaml")
 }
 
 // Load reads, checks and connects. It returns a Config, which the caller must

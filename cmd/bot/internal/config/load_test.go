@@ -29,14 +29,6 @@ func load(t *testing.T, text string, env map[string]string, flags *pflag.FlagSet
 	return c, report
 }
 
-func codesOf(r *config.Report) []string {
-	var out []string
-	for _, p := range r.Problems {
-		out = append(out, p.Code)
-	}
-	return out
-}
-
 func TestLoad_Defaults(t *testing.T) {
 	c, report := load(t, minimal, environment, nil)
 	if err := report.Err(); err != nil {
@@ -396,5 +388,15 @@ func TestDigest(t *testing.T) {
 	}
 	if changed, err := config.Digest(path); err != nil || changed == same {
 		t.Errorf("digest of the changed file %q, %v; want another than %q", changed, err, same)
+	}
+}
+
+func TestDefaultPath(t *testing.T) {
+	for path, env := range map[string]map[string]string{
+		"config.yaml": nil, "/etc/bot.yaml": {"BOT_CONFIG": "/etc/bot.yaml"},
+	} {
+		if got := config.DefaultPath(lookup(env)); got != path {
+			t.Errorf("DefaultPath with %v = %q, want %q", env, got, path)
+		}
 	}
 }

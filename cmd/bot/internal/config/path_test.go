@@ -80,8 +80,14 @@ func TestUnder(t *testing.T) {
 		path, top string
 		want      bool
 	}{
-		{"flows[0].name", "flows[0]", true}, {"flows[0]", "flows[0]", true}, {"flows[0]", "flows", true},
-		{"flows[10]", "flows[1]", false}, {"flows", "flows[0]", false}, {"flowsy", "flows", false}, {"log.level", "", false}, {"", "", true},
+		{"flows[0].name", "flows[0]", true},
+		{"flows[0]", "flows[0]", true},
+		{"flows[0]", "flows", true},
+		{"flows[10]", "flows[1]", false},
+		{"flows", "flows[0]", false},
+		{"flowsy", "flows", false},
+		{"log.level", "", false},
+		{"", "", true},
 	} {
 		if got := under(tt.path, tt.top); got != tt.want {
 			t.Errorf("under(%q, %q) = %t, want %t", tt.path, tt.top, got, tt.want)
