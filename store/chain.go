@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"apono/flows"
@@ -30,24 +31,29 @@ func Chain(prev string, seq uint64, at time.Time, fact flows.Fact) (flows.AuditE
 	if err != nil {
 		return flows.AuditEvent{}, nil, fmt.Errorf("encode fact %s: %w", fact.Kind, err)
 	}
-	return ChainEncoded(prev, seq, at, fact, raw)
+	ev, line := ChainEncoded(prev, seq, at, fact, raw)
+	return ev, line, nil
 }
 
 // ChainEncoded is Chain for a fact that is encoded already.
-func ChainEncoded(prev string, seq uint64, at time.Time, fact flows.Fact, encoded []byte) (flows.AuditEvent, []byte, error) {
+func ChainEncoded(prev string, seq uint64, at time.Time, fact flows.Fact, encoded []byte) (flows.AuditEvent, []byte) {
 	at = at.UTC().Round(0)
-	stamp, err := at.MarshalJSON()
-	if err != nil {
-		return flows.AuditEvent{}, nil, fmt.Errorf("encode audit event %d: %w", seq, err)
-	}
 	line := make([]byte, 0, len(encoded)+240)
-	line = fmt.Appendf(line, `{"seq":%d,"at":%s,"fact":%s,"prev":"%s"}`, seq, stamp, encoded, prev)
-	sum := sha256.Sum256(line)
-	hash := hex.EncodeToString(sum[:])
-	line = append(line[:len(line)-1], hashMember...)
-	line = append(line, hash...)
+	line = append(line, `{"seq":`...)
+	line = strconv.AppendUint(line, seq, 10)
+	line = append(line, `,"at":"`...)
+	line = at.AppendFormat(line, time.RFC3339Nano)
+	line = append(line, `","fact":`...)
+	line = append(line, encoded...)
+	line = append(line, `,"prev":"`...)
+	line = append(line, prev...)
 	line = append(line, `"}`...)
-	return flows.AuditEvent{Seq: seq, At: at, Fact: fact, Prev: prev, Hash: hash}, line, nil
+	sum := sha256.Sum256(line)
+	line = append(line[:len(line)-1], hashMember...)
+	line = hex.AppendEncode(line, sum[:])
+	hash := string(line[len(line)-2*len(sum):])
+	line = append(line, `"}`...)
+	return flows.AuditEvent{Seq: seq, At: at, Fact: fact, Prev: prev, Hash: hash}, line
 }
 
 // Verify decodes the canonical encoding of the event that must have number seq

@@ -17,16 +17,17 @@ import (
 const auditPage = 500
 
 // appendFact adds the next event to the chain.
-func (t *tx) appendFact(now time.Time, fact flows.Fact) error {
-	last, prev, err := lastEvent(t.bolt)
-	if err != nil {
-		return err
+func (t *tx) appendFact(now time.Time, f encodedFact) error {
+	if t.last.hash == "" {
+		seq, hash, err := lastEvent(t.bolt)
+		if err != nil {
+			return err
+		}
+		t.last.seq, t.last.hash = seq, hash
 	}
-	_, line, err := store.Chain(prev, last+1, now, fact)
-	if err != nil {
-		return err
-	}
-	return t.put(bucketAudit, seqKey(last+1), line)
+	ev, line := store.ChainEncoded(t.last.hash, t.last.seq+1, now, f.fact, f.raw)
+	t.last.seq, t.last.hash = ev.Seq, ev.Hash
+	return t.put(bucketAudit, seqKey(ev.Seq), line)
 }
 
 // lastEvent is the number and hash of the newest event; 0 and "" without one.
@@ -44,13 +45,20 @@ func lastEvent(btx *bolt.Tx) (seq uint64, hash string, err error) {
 
 // Record appends a fact that belongs to no request.
 func (s *Store) Record(ctx context.Context, now time.Time, fact flows.Fact) error {
+	raw, err := encode(fact)
+	if err != nil {
+		return err
+	}
+	task, err := newTask(flows.Effect{Kind: flows.EffectAuditChannel})
+	if err != nil {
+		return err
+	}
 	told := fact.Kind.Told()
 	return s.do(ctx, func(t *tx) error {
-		if err := t.appendFact(now, fact); err != nil || !told {
+		if err := t.appendFact(now, encodedFact{fact, raw}); err != nil || !told {
 			return err
 		}
-		e := flows.Effect{Kind: flows.EffectAuditChannel}
-		return t.putTask(now, e.Key(), e)
+		return t.putTask(now, task)
 	})
 }
 

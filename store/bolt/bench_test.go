@@ -29,6 +29,11 @@ func BenchmarkApply(b *testing.B) {
 				_, err := s.Apply(b.Context(), after(time.Minute), fmt.Sprintf("AR-%d", i+1), approve("bob"))
 				return err
 			})
+			stats, err := s.Stats()
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(stats.Operations)/float64(stats.Commits), "ops/commit")
 		})
 	}
 }

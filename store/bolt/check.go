@@ -128,14 +128,8 @@ func (c *checker) requests() error {
 			continue
 		}
 		c.problems = append(c.problems, store.CheckRequest(&r)...)
-		seen := map[string]bool{}
 		for _, row := range rowsOf(&r) {
-			id := string(row.bucket) + row.key
-			if seen[id] {
-				continue // somebody is asked twice, or an item is twice in a group
-			}
-			seen[id] = true
-			c.want(row.bucket, []byte(row.key), row.value, r.ID)
+			c.want(row.bucket, row.key, row.value, r.ID)
 		}
 		c.work(&r)
 	}
@@ -214,7 +208,7 @@ func (c *checker) holder(key []byte) (r flows.Request, g *flows.AccessGroup, u f
 			if r, err := getRequest(c.btx, id); err == nil {
 				if g, ok := r.Group(integration); ok {
 					for _, it := range g.Items {
-						if holderKey(&r, it.Unit) == string(key) {
+						if bytes.Equal(holderKey(&r, it.Unit), key) {
 							return r, g, it.Unit, nil
 						}
 					}
@@ -233,7 +227,7 @@ func (c *checker) holder(key []byte) (r flows.Request, g *flows.AccessGroup, u f
 func (c *checker) tasks() error {
 	b := c.btx.Bucket(bucketTasks)
 	for k, v := range scan(b, nil) {
-		task, err := decode[flows.Task]("task", k, v)
+		task, err := decodeTask(k, v)
 		if err != nil {
 			return err
 		}

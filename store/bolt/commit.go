@@ -30,6 +30,10 @@ type tx struct {
 	bolt  *bolt.Tx
 	wrote bool // since the running operation began
 	woken map[flows.Lane]bool
+	last  struct { // event of the audit trail; no hash: not read yet
+		seq  uint64
+		hash string
+	}
 	trace func(put bool, bucket, key, value []byte)
 }
 
@@ -151,6 +155,7 @@ func (s *Store) attempt(batch []*op, results []error, out []bool) (again bool, e
 	if err != nil {
 		return false, fmt.Errorf("begin: %w", err)
 	}
+	id := btx.ID()
 	t := &tx{bolt: btx, woken: map[flows.Lane]bool{}, trace: s.trace}
 	changed := false
 	for i, o := range batch {
@@ -168,7 +173,7 @@ func (s *Store) attempt(batch []*op, results []error, out []bool) (again bool, e
 	if !changed {
 		return false, s.rollback(btx)
 	}
-	if err := s.commitTx(btx); err != nil {
+	if err := s.commitTx(btx, id); err != nil {
 		return false, err
 	}
 	s.committed(t, len(batch))
@@ -181,6 +186,9 @@ func (s *Store) runOp(o *op, t *tx) (err error) {
 			s.log.LogAttrs(context.Background(), slog.LevelError, "panic in a database operation", slog.Any("panic", p),
 				slog.String("stack", string(debug.Stack())))
 			err = fmt.Errorf("panic in a database operation (this is a bug, or the database is damaged): %v", p)
+			if _, fault := p.(interface{ Addr() uintptr }); fault {
+				err = fmt.Errorf("%w: %v", store.ErrCorrupt, p)
+			}
 		}
 	}()
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -189,8 +197,7 @@ func (s *Store) runOp(o *op, t *tx) (err error) {
 
 // commitTx commits. An error means that nothing was written, unless the store
 // is failed afterwards: then only a restart tells.
-func (s *Store) commitTx(btx *bolt.Tx) error {
-	id := btx.ID()
+func (s *Store) commitTx(btx *bolt.Tx, id int) error {
 	panicked := true
 	err := guard(func() error {
 		err := btx.Commit()
@@ -220,7 +227,7 @@ func (s *Store) commitTx(btx *bolt.Tx) error {
 }
 
 func (s *Store) rollback(btx *bolt.Tx) error {
-	if err := guard(btx.Rollback); err != nil {
+	if err := guard(btx.Rollback); err != nil && !errors.Is(err, berrors.ErrTxClosed) {
 		err = fmt.Errorf("roll back: %w", err)
 		s.stuck.Store(true) // bbolt keeps its lock now
 		s.fail(err)

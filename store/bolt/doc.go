@@ -18,7 +18,7 @@
 //	by_person     str(e-mail) seq, for requestor and grantee
 //	by_asked      str(e-mail) seq, while the request is pending
 //	holders       str(person) str(unit…) grant id -> L, E or R; see Holders
-//	tasks         effect key -> JSON of the task; the bucket's sequence is the last rev
+//	tasks         effect key -> task, see tasks.go; the bucket's sequence is the last rev
 //	tasks_due     lane 0 priority nanoseconds key -> nanoseconds since
 //	posts         post key -> JSON
 //	sealed        grant id -> sealed credentials

@@ -71,5 +71,13 @@ func (r Raw) Fill(q flows.Request) error {
 	if err := r.t.put(bucketRequests, seqKey(q.Seq), raw); err != nil {
 		return err
 	}
-	return r.t.reindex(&flows.Request{}, &q)
+	for _, row := range rowsOf(&q) {
+		if err := r.t.put(row.bucket, row.key, row.value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// Spoil makes the commit panic after it is on the disk.
+func (r Raw) Spoil() { r.t.bolt.OnCommit(func() { panic("spoiled") }) }

@@ -63,38 +63,22 @@ func holdersOf(btx *bolt.Tx, person string, u flows.Unit) []holder {
 // store.ErrStale: a unit in kept has no other holder by now, or a unit that is
 // not kept has a released grant that is not named and nobody else would revoke.
 func (s *Store) ApplyGone(ctx context.Context, now time.Time, id, integration string, kept []flows.Unit, released []string) (flows.Request, error) {
-	return update(ctx, s, func(t *tx) (flows.Request, error) {
-		r, err := t.request(id)
+	ev := flows.Event{Kind: flows.EventGone, Integration: integration}
+	return s.apply(ctx, now, id, ev, func(t *tx, st *step) error {
+		keep, drop, err := t.release(&st.from, integration, kept, released)
 		if err != nil {
-			return flows.Request{}, err
+			return err
 		}
-		st, err := s.step(r, flows.Event{Kind: flows.EventGone, Integration: integration}, now)
-		if err != nil {
-			return flows.Request{}, err
-		}
-		keep, drop, err := t.release(&r, integration, kept, released)
-		if err != nil {
-			return flows.Request{}, err
-		}
-		if err := t.write(now, st); err != nil {
-			return flows.Request{}, err
-		}
-		for _, key := range keep {
-			if err := t.put(bucketHolders, key, []byte{holderReleased}); err != nil {
-				return flows.Request{}, err
-			}
-		}
-		for _, key := range drop {
-			if err := t.del(bucketHolders, key); err != nil {
-				return flows.Request{}, err
-			}
-		}
-		return st.to, nil
+		// Rows are written in the order of their list: these replace what the
+		// record itself wants.
+		st.puts = slices.Concat(st.puts, keep)
+		st.dels = slices.Concat(st.dels, drop)
+		return nil
 	})
 }
 
 // release decides which rows of holders stay as released and which go.
-func (t *tx) release(r *flows.Request, integration string, kept []flows.Unit, released []string) (keep, drop [][]byte, err error) {
+func (t *tx) release(r *flows.Request, integration string, kept []flows.Unit, released []string) (keep, drop []row, err error) {
 	g, ok := r.Group(integration)
 	if !ok {
 		return nil, nil, fmt.Errorf("%s has nothing in %s", r.ID, integration)
@@ -115,7 +99,7 @@ func (t *tx) release(r *flows.Request, integration string, kept []flows.Unit, re
 				held = true
 			case leaves:
 			case slices.Contains(released, h.grant):
-				drop = append(drop, h.key)
+				drop = append(drop, row{bucket: bucketHolders, key: h.key})
 			default:
 				unnamed = append(unnamed, h.grant)
 			}
@@ -124,7 +108,7 @@ func (t *tx) release(r *flows.Request, integration string, kept []flows.Unit, re
 		case leaves && !held:
 			return nil, nil, fmt.Errorf("%w: nobody else holds %v, which %s leaves at the target", store.ErrStale, it.Unit, own)
 		case leaves:
-			keep = append(keep, []byte(holderKey(r, it.Unit)))
+			keep = append(keep, row{bucket: bucketHolders, key: holderKey(r, it.Unit), value: []byte{holderReleased}})
 		case !held && len(unnamed) > 0:
 			return nil, nil, fmt.Errorf("%w: %v must be revoked for %v too, which left it to %s", store.ErrStale, it.Unit, unnamed, own)
 		}

@@ -1,7 +1,6 @@
 package bolt
 
 import (
-	"bytes"
 	"slices"
 
 	"apono/flows"
@@ -10,7 +9,7 @@ import (
 // row is one entry of an index.
 type row struct {
 	bucket []byte
-	key    string
+	key    []byte
 	value  []byte
 }
 
@@ -21,7 +20,7 @@ const (
 	holderReleased = 'R' // it is over, and the target keeps what others hold too
 )
 
-// rowsOf lists every index entry that the record must have. The released rows of
+// rowsOf lists every index entry that the record must have, without repeats. The released rows of
 // holders are not derived from the record; ApplyGone keeps them.
 func rowsOf(r *flows.Request) []row {
 	if r.Version == 0 {
@@ -29,24 +28,26 @@ func rowsOf(r *flows.Request) []row {
 	}
 	seq := seqKey(r.Seq)
 	rows := []row{
-		{bucket: bucketByState, key: string(append(statePrefix(r.State), seq...))},
-		{bucket: bucketByPerson, key: string(append(personPrefix(r.Requestor.Email), seq...))},
+		{bucket: bucketByState, key: append(statePrefix(r.State), seq...)},
+		{bucket: bucketByPerson, key: append(personPrefix(r.Requestor.Email), seq...)},
 	}
 	if !r.Grantee.Is(r.Requestor.Email) {
-		rows = append(rows, row{bucket: bucketByPerson, key: string(append(personPrefix(r.Grantee.Email), seq...))})
+		rows = append(rows, row{bucket: bucketByPerson, key: append(personPrefix(r.Grantee.Email), seq...)})
 	}
 	if at, ok := r.DueAt(); ok {
-		rows = append(rows, row{bucket: bucketByDue, key: string(append(appendTime(nil, at), r.ID...))})
+		rows = append(rows, row{bucket: bucketByDue, key: append(appendTime(nil, at), r.ID...)})
 	}
 	if r.State == flows.StatePending {
 		for _, a := range r.Asked {
-			rows = append(rows, row{bucket: bucketByAsked, key: string(append(personPrefix(a.Email), seq...))})
+			rows = append(rows, row{bucket: bucketByAsked, key: append(personPrefix(a.Email), seq...)})
 		}
 	}
 	for i := range r.Groups {
 		rows = append(rows, holderRows(r, &r.Groups[i])...)
 	}
-	return rows
+	// Somebody may be asked twice, and an item may be in a group twice.
+	slices.SortFunc(rows, row.compare)
+	return slices.CompactFunc(rows, func(a, b row) bool { return a.compare(b) == 0 })
 }
 
 func holderRows(r *flows.Request, g *flows.AccessGroup) []row {
@@ -64,39 +65,6 @@ func holderRows(r *flows.Request, g *flows.AccessGroup) []row {
 	return rows
 }
 
-func holderKey(r *flows.Request, u flows.Unit) string {
-	return string(append(unitPrefix(r.Grantee.Email, u), r.GrantID(u.Integration)...))
-}
-
-// reindex replaces the entries of the old record by those of the new one.
-func (t *tx) reindex(from, to *flows.Request) error {
-	type name struct{ bucket, key string }
-	was := map[name][]byte{}
-	for _, r := range rowsOf(from) {
-		was[name{string(r.bucket), r.key}] = r.value
-	}
-	for _, r := range rowsOf(to) {
-		n := name{string(r.bucket), r.key}
-		old, had := was[n]
-		delete(was, n)
-		if had && bytes.Equal(old, r.value) {
-			continue
-		}
-		if err := t.put(r.bucket, []byte(r.key), r.value); err != nil {
-			return err
-		}
-	}
-	gone := make([]name, 0, len(was))
-	for n := range was {
-		gone = append(gone, n)
-	}
-	slices.SortFunc(gone, func(a, b name) int {
-		return bytes.Compare([]byte(a.bucket+a.key), []byte(b.bucket+b.key))
-	})
-	for _, n := range gone {
-		if err := t.del([]byte(n.bucket), []byte(n.key)); err != nil {
-			return err
-		}
-	}
-	return nil
+func holderKey(r *flows.Request, u flows.Unit) []byte {
+	return append(unitPrefix(r.Grantee.Email, u), r.GrantID(u.Integration)...)
 }

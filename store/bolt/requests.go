@@ -1,10 +1,13 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 
 	"apono/flows"
 	"apono/store"
@@ -51,7 +54,7 @@ func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []
 		}
 		out := make([]flows.Request, len(steps))
 		for i, st := range steps {
-			if err := t.write(now, st); err != nil {
+			if err := t.write(now, &st); err != nil {
 				return nil, err
 			}
 			out[i] = st.to
@@ -86,91 +89,45 @@ func (s *Store) Apply(ctx context.Context, now time.Time, id string, ev flows.Ev
 	if ev.Kind == flows.EventGone {
 		return s.ApplyGone(ctx, now, id, ev.Integration, nil, nil)
 	}
+	return s.apply(ctx, now, id, ev, func(*tx, *step) error { return nil })
+}
+
+// apply decides on the record as it is committed, in the goroutine of the caller.
+// In the transaction it decides again if the record has changed meanwhile. An
+// error of the first decision is as good as one of the second: it was the answer
+// at a moment during the call.
+func (s *Store) apply(ctx context.Context, now time.Time, id string, ev flows.Event, also func(*tx, *step) error) (flows.Request, error) {
+	var st step
+	err := s.view(func(btx *bolt.Tx) (err error) { st, err = s.decide(btx, id, ev, now); return err })
+	if err != nil {
+		return flows.Request{}, err
+	}
 	return update(ctx, s, func(t *tx) (flows.Request, error) {
-		r, err := t.request(id)
-		if err != nil {
+		st := st // a repeat of this operation starts from here again
+		if !bytes.Equal(st.was, t.get(bucketRequests, seqKey(st.from.Seq))) {
+			var err error
+			if st, err = s.decide(t.bolt, id, ev, now); err != nil {
+				return flows.Request{}, err
+			}
+		}
+		if err := also(t, &st); err != nil {
 			return flows.Request{}, err
 		}
-		st, err := s.step(r, ev, now)
-		if err != nil {
-			return flows.Request{}, err
-		}
-		return st.to, t.write(now, st)
+		return st.to, t.write(now, &st)
 	})
 }
 
-// step is a decided transition, encoded and ready to be written.
-type step struct {
-	from, to flows.Request // from is a draft for a new request
-	record   []byte
-	effects  []flows.Effect // without tasks
-	tasks    map[string]flows.Effect
-	order    []string // keys of tasks
-}
-
-// step decides. It writes nothing, so that whatever goes wrong is alone to fail.
-func (s *Store) step(from flows.Request, ev flows.Event, now time.Time) (step, error) {
-	to, effects, err := s.next(from, ev, now)
+func (s *Store) decide(btx *bolt.Tx, id string, ev flows.Event, now time.Time) (step, error) {
+	raw, err := recordOf(btx, id)
 	if err != nil {
 		return step{}, err
 	}
-	if to.ID != from.ID || to.Seq != from.Seq || to.Version != from.Version+1 {
-		return step{}, fmt.Errorf("%s version %d became %s version %d by %s (this is a bug)", from.ID, from.Version, to.ID, to.Version, ev.Kind)
-	}
-	st := step{from: from, to: to, tasks: map[string]flows.Effect{}}
-	if st.record, err = encode(&to); err != nil {
+	r, err := decode[flows.Request]("request", []byte(id), raw)
+	if err != nil {
 		return step{}, err
 	}
-	for _, e := range effects {
-		switch e.Kind {
-		case flows.EffectAudit, flows.EffectSeal:
-			if e.Kind == flows.EffectAudit && e.Fact == nil {
-				return step{}, fmt.Errorf("%s: an audit effect of %s without a fact (this is a bug)", to.ID, ev.Kind)
-			}
-			st.effects = append(st.effects, e)
-		case flows.EffectTarget, flows.EffectPost, flows.EffectAuditChannel:
-			key := e.Key()
-			if _, dup := st.tasks[key]; !dup {
-				st.order = append(st.order, key)
-			}
-			st.tasks[key] = e
-		}
-	}
-	return st, nil
+	st, err := s.step(r, ev, now)
+	st.was = bytes.Clone(raw)
+	return st, err
 }
-
-// write stores a transition: record, indexes, secrets, audit trail, tasks.
-func (t *tx) write(now time.Time, st step) error {
-	if err := t.put(bucketRequests, seqKey(st.to.Seq), st.record); err != nil {
-		return err
-	}
-	if err := t.reindex(&st.from, &st.to); err != nil {
-		return err
-	}
-	for _, e := range st.effects {
-		var err error
-		if e.Kind == flows.EffectAudit {
-			err = t.appendFact(now, *e.Fact)
-		} else {
-			err = t.seal(st.to.GrantID(e.Integration), e.Sealed)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for _, key := range st.order {
-		if err := t.putTask(now, key, st.tasks[key]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (t *tx) seal(grant string, sealed []byte) error {
-	if sealed == nil {
-		return t.del(bucketSealed, []byte(grant))
-	}
-	return t.put(bucketSealed, []byte(grant), sealed)
-}
-
 func (t *tx) request(id string) (flows.Request, error) { return getRequest(t.bolt, id) }

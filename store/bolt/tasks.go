@@ -5,47 +5,111 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 
 	"apono/flows"
+	"apono/store"
 )
+
+// A task is kept as revision, since and due (8 bytes each), the number of tries,
+// str(problem), and the JSON of its effect: a transition that wants the effect
+// anew has nothing to decode.
+const (
+	taskSince = 8
+	taskDue   = 16
+	taskHead  = 24
+)
+
+// encodedTask is a task whose head is filled in by the transaction.
+type encodedTask struct {
+	lane  flows.Lane
+	key   []byte
+	raw   []byte // in bucket tasks
+	index []byte // in bucket tasks_due: lane 0 priority, due, key
+}
+
+func newTask(e flows.Effect) (*encodedTask, error) { return encodeTask(flows.Task{Effect: e}) }
+
+func encodeTask(task flows.Task) (*encodedTask, error) {
+	effect, err := encode(task.Effect)
+	if err != nil {
+		return nil, err
+	}
+	e := &encodedTask{lane: task.Effect.Lane(), key: []byte(task.Effect.Key())}
+	e.raw = binary.AppendUvarint(make([]byte, taskHead, taskHead+len(task.Problem)+len(effect)+8), uint64(task.Tries)) //nolint:gosec // never negative
+	e.raw = append(appendString(e.raw, task.Problem), effect...)
+	e.index = slices.Concat(lanePrefix(e.lane), []byte{task.Effect.Priority()}, make([]byte, 8), e.key)
+	return e, nil
+}
+
+// at is the key in tasks_due; the next call changes it.
+func (e *encodedTask) at(due []byte) []byte {
+	copy(e.index[len(e.lane)+2:], due)
+	return e.index
+}
 
 // putTask makes the effect due now. If it waits already, it is wanted anew: in a
 // new revision, with no tries, waiting since the same moment.
-func (t *tx) putTask(now time.Time, key string, e flows.Effect) error {
-	now = now.UTC().Round(0)
-	task := flows.Task{Key: key, Effect: e, Since: now, Due: now}
-	old, ok, err := getTask(t.bolt, key)
-	if err != nil {
-		return err
-	}
-	if ok {
-		task.Since = old.Since
-		if err := t.del(bucketTasksDue, taskDueKey(old)); err != nil {
-			return err
+func (t *tx) putTask(now time.Time, e *encodedTask) error {
+	due := appendTime(nil, now)
+	since, indexed := due, false
+	if old := t.get(bucketTasks, e.key); len(old) >= taskHead {
+		since = bytes.Clone(old[taskSince:taskDue])
+		switch was := old[taskDue:taskHead]; {
+		case bytes.Compare(was, due) <= 0: // due already
+			due, indexed = bytes.Clone(was), true
+		default:
+			if err := t.del(bucketTasksDue, e.at(was)); err != nil {
+				return err
+			}
 		}
 	}
 	t.wrote = true
 	// Revisions are never used twice: a worker that finishes late cannot take the
 	// task of a later transition for its own.
-	if task.Rev, err = t.bolt.Bucket(bucketTasks).NextSequence(); err != nil {
-		return err
+	rev, err := t.bolt.Bucket(bucketTasks).NextSequence()
+	if err != nil {
+		return fmt.Errorf("number a task: %w", err)
 	}
-	return t.saveTask(task)
+	return t.saveTask(e, rev, since, due, indexed)
 }
 
-func (t *tx) saveTask(task flows.Task) error {
-	raw, err := encode(task)
-	if err != nil {
+func (t *tx) saveTask(e *encodedTask, rev uint64, since, due []byte, indexed bool) error {
+	binary.BigEndian.PutUint64(e.raw, rev)
+	copy(e.raw[taskSince:], since)
+	copy(e.raw[taskDue:], due)
+	t.woken[e.lane] = true
+	if err := t.put(bucketTasks, e.key, e.raw); err != nil || indexed {
 		return err
 	}
-	if err := t.put(bucketTasks, []byte(task.Key), raw); err != nil {
-		return err
+	return t.put(bucketTasksDue, e.at(due), since)
+}
+
+func decodeTask(key, raw []byte) (task flows.Task, err error) {
+	damaged := fmt.Errorf("%w: task %q", store.ErrCorrupt, key)
+	if len(raw) < taskHead {
+		return task, damaged
 	}
-	t.woken[task.Effect.Lane()] = true
-	return t.put(bucketTasksDue, taskDueKey(task), appendTime(nil, task.Since))
+	task = flows.Task{
+		Key: string(key), Rev: binary.BigEndian.Uint64(raw), Since: timeOf(raw[taskSince:]), Due: timeOf(raw[taskDue:]),
+	}
+	rest := raw[taskHead:]
+	tries, n := binary.Uvarint(rest)
+	if n <= 0 {
+		return task, damaged
+	}
+	rest = rest[n:]
+	size, n := binary.Uvarint(rest)
+	if n <= 0 || size > uint64(len(rest)-n) {
+		return task, damaged
+	}
+	task.Tries, task.Problem = int(tries), string(rest[n:][:size]) //nolint:gosec // saveTask wrote an int
+	task.Effect, err = decode[flows.Effect]("effect of task", key, rest[n:][size:])
+	return task, err
 }
 
 func getTask(btx *bolt.Tx, key string) (flows.Task, bool, error) {
@@ -53,7 +117,7 @@ func getTask(btx *bolt.Tx, key string) (flows.Task, bool, error) {
 	if raw == nil {
 		return flows.Task{}, false, nil
 	}
-	task, err := decode[flows.Task]("task", []byte(key), raw)
+	task, err := decodeTask([]byte(key), raw)
 	return task, err == nil, err
 }
 
@@ -166,9 +230,13 @@ func (s *Store) Retry(ctx context.Context, key string, rev uint64, due time.Time
 		if err := t.del(bucketTasksDue, taskDueKey(task)); err != nil {
 			return err
 		}
-		task.Due, task.Problem = due.UTC().Round(0), problem
+		task.Problem = problem
 		task.Tries++
-		return t.saveTask(task)
+		e, err := encodeTask(task)
+		if err != nil {
+			return err
+		}
+		return t.saveTask(e, rev, appendTime(nil, task.Since), appendTime(nil, due), false)
 	})
 }
 

@@ -2,6 +2,7 @@
 package storetest
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"testing"
@@ -61,15 +62,29 @@ func Crash(t testing.TB, s *bolt.Store) *bolt.Store {
 	return OpenAt(t, path, bolt.Options{NoSync: true})
 }
 
-// Copy writes the file as it is on the disk at this moment to path. Call it from
+// Copy writes what is on the disk at this moment to path. Call it from
 // bolt.Options.OnCommit, or while nothing writes.
 func Copy(t testing.TB, s *bolt.Store, path string) {
 	t.Helper()
-	raw, err := os.ReadFile(s.Path())
+	if err := copyUsed(s, path); err != nil {
+		t.Fatalf("copy the store: %v", err)
+	}
+}
+
+// copyUsed leaves out what the file has in reserve.
+func copyUsed(s *bolt.Store, path string) error {
+	size, err := s.Size()
 	if err != nil {
-		t.Fatalf("copy the store: %v", err)
+		return err
 	}
-	if err := os.WriteFile(path, raw, 0o600); err != nil {
-		t.Fatalf("copy the store: %v", err)
+	in, err := os.Open(s.Path())
+	if err != nil {
+		return err
 	}
+	defer in.Close()
+	raw, err := io.ReadAll(io.LimitReader(in, size))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, raw, 0o600)
 }
