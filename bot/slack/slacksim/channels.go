@@ -185,6 +185,8 @@ func (c *call) conversationsOpen() (obj, error) {
 			return nil, fail("user_disabled")
 		case u.IsBot:
 			return nil, fail("cannot_dm_bot")
+		case !c.visible(u):
+			return nil, fail("user_not_visible")
 		}
 	}
 	before := len(c.dms)

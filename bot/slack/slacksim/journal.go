@@ -40,6 +40,7 @@ const (
 	InvalidPayload    = "invalid_payload"    // a payload that Slack refuses
 	BadSuggestions    = "bad_suggestions"    // an answer to block_suggestion that Slack shows as no results
 	TruncatedText     = "truncated_text"     // text over 40,000 characters was cut
+	NoFallback        = "no_fallback"        // blocks without text: the notification says nothing
 	LostThread        = "lost_thread"        // a reply whose thread does not exist was posted to the channel
 	TokenInQuery      = "token_in_query"     // Slack takes no tokens there
 	OpenOverModal     = "open_over_modal"    // views.open from inside a modal: some clients never show it

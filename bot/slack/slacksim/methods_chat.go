@@ -12,7 +12,7 @@ func itoa(i int) string { return strconv.Itoa(i) }
 // target returns the conversation that the app may write into.
 func (c *call) target(ref string) (*channel, error) {
 	if u := c.users[ref]; u != nil {
-		if u.Deleted || u.IsBot {
+		if u.Deleted || u.IsBot || !c.visible(u) {
 			return nil, fail("channel_not_found")
 		}
 		return c.dm(ref), nil
@@ -59,6 +59,7 @@ func (c *call) postMessage() (obj, error) {
 	if ct.empty() {
 		return nil, fail("no_text")
 	}
+	c.wantFallback(ct)
 	m := &message{channel: ch.ID, broadcast: c.flag("reply_broadcast")}
 	if m.thread, err = c.thread(ch); err != nil {
 		return nil, err
@@ -66,6 +67,26 @@ func (c *call) postMessage() (obj, error) {
 	c.fill(m, ct)
 	c.store(ch, m)
 	return obj{"channel": ch.ID, "ts": m.ts, "message": c.messageJSON(m)}, nil
+}
+
+// wantFallback notes a message whose notification and screen reader text would be empty.
+func (c *call) wantFallback(ct content) {
+	if strings.TrimSpace(ct.text) == "" && ct.markdown == "" && len(ct.blocks) > 0 {
+		c.violate(NoFallback, c.method, "blocks without text")
+	}
+}
+
+// visible says whether the bot can reach a person: strangers only where both are in a channel.
+func (w *Workspace) visible(u *User) bool {
+	if !u.IsStranger {
+		return true
+	}
+	for _, ch := range w.channels {
+		if ch.BotMember && slices.Contains(ch.Members, u.ID) {
+			return true
+		}
+	}
+	return false
 }
 
 // thread returns the root that a message answers to. Slack posts an answer to a missing root into the channel.
@@ -151,6 +172,7 @@ func (c *call) postEphemeral() (obj, error) {
 	if ct.empty() {
 		return nil, fail("no_text")
 	}
+	c.wantFallback(ct)
 	m := &message{channel: ch.ID, ephemeralTo: user}
 	if m.thread, err = c.thread(ch); err != nil {
 		return nil, err

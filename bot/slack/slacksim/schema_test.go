@@ -2,7 +2,6 @@ package slacksim
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -322,13 +321,6 @@ func TestViewRules(t *testing.T) {
 	}
 }
 
-func said(err error) (code string, messages []string) {
-	if e, ok := errors.AsType[*apiError](err); ok {
-		return e.Code, e.messages
-	}
-	return "", nil
-}
-
 func TestMessageBlockRules(t *testing.T) {
 	table := `{"type":"table","rows":[[{"type":"raw_text","text":"a"}]]}`
 	for _, r := range []struct {
@@ -374,5 +366,26 @@ func TestErrorShapes(t *testing.T) {
 	got := shape(checkBlocks(mustJSON(t, `[{"type":"section","fields":[`+many(11, func(int) string { return plain("f") })+`]}]`), "/blocks"))
 	if got != want {
 		t.Errorf("message:\n got %s\nwant %s", got, want)
+	}
+}
+
+func TestExportedChecks(t *testing.T) {
+	for _, r := range []struct {
+		name      string
+		got, want []string
+	}{
+		{"blocks", CheckBlocks([]byte(`[` + section("t") + `]`)), nil},
+		{"wrong blocks", CheckBlocks([]byte(`[` + section(x(3001)) + `]`)), []string{"must be less than 3001 characters [json-pointer:/blocks/0/text/text]"}},
+		{"no JSON", CheckBlocks([]byte(`[`)), []string{"invalid_blocks_format"}},
+		{"too much", CheckBlocks([]byte("[" + many(5, func(int) string { return section(x(2700)) }) + "]")), []string{"msg_blocks_too_long"}},
+		{"modal", CheckModal([]byte(modal("", section("t")))), nil},
+		{"wrong modal", CheckModal([]byte(modal("", ""))), []string{"no less than 1 items allowed [json-pointer:/view/blocks]"}},
+		{"home", CheckHome([]byte(`{"type":"home","blocks":[` + section("t") + `]}`)), nil},
+		{"no home", CheckHome([]byte(modal("", section("t")))), []string{"invalid additional property: title [json-pointer:/view]", "must be a valid enum value [json-pointer:/view/type]"}},
+		{"no view", CheckHome([]byte("home")), []string{"invalid_arguments"}},
+	} {
+		if diff := cmp.Diff(r.want, r.got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", r.name, diff)
+		}
 	}
 }
