@@ -115,8 +115,8 @@ var (
 )
 
 // syntaxError places an error of the YAML parser. The parser gives no place but
-// in its text; where the text has none, or where a tab in the indentation is the
-// likely cause, the place is found otherwise.
+// in its text, a line that can be that of the enclosing block or one too few;
+// where a tab in the indentation is the likely cause, the place is found otherwise.
 func syntaxError(data []byte, err error, p *problems) {
 	message := strings.TrimPrefix(err.Error(), "yaml: ")
 	line, column, hint := 1, 1, ""
