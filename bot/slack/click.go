@@ -83,7 +83,7 @@ type place struct {
 // Limits of what Slack hands out for an answer.
 const (
 	responseURLLife = 30 * time.Minute
-	deliveryTries   = 4
+	deliveryTries   = 6 // within about half a minute
 )
 
 // answer shows an answer. Its order matters: Then runs only when the form is on the
@@ -132,28 +132,31 @@ func (a *Adapter) open(ctx context.Context, at place, answer chat.Answer) {
 }
 
 // tell shows a card to one person: through the response URL, else in the channel,
-// else in the direct chat.
+// else in the direct chat. Another way is tried where Slack refuses one, not where
+// Slack cannot be reached. Better told twice than not at all.
 func (a *Adapter) tell(ctx context.Context, at place, card chat.Card) {
-	var err error
-	delivered := func() bool { return err == nil || chat.KindOf(err) == chat.ErrorUnknown }
+	var ways []func() error
 	if at.responseURL != "" && time.Since(at.arrived) < responseURLLife {
-		if err = a.persist(ctx, func() error { return a.client.respond(ctx, at.responseURL, card) }); delivered() {
-			return
-		}
+		ways = append(ways, func() error { return a.client.respond(ctx, at.responseURL, card) })
 	}
 	if at.channel != "" {
-		if err = a.persist(ctx, func() error { return a.client.ephemeral(ctx, at.channel, at.user.ID, card) }); delivered() {
-			return
-		}
+		ways = append(ways, func() error { return a.client.ephemeral(ctx, at.channel, at.user.ID, card) })
 	}
-	err = a.persist(ctx, func() error {
+	ways = append(ways, func() error {
 		_, err := a.client.Post(ctx, chat.Recipient{ID: at.user.ID}, card, chat.PriorityApprover)
 		return err
 	})
-	if !delivered() {
-		a.meter.Count(CountDropped, "private")
-		a.log.WarnContext(ctx, "slack answer could not be delivered", "error", err)
+	var err error
+	for _, way := range ways {
+		if err = a.persist(ctx, way); err == nil || chat.KindOf(err) == chat.ErrorUnknown {
+			return
+		}
+		if chat.KindOf(err) == chat.ErrorRetry {
+			break
+		}
 	}
+	a.meter.Count(CountDropped, "private")
+	a.log.WarnContext(ctx, "slack answer could not be delivered", "error", err)
 }
 
 // persist repeats f while its error says that this helps.

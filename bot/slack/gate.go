@@ -26,7 +26,7 @@ type method struct {
 var (
 	postMessage       = method{name: "chat.postMessage", perMinute: 300, burst: 60} // "several hundred" a workspace
 	updateMessage     = method{name: "chat.update", perMinute: 50, burst: 20, repeatable: true}
-	postEphemeral     = method{name: "chat.postEphemeral", perMinute: 100, burst: 40}
+	postEphemeral     = method{name: "chat.postEphemeral", perMinute: 100, burst: 40, repeatable: true} // twice is better than not at all
 	openView          = method{name: "views.open", perMinute: 100, burst: 60}
 	updateView        = method{name: "views.update", perMinute: 100, burst: 60, repeatable: true}
 	lookupByEmail     = method{name: "users.lookupByEmail", perMinute: 50, burst: 20, repeatable: true}
@@ -37,7 +37,7 @@ var (
 	readHistory       = method{name: "conversations.history", perMinute: 50, burst: 20, repeatable: true}
 	testAuth          = method{name: "auth.test", perMinute: 100, burst: 20, repeatable: true}
 	openSocket        = method{name: "apps.connections.open", perMinute: 50, burst: 20, repeatable: true}
-	respond           = method{name: "response_url", perMinute: 600, burst: 300} // five uses a URL; no tier is documented
+	respond           = method{name: "response_url", perMinute: 600, burst: 300, repeatable: true} // five uses a URL; no tier is documented
 )
 
 // priorityNow is before all others: somebody looks at the screen and waits.

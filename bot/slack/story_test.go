@@ -183,15 +183,38 @@ func TestAnswerFindsAnotherWay(t *testing.T) {
 }
 
 func TestAnswerOutlivesAShortOutage(t *testing.T) {
-	s := &service{click: says("Done.")}
+	for _, outage := range []slacksim.Outage{slacksim.Refuse, slacksim.ServerError, slacksim.Hang} {
+		t.Run(string(outage), func(t *testing.T) {
+			s := &service{}
+			story(t, world(), s, func(r *rig) {
+				s.click = func(context.Context, chat.Click) chat.Answer {
+					r.Faults().Outage(outage, 10*time.Second)
+					return chat.Say("Done.")
+				}
+				m := r.post(bob, approval())
+				r.must(r.As(bob).Click(r.ctx, m, "Approve"))
+				time.Sleep(time.Minute)
+				r.wantTold(bob, "Done.")
+				if r.inbox.undone() != 0 {
+					t.Error("the press is still undone")
+				}
+			})
+		})
+	}
+}
+
+func TestAnswerIsGivenUpInALongOutage(t *testing.T) {
+	s := &service{}
 	story(t, world(), s, func(r *rig) {
+		s.click = func(context.Context, chat.Click) chat.Answer {
+			r.Faults().Outage(slacksim.ServerError, time.Hour)
+			return chat.Say("Done.")
+		}
 		m := r.post(bob, approval())
-		r.Faults().Fail("chat.postEphemeral", "internal_error")
-		r.Faults().RateLimit("response_url", 1, 3*time.Second)
 		r.must(r.As(bob).Click(r.ctx, m, "Approve"))
-		time.Sleep(time.Minute)
-		if told := r.told(bob); len(told) != 1 {
-			t.Errorf("told %v\n%s", told, r.log)
+		time.Sleep(5 * time.Minute)
+		if r.inbox.undone() != 0 || r.meter.of("slack_dropped private") != 1 {
+			t.Errorf("%d undone, counted %v", r.inbox.undone(), r.meter.n)
 		}
 	})
 }
