@@ -147,7 +147,7 @@ func (a *App) onStop(f func()) { a.stops = append(a.stops, f) }
 func (a *App) onClose(f func() error, what string) {
 	a.cleanup = append(a.cleanup, func() {
 		if err := f(); err != nil {
-			a.log.Error("could not close", "what", what, "err", err)
+			a.log.ErrorContext(context.Background(), "could not close", "what", what, "err", err)
 		}
 	})
 }
@@ -167,7 +167,7 @@ func (a *App) Start(ctx context.Context) error {
 	if err := a.sweeper.RunNow(ctx); err != nil {
 		return fmt.Errorf("first sweep: %w", err)
 	}
-	if err := a.listen(); err != nil {
+	if err := a.listen(ctx); err != nil {
 		return err
 	}
 	a.work(ctx, "targets", a.targets.Run)
@@ -231,6 +231,7 @@ func (a *App) watchStore(ctx context.Context) error {
 // Stop finishes what is under way and closes everything. What is left is in the
 // store and goes on after the next start.
 func (a *App) Stop() {
+	ctx := context.Background() // that of the start has ended
 	if a.cancel != nil {
 		a.cancel()
 	}
@@ -242,10 +243,10 @@ func (a *App) Stop() {
 	select {
 	case <-done:
 	case <-time.After(stopWithin):
-		a.log.Warn("not everything under way finished in time; it goes on after the next start")
+		a.log.WarnContext(ctx, "not everything under way finished in time; it goes on after the next start")
 	}
 	a.close()
-	a.log.Info("stopped")
+	a.log.InfoContext(ctx, "stopped")
 }
 
 // Run starts the service and stops it when ctx ends, which is no error, or when

@@ -13,6 +13,7 @@ func checkCommand() *cobra.Command {
 		Use: "check", Short: "Check a configuration; every problem at once, with file:line:col", Args: cobra.NoArgs,
 	}
 	path := configFlag(cmd)
+	config.AddFlags(cmd.Flags())
 	format := cmd.Flags().String("format", "text", "text or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *format != "text" && *format != "json" {
@@ -22,7 +23,7 @@ func checkCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		cfg, report := config.Load(cmd.Context(), config.Options{Path: *path, Registry: reg})
+		cfg, report := config.Load(cmd.Context(), config.Options{Path: *path, Registry: reg, Flags: cmd.Flags()})
 		if cfg != nil {
 			if err := cfg.Close(); err != nil {
 				return err

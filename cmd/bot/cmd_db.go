@@ -169,7 +169,7 @@ func dbRestoreCommand() *cobra.Command {
 
 // listenControl serves the control socket until the app stops.
 func (a *App) listenControl(ctx context.Context) error {
-	l, err := ops.ListenControl(ops.SocketPath(a.cfg.Store.Path))
+	l, err := ops.ListenControl(ctx, ops.SocketPath(a.cfg.Store.Path))
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func demoCommand() *cobra.Command {
 		if *verbose {
 			logTo = cmd.ErrOrStderr()
 		}
-		d, err := newDemo(cmd.Context(), os.LookupEnv, logTo)
+		d, err := newDemo(cmd.Context(), os.LookupEnv, logTo) //nolint:forbidigo // DEMO_PG_DSN has no configuration to stand in
 		if err != nil {
 			return err
 		}
@@ -106,7 +106,7 @@ func newDemo(ctx context.Context, lookupEnv func(string) (string, bool), logTo i
 		return nil, err
 	}
 	d.onClose(func() { _ = os.RemoveAll(dir) })
-	d.ws = demoWorkspace()
+	d.ws = demoWorkspace() //nolint:contextcheck // the workspace lives until it is closed
 	d.onClose(d.ws.Close)
 	slackURL, err := d.serve(ctx, d.ws.Serve)
 	if err != nil {
@@ -173,7 +173,7 @@ func (d *demo) build(ctx context.Context, path string, logTo io.Writer) error {
 	d.cfg = cfg
 	d.onClose(func() { _ = cfg.Close() })
 	log := slog.New(slog.NewTextHandler(logTo, nil))
-	d.app, err = New(Options{Config: cfg, Log: log})
+	d.app, err = New(Options{Config: cfg, Log: log}) //nolint:contextcheck // opens files only
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -189,7 +190,7 @@ func (s *story) useAndExpire() error {
 	}
 	token := secret["token"]
 	if status, err := s.knock(token); err != nil || status != http.StatusOK {
-		return fmt.Errorf("the door answers %d, %v; want 200", status, err)
+		return errors.Join(fmt.Errorf("the door answers %d; want 200", status), err)
 	}
 	s.tell("her token opens the door: 200")
 	if err := s.until("the door closes", func() bool { status, err := s.knock(token); return err == nil && status == http.StatusForbidden }); err != nil {

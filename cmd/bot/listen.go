@@ -12,8 +12,7 @@ import (
 )
 
 // listen opens the control socket and, where configured, the HTTP listener.
-func (a *App) listen() error {
-	ctx := context.Background()
+func (a *App) listen(ctx context.Context) error {
 	if err := a.listenControl(ctx); err != nil {
 		return err
 	}
@@ -25,7 +24,7 @@ func (a *App) listen() error {
 		return fmt.Errorf("http.listen: %w", err)
 	}
 	a.addr = l.Addr()
-	a.log.Info("http listens", "addr", l.Addr().String())
+	a.log.InfoContext(ctx, "http listens", "addr", l.Addr().String())
 	a.serve(ctx, "http", ops.NewServer(ops.Handler(a.metrics, a.Ready)), l)
 	return nil
 }
@@ -38,7 +37,7 @@ func (a *App) serve(ctx context.Context, name string, s *http.Server, l net.List
 		}
 	})
 	a.onStop(func() {
-		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 		defer cancel()
 		if err := s.Shutdown(ctx); err != nil {
 			_ = s.Close() // whoever still reads has had the time

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +30,7 @@ func (e *problemsError) Error() string { return e.sentence }
 
 // Main runs the command line and returns the exit status.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	root := rootCommand()
+	root := rootCommand() //nolint:contextcheck // commands get theirs from ExecuteContext
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -70,11 +69,7 @@ func registry(types ...provision.Type) (*provision.Registry, error) {
 
 // configFlag defines --config and its default, BOT_CONFIG or config.yaml.
 func configFlag(cmd *cobra.Command) *string {
-	path := os.Getenv("BOT_CONFIG")
-	if path == "" {
-		path = "config.yaml"
-	}
-	return cmd.Flags().String("config", path, "configuration file (BOT_CONFIG)")
+	return cmd.Flags().String("config", config.DefaultPath(nil), "configuration file (BOT_CONFIG)")
 }
 
 // loadConfig loads a configuration for a command that cannot go on without.

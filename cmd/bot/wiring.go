@@ -126,10 +126,10 @@ func (a *App) tried(t dispatch.Try) {
 // snapshot is what /metrics shows of this moment.
 func (a *App) snapshot() ops.Snapshot {
 	s := ops.Snapshot{Requests: map[flows.State]int{}, Backlog: map[flows.Lane]ops.Backlog{}}
-	now := time.Now()
+	now, ctx := time.Now(), context.Background() // a scrape brings none
 	live, err := a.store.Live()
 	if err != nil {
-		a.log.Warn("could not count requests", "err", err)
+		a.log.WarnContext(ctx, "could not count requests", "err", err)
 	}
 	for i := range live {
 		s.Requests[live[i].State]++
@@ -142,7 +142,7 @@ func (a *App) snapshot() ops.Snapshot {
 	for _, lane := range []flows.Lane{flows.LaneTarget, flows.LaneChat} {
 		n, oldest, err := a.store.Backlog(lane)
 		if err != nil {
-			a.log.Warn("could not count tasks", "lane", string(lane), "err", err)
+			a.log.WarnContext(ctx, "could not count tasks", "lane", string(lane), "err", err)
 			continue
 		}
 		s.Backlog[lane] = ops.Backlog{Tasks: n, Oldest: oldest}

@@ -25,11 +25,11 @@ const trailer = "X-Apono-Error"
 // ListenControl opens the control socket, mode 0600. A socket left behind by a
 // dead process is replaced: the database lock, which the caller holds, says that
 // nobody else serves this store.
-func ListenControl(path string) (net.Listener, error) {
+func ListenControl(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	l, err := net.Listen("unix", path)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
