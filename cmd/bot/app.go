@@ -44,6 +44,9 @@ type Options struct {
 	SlackDialer *websocket.Dialer
 	// Store options, for tests.
 	Store bolt.Options
+	// NoControl leaves out the control socket: a real socket stops the clock of a
+	// testing/synctest bubble.
+	NoControl bool
 }
 
 // App is the whole service in one process. Make one with New, then Start, then
@@ -51,6 +54,7 @@ type Options struct {
 type App struct {
 	cfg     *config.Config
 	log     *slog.Logger
+	control bool
 	store   *bolt.Store
 	living  *living.Context
 	service *bot.Service
@@ -72,7 +76,7 @@ type App struct {
 
 // New opens the store and builds everything. Nothing is connected yet.
 func New(o Options) (_ *App, err error) {
-	a := &App{cfg: o.Config, log: o.Log, failed: make(chan error, 8)}
+	a := &App{cfg: o.Config, log: o.Log, control: !o.NoControl, failed: make(chan error, 8)}
 	defer func() {
 		if err != nil {
 			a.close()

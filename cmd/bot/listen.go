@@ -13,8 +13,10 @@ import (
 
 // listen opens the control socket and, where configured, the HTTP listener.
 func (a *App) listen(ctx context.Context) error {
-	if err := a.listenControl(ctx); err != nil {
-		return err
+	if a.control {
+		if err := a.listenControl(ctx); err != nil {
+			return err
+		}
 	}
 	if a.cfg.HTTP.Listen == "" {
 		return nil
