@@ -29,6 +29,7 @@ type memory struct {
 	cursor   uint64
 	posting  uint64
 	reads    int   // keys of tasks looked at
+	given    int   // tasks read
 	down     error // writes fail while set
 }
 
@@ -198,6 +199,7 @@ func (m *memory) Tasks(lane flows.Lane, now time.Time, limit int, skip func(stri
 		m.reads++
 		if t.Effect.Lane() == lane && !t.Due.After(now) && !skip(t.Key) && len(out) < limit {
 			out = append(out, t)
+			m.given++
 		}
 	}
 	return out, nil

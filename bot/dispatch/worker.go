@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"apono/flows"
@@ -107,7 +106,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	return s.drain(cutOff)
 }
 
-// shift is the state of one Run. All fields but abandoned belong to Run's goroutine.
+// shift is the state of one Run. It belongs to Run's goroutine.
 type shift struct {
 	*Worker
 	acting context.Context
@@ -124,8 +123,6 @@ type shift struct {
 	pools    map[string]int
 	paused   map[string]time.Time // tasks whose record failed, until when
 	finished chan finish
-
-	abandoned atomic.Bool
 }
 
 type candidate struct {
@@ -312,9 +309,6 @@ func (s *shift) try(t flows.Task) bool {
 	began := time.Now()
 	o := s.guarded(t)
 	recorded := true
-	if s.abandoned.Load() {
-		return true
-	}
 	switch o.verdict {
 	case verdictDone:
 		recorded = s.record(t, s.queue.Done(s.stored, t.Key, t.Rev))
@@ -382,7 +376,6 @@ func (s *shift) drain(cutOff context.CancelFunc) error {
 		cutOff()
 	}
 	if n := len(s.running); n > 0 {
-		s.abandoned.Store(true)
 		return fmt.Errorf("%s lane: %d tasks did not end when they were cut off", s.lane, n)
 	}
 	return nil

@@ -34,10 +34,32 @@ func TestWorkerKeepsRoomForOthers(t *testing.T) {
 		if hang.together() != DefaultPerIntegration {
 			t.Errorf("%d at once in one integration, want %d", hang.together(), DefaultPerIntegration)
 		}
+		if s.given > 2*prefetch {
+			t.Errorf("%d tasks read to begin %d", s.given, DefaultPerIntegration+1)
+		}
 		// Each of those that hang gets its turn.
 		s.after(300 / DefaultPerIntegration * DefaultCallTimeout / 10)
 		if n := len(hang.log()); n < 28 {
 			t.Errorf("%d calls", n)
+		}
+	})
+}
+
+// TestFullPoolIsNotLeftIdle: tasks that were passed over while their integration
+// was full follow without a pause.
+func TestFullPoolIsNotLeftIdle(t *testing.T) {
+	tell(t, func(s *story) {
+		db := s.target("db")
+		db.took = 100 * time.Millisecond
+		s.targets["db"] = db
+		const n = 300
+		for i := range n {
+			s.submit(s, askAs(person(i), unit("db", "x")))
+		}
+		s.start()
+		s.after(n / DefaultPerIntegration * db.took)
+		if left := s.waiting(flows.LaneTarget); left != nil {
+			t.Errorf("%d tasks left", len(left))
 		}
 	})
 }
