@@ -12,7 +12,9 @@ FROM gcr.io/distroless/static:nonroot
 COPY --from=build /out/bot /bot
 # The volume starts as a copy of this folder, so it belongs to the account that writes to it.
 COPY --from=build --chown=65532:65532 /out/data /data
-# A relative store.path, data/bot.db by default, is on the volume.
+# Every verb finds the configuration, the health check and `explain` as much as `run`; a relative store.path, data/bot.db
+# by default, is on the volume.
+ENV BOT_CONFIG=/etc/apono/config.yaml
 WORKDIR /
 # The image's account nonroot, by number: Kubernetes cannot prove of a name that it is not root (runAsNonRoot).
 USER 65532:65532
@@ -20,4 +22,4 @@ VOLUME /data
 EXPOSE 8080
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["/bot", "health"]
 ENTRYPOINT ["/bot"]
-CMD ["run", "--config", "/etc/apono/config.yaml"]
+CMD ["run"]
