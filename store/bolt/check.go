@@ -30,17 +30,20 @@ func (s *Store) Check() []error {
 	return c.problems
 }
 
-// checkPages reads every page, and only if all can be reached lets bbolt compare
-// them with its list of free ones: bbolt does that in a goroutine of its own,
-// where a fault would take the process with it.
+// checkPages reads every page with bounds of its own, then every key and value,
+// and only then lets bbolt compare the pages with its list of free ones: bbolt
+// does that in a goroutine of its own, where damage would take the process along.
 func (s *Store) checkPages() error {
-	if err := checkSize(s.db, s.file); err != nil {
-		return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
-	}
-	if err := s.view(walk); err != nil {
-		return err
-	}
 	return s.view(func(btx *bolt.Tx) error {
+		p := pages{file: s.file, size: uint64(s.db.Info().PageSize)} //nolint:gosec // positive
+		p.high = uint64(btx.Size()) / p.size                         //nolint:gosec // positive
+		p.seen = make([]bool, p.high)
+		if err := p.tree(uint64(btx.Cursor().Bucket().Root())); err != nil {
+			return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
+		}
+		if err := walk(btx); err != nil {
+			return err
+		}
 		var all []error
 		for err := range btx.Check() {
 			all = append(all, fmt.Errorf("%w: %w", store.ErrCorrupt, err))

@@ -29,3 +29,16 @@ func lockFile(path string) (unlock func() error, err error) {
 	}
 	return f.Close, nil
 }
+
+// whileUnlocked runs the read unless another process has the file open to write,
+// and keeps one from doing so meanwhile. What that process has open, it can read.
+func whileUnlocked(f *os.File, read func() error) error {
+	err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("lock it: %w", err)
+	}
+	return errors.Join(read(), syscall.Flock(int(f.Fd()), syscall.LOCK_UN))
+}

@@ -162,9 +162,14 @@ func openDB(path string, opts Options) (db *bolt.DB, file *os.File, err error) {
 		Timeout: opts.LockTimeout, ReadOnly: opts.ReadOnly, NoSync: opts.NoSync, PreLoadFreelist: true,
 		FreelistType: bolt.FreelistMapType, InitialMmapSize: initialMmap,
 		OpenFile: func(name string, flag int, mode os.FileMode) (f *os.File, err error) {
-			f, err = os.OpenFile(name, flag, mode)
+			if f, err = os.OpenFile(name, flag, mode); err != nil {
+				return nil, err
+			}
+			if err := whileUnlocked(f, func() error { return preflight(f) }); err != nil {
+				return nil, errors.Join(damage{err}, f.Close())
+			}
 			file = f
-			return f, err
+			return f, nil
 		},
 	}
 	if o.Timeout <= 0 {
@@ -174,11 +179,11 @@ func openDB(path string, opts Options) (db *bolt.DB, file *os.File, err error) {
 		o.InitialMmapSize = 0 // it would make the file that large
 	}
 	db, err = bolt.Open(path, 0o600, o)
+	if found, ok := errors.AsType[damage](err); ok {
+		return nil, nil, &store.OpenError{Path: path, Kind: store.ErrCorrupt, Err: found.error}
+	}
 	if err != nil {
 		return nil, nil, &store.OpenError{Path: path, Kind: openKind(path, err), Err: err}
-	}
-	if err := checkSize(db, file); err != nil {
-		return nil, nil, errors.Join(&store.OpenError{Path: path, Kind: store.ErrCorrupt, Err: err}, db.Close())
 	}
 	if now, err := os.Stat(path); err == nil && !sameFile(now, file) {
 		return nil, nil, errors.Join(&store.OpenError{Path: path, Err: errors.New("it was replaced meanwhile")}, db.Close())
@@ -190,6 +195,9 @@ func sameFile(now fs.FileInfo, file *os.File) bool {
 	info, err := file.Stat()
 	return err == nil && os.SameFile(now, info)
 }
+
+// damage is what preflight found.
+type damage struct{ error }
 
 // initialMmap is address space, not memory: below it a growing file never has to
 // wait for a reader.
@@ -207,18 +215,4 @@ func openKind(path string, err error) error {
 		return store.ErrCorrupt
 	}
 	return nil
-}
-
-// checkSize finds a file that was cut off, before anybody reads past its end.
-func checkSize(db *bolt.DB, file *os.File) error {
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
-	return db.View(func(tx *bolt.Tx) error {
-		if tx.Size() > info.Size() {
-			return fmt.Errorf("%d bytes long where %d are in use", info.Size(), tx.Size())
-		}
-		return nil
-	})
 }
