@@ -65,6 +65,9 @@ func assign(choices [][]int, n int) map[int]int {
 		return false
 	}
 	for chooser := range choices {
+		if len(owner) == n {
+			break // nobody can be placed any more
+		}
 		place(chooser, map[int]bool{})
 	}
 	return owner

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ type Candidate struct {
 
 // WhyYou says the right to the candidate: "You are Alice's manager."
 func (c Candidate) WhyYou() string {
-	if c.Role == "named in person" {
+	if c.Role == namedInPerson {
 		return "You are named as an approver."
 	}
 	return "You are " + c.Role + "."
@@ -27,6 +28,7 @@ type ResolvedGroup struct {
 	People   []Candidate
 	Fallback bool   // People are the fallback approvers, because the group itself means nobody
 	Problem  string // why the group itself means nobody
+	named    bool   // Label is the name of a group of people
 }
 
 // Approvers is who must approve, resolved at one moment.
@@ -49,7 +51,7 @@ func (w World) Resolve(f *Flow, requestor, grantee *Person) (Approvers, error) {
 		a.Mode = ModeAnyOf
 	}
 	excluded := func(p *Person) bool {
-		return !f.Settings.RequestorMayApproveSelf && (p == requestor || p == grantee)
+		return !f.Settings.RequestorMayApproveSelf && (samePerson(p, requestor) || samePerson(p, grantee))
 	}
 	for _, g := range f.Approval.Groups {
 		a.Groups = append(a.Groups, w.resolveGroup(g, requestor, excluded))
@@ -58,32 +60,98 @@ func (w World) Resolve(f *Flow, requestor, grantee *Person) (Approvers, error) {
 	return a, a.possible(f)
 }
 
+func samePerson(p, q *Person) bool {
+	return p == q || NormalizeEmail(p.Email) == NormalizeEmail(q.Email)
+}
+
 func (w World) resolveGroup(g ApproverGroup, requestor *Person, excluded func(*Person) bool) ResolvedGroup {
-	out := ResolvedGroup{Label: w.label(g, requestor)}
-	var problem, self string
-	for _, p := range w.People.all {
-		if w.People.ambiguous[p.Email] {
-			continue
-		}
-		status, why := w.join(g.Match, g.Approvers, p, requestor)
-		switch {
-		case status == Met && excluded(p):
-			self = "the only approver would be the requestor"
-		case status == Met:
+	out := ResolvedGroup{Label: w.label(g, requestor), named: len(g.Approvers) == 1 && g.Approvers[0].Attribute == AttrGroup}
+	for _, p := range w.People.likely(g, requestor) {
+		if status, why := w.join(g.Match, g.Approvers, p, requestor); status == Met && w.People.certain(p) && !excluded(p) {
 			out.People = append(out.People, Candidate{Person: p, Role: why})
-		case status == Broken:
-			problem = why
 		}
 	}
 	if len(out.People) == 0 {
-		out.Problem = firstOf(self, problem, "nobody is "+out.Label)
+		out.Problem = w.whyNobody(g, out.Label, requestor)
 	}
 	return out
 }
 
-func firstOf(s ...string) string {
-	i := slices.IndexFunc(s, func(x string) bool { return x != "" })
-	return s[max(i, 0)]
+// whyNobody says why an approver group means nobody.
+func (w World) whyNobody(g ApproverGroup, label string, requestor *Person) string {
+	if label == "" {
+		return "no approvers are named"
+	}
+	problem := ""
+	for _, p := range w.People.all {
+		switch status, why := w.joinAll(g.Match, g.Approvers, p, requestor); {
+		case status == Met && !w.People.certain(p):
+			problem = "the address " + p.Email + " belongs to two people in the directory"
+		case status == Met && p.Disabled:
+			problem = p.Ref().DisplayName() + ", " + why + ", is deactivated"
+		case status == Met:
+			return "the only approver would be the requestor"
+		case status == Broken && problem == "":
+			problem = why
+		}
+	}
+	return cmp.Or(problem, "nobody is "+label)
+}
+
+// likely returns, in the order of the directory, everybody who can meet the
+// conditions of an approver group, and others: an index, not a judgement.
+func (d *Directory) likely(g ApproverGroup, about *Person) []*Person {
+	var out []*Person
+	found := false
+	for _, c := range g.Approvers {
+		people, indexed := d.indexed(c, about)
+		switch {
+		case !indexed && g.Match == MatchAny:
+			return d.all
+		case !indexed:
+		case g.Match == MatchAny:
+			out, found = append(out, people...), true
+		case !found || len(people) < len(out):
+			out, found = people, true
+		}
+	}
+	if !found {
+		return d.all
+	}
+	out = slices.Clone(out)
+	slices.SortFunc(out, func(p, q *Person) int { return cmp.Compare(d.place[p], d.place[q]) })
+	return slices.Compact(out)
+}
+
+// indexed finds the people whom a condition can mean without asking everybody.
+func (d *Directory) indexed(c Condition, about *Person) (people []*Person, ok bool) {
+	if c.Operator != OpIs && c.Operator != "" {
+		return nil, false
+	}
+	one := func(email string) {
+		if p, err := d.ByEmail(email); err == nil {
+			people = append(people, p)
+		}
+	}
+	switch {
+	case c.Attribute == AttrGroup:
+		for _, v := range c.Values {
+			people = append(people, d.inGroup[fold(v)]...)
+		}
+	case c.Attribute == AttrShift:
+		for _, v := range c.Values {
+			people = append(people, d.onCall[fold(v)]...)
+		}
+	case c.Attribute == AttrUser:
+		for _, v := range c.Values {
+			one(v)
+		}
+	case c.Attribute == AttrManager && len(c.Values) == 0 && about != nil:
+		one(about.Manager)
+	default:
+		return nil, false
+	}
+	return people, true
 }
 
 // fillWithFallback puts the fallback approvers where a group that is needed
@@ -173,16 +241,27 @@ func (a Approvers) Ask() []Asked { return a.byPerson() }
 type Right struct {
 	Groups []int // approver groups the person counts for
 	Why    string
+	// By is who the record knows the person as: somebody whose address has changed
+	// is still the one who asked, or who has already approved.
+	By PersonRef
+	// NeedsReason says that the flow asks approvers for a reason at this moment.
+	NeedsReason bool
 }
 
 // Of finds the right of one person.
 func (a Approvers) Of(p *Person) (Right, bool) {
-	for _, asked := range a.byPerson() {
-		if asked.Is(p.Email) {
-			return Right{Groups: asked.Groups, Why: asked.Why}, true
+	var out Right
+	for gi, g := range a.Groups {
+		i := slices.IndexFunc(g.People, func(c Candidate) bool { return samePerson(c.Person, p) })
+		if i < 0 {
+			continue
 		}
+		if out.Why == "" {
+			out.Why = g.People[i].WhyYou()
+		}
+		out.Groups = append(out.Groups, gi)
 	}
-	return Right{}, false
+	return out, len(out.Groups) > 0
 }
 
 // Need is what the record of a request keeps.
@@ -233,10 +312,10 @@ func (g ResolvedGroup) summary(requestor *Person) string {
 		}
 		return fmt.Sprintf("%s (%s)", name, label)
 	}
-	if g.Fallback {
-		return fmt.Sprintf("one of %d people (%s)", len(g.People), label)
+	if g.named && !g.Fallback {
+		return fmt.Sprintf("one of %d in %s", len(g.People), label)
 	}
-	return fmt.Sprintf("one of %d in %s", len(g.People), label)
+	return fmt.Sprintf("one of %d people (%s)", len(g.People), label)
 }
 
 // label names an approver group in a few words.

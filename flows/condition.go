@@ -18,6 +18,7 @@ const (
 )
 
 // compare applies an operator to the values of an attribute, without case.
+// Empty wanted values must have been dropped: "" is a part of everything.
 func compare(op Operator, have, want []string) bool {
 	some := func(match func(h, w string) bool) bool {
 		return slices.ContainsFunc(have, func(h string) bool {
@@ -44,21 +45,35 @@ func (o Operator) negative() bool { return o == OpIsNot || o == OpDoesNotContain
 
 // Meets judges one condition for a person. about is the person whose manager is
 // meant by a manager condition without values; nil makes such a condition broken.
+// So does whatever else cannot be answered: no values, owners (which no source
+// tells yet), addresses of two people.
 func (w World) Meets(c Condition, p, about *Person) (Status, string) {
-	if c.Attribute == AttrManager && len(c.Values) == 0 {
+	switch {
+	case c.Attribute == AttrManager && len(c.Values) == 0 && (c.Operator == OpIs || c.Operator == ""):
 		return w.isManager(p, about)
+	case c.Attribute == AttrOwner:
+		return Broken, "the owners of what is asked for are not known"
+	}
+	c.Values = slices.DeleteFunc(slices.Clone(c.Values), func(v string) bool { return strings.TrimSpace(v) == "" })
+	if len(c.Values) == 0 {
+		return Broken, "the condition on " + c.Attribute + " names no value"
 	}
 	if missing := w.unknownValues(c); len(missing) > 0 && (c.Operator.negative() || len(missing) == len(c.Values)) {
-		return Broken, fmt.Sprintf("the directory knows no %s %s", c.Attribute, strings.Join(missing, ", "))
+		return Broken, w.describeUnknown(c.Attribute, missing)
 	}
 	have, known := w.People.Attribute(p, c.Attribute)
 	if !known {
 		return Broken, fmt.Sprintf("the directory does not know the %s of %s", c.Attribute, p.Ref().DisplayName())
 	}
-	if compare(c.Operator, have, w.canonical(c)) {
-		return Met, describeCondition(c)
+	if !compare(c.Operator, have, w.canonical(c)) {
+		return Unmet, describeCondition(c)
 	}
-	return Unmet, describeCondition(c)
+	if c.Operator == OpIs || c.Operator == "" {
+		c.Values = slices.DeleteFunc(c.Values, func(v string) bool {
+			return !compare(OpIs, have, w.canonical(Condition{Attribute: c.Attribute, Values: []string{v}}))
+		})
+	}
+	return Met, describeCondition(c)
 }
 
 func (w World) isManager(p, about *Person) (Status, string) {
@@ -93,8 +108,9 @@ func (w World) canonical(c Condition) []string {
 	return out
 }
 
-// unknownValues lists groups and shifts the directory has never heard of. Only
-// exact operators name a group; a prefix or a part may match later ones.
+// unknownValues lists groups and shifts the directory has never heard of, and
+// addresses that two people claim. Only exact operators name a group; a prefix or
+// a part may match later ones.
 func (w World) unknownValues(c Condition) []string {
 	var has func(string) bool
 	switch {
@@ -104,6 +120,8 @@ func (w World) unknownValues(c Condition) []string {
 		has = w.People.HasGroup
 	case c.Attribute == AttrShift:
 		has = w.People.HasShift
+	case c.Attribute == AttrUser, c.Attribute == AttrManager:
+		has = func(v string) bool { return !w.People.ambiguous[NormalizeEmail(v)] }
 	default:
 		return nil
 	}
@@ -114,6 +132,13 @@ func (w World) unknownValues(c Condition) []string {
 		}
 	}
 	return missing
+}
+
+func (w World) describeUnknown(attribute string, missing []string) string {
+	if attribute == AttrUser || attribute == AttrManager {
+		return fmt.Sprintf("the address %s belongs to two people in the directory", strings.Join(missing, ", "))
+	}
+	return fmt.Sprintf("the directory knows no %s %s", attribute, strings.Join(missing, ", "))
 }
 
 // Matches judges joined conditions for a person. With MatchAll one broken
@@ -127,6 +152,11 @@ func (w World) join(m Match, cs []Condition, p, about *Person) (Status, string) 
 	if p.Disabled {
 		return Unmet, p.Ref().DisplayName() + " is deactivated"
 	}
+	return w.joinAll(m, cs, p, about)
+}
+
+// joinAll is join for a person who may be deactivated.
+func (w World) joinAll(m Match, cs []Condition, p, about *Person) (Status, string) {
 	var reasons []string
 	status := Unmet
 	if m != MatchAny && len(cs) > 0 {
@@ -154,6 +184,8 @@ func (w World) join(m Match, cs []Condition, p, about *Person) (Status, string) 
 	return status, strings.Join(reasons, sep)
 }
 
+const namedInPerson = "named in person"
+
 // describeCondition says what a condition asks for: "in the group dba".
 func describeCondition(c Condition) string {
 	values := strings.Join(c.Values, " or ")
@@ -165,11 +197,11 @@ func describeCondition(c Condition) string {
 	case c.Attribute == AttrShift && (c.Operator == OpIs || c.Operator == ""):
 		return "on call for " + values
 	case c.Attribute == AttrUser && (c.Operator == OpIs || c.Operator == ""):
-		return "named in person"
+		return namedInPerson
 	}
 	op := strings.ReplaceAll(string(c.Operator), "_", " ")
 	if op == "" {
 		op = "is"
 	}
-	return c.Attribute + " " + op + " " + values
+	return "somebody whose " + c.Attribute + " " + op + " " + values
 }

@@ -134,11 +134,14 @@ func (w World) open(f *Flow, p *Person) (bool, Check) {
 	case f.Trigger == TriggerAutomatic:
 		return false, Check{AboutPerson, Unmet, fmt.Sprintf("Nobody asks under the access flow %s; it grants by itself.", f.Name)}
 	}
-	status, why := w.Matches(f.Requestors, p, p)
-	if status == Met {
+	switch status, why := w.Matches(f.Requestors, p, p); status {
+	case Met:
 		return true, Check{AboutPerson, Met, fmt.Sprintf("You may ask under the access flow %s.", f.Name)}
+	case Broken:
+		return false, Check{AboutPerson, Broken, fmt.Sprintf("Whether the access flow %s is for you cannot be told: %s.", f.Name, why)}
+	default:
+		return false, Check{AboutPerson, Unmet, fmt.Sprintf("The access flow %s is for whoever is %s.", f.Name, why)}
 	}
-	return false, Check{AboutPerson, status, fmt.Sprintf("The access flow %s is for people who are %s.", f.Name, why)}
 }
 
 func (w World) eligible(q Question, v *Verdict) []*Flow {
@@ -245,82 +248,4 @@ func (w World) Drafts(q Question, v Verdict) []Request {
 		out = append(out, r)
 	}
 	return out
-}
-
-// MayDecide judges, on the policy and directory of this moment, whether a person
-// may approve or deny a request. Errors: CodeForbidden, CodeRefused.
-func (w World) MayDecide(r *Request, p *Person) (Right, error) {
-	f, ok := w.Catalog.Flow(r.Flow)
-	if !ok || !f.Active {
-		return Right{}, Errorf(CodeRefused, "The access flow %s, under which %s was asked, is not in force any more. The request cannot be decided; it has to be asked again.", r.Flow, r.ID)
-	}
-	requestor, err := w.People.ByEmail(r.Requestor.Email)
-	if err != nil || requestor.Disabled {
-		return Right{}, Errorf(CodeRefused, "%s is not an active person in the directory any more, so %s cannot be decided.", r.Requestor.DisplayName(), r.ID)
-	}
-	grantee, err := w.People.ByEmail(r.Grantee.Email)
-	if err != nil || grantee.Disabled {
-		return Right{}, Errorf(CodeRefused, "%s is not an active person in the directory any more, so %s cannot be decided.", r.Grantee.DisplayName(), r.ID)
-	}
-	approvers, resolveErr := w.Resolve(f, requestor, grantee)
-	right, has := approvers.Of(p)
-	if !has || p.Disabled {
-		return Right{}, Errorf(CodeForbidden, "You are not an approver of %s.", r.ID)
-	}
-	if resolveErr != nil {
-		return Right{}, resolveErr
-	}
-	if f.Hash() != r.FlowHash {
-		if err := w.stillCovered(f, r, requestor, approvers); err != nil {
-			return Right{}, err
-		}
-	}
-	return right, nil
-}
-
-// stillCovered lets a flow that has become tighter win over what was asked.
-func (w World) stillCovered(f *Flow, r *Request, requestor *Person, a Approvers) error {
-	changed := Errorf(CodeRefused, "The access flow %s has changed since %s was asked and does not cover it any more. Please have it asked again.", f.Name, r.ID)
-	if ok, _ := w.open(f, requestor); !ok {
-		return changed
-	}
-	if (r.Indefinite && !f.Duration.Indefinite) || !f.Duration.Allows(r.Duration) {
-		return changed
-	}
-	need := a.Need(f)
-	if need.Automatic || need.Mode != r.Need.Mode || need.SamePersonMayCount != r.Need.SamePersonMayCount ||
-		need.SelfAllowed != r.Need.SelfAllowed || !slices.Equal(need.Groups, r.Need.Groups) {
-		return changed
-	}
-	targets := w.targetsFor(f, r.Bundle)
-	for _, it := range r.Items() {
-		if !w.covers(targets, it.Unit) {
-			return changed
-		}
-	}
-	return nil
-}
-
-// IsAdmin judges whether a person is an admin at this moment.
-func (w World) IsAdmin(p *Person) bool {
-	status, _ := w.Matches(w.Catalog.policy.Admins, p, p)
-	return status == Met
-}
-
-// MayEnd judges whether a person may end the access of a request: grantee,
-// requestor, whoever approved or may approve it, and admins. Error: CodeForbidden.
-func (w World) MayEnd(r *Request, p *Person) error {
-	if p.Disabled {
-		return Errorf(CodeForbidden, "You may not end %s.", r.ID)
-	}
-	if r.Grantee.Is(p.Email) || r.Requestor.Is(p.Email) || w.IsAdmin(p) {
-		return nil
-	}
-	if slices.ContainsFunc(r.Decisions, func(d Decision) bool { return d.By.Is(p.Email) && d.Verb == VerbApprove }) {
-		return nil
-	}
-	if _, err := w.MayDecide(r, p); err == nil {
-		return nil
-	}
-	return Errorf(CodeForbidden, "You may not end %s; its grantee, requestor, approvers and the admins may.", r.ID)
 }

@@ -3,6 +3,7 @@ package flows
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // Unit is the smallest thing that is granted.
@@ -56,6 +57,32 @@ type Inventory struct {
 	resources    map[[2]string][]*Resource // by (integration, type), sorted by name
 	byID         map[[3]string]*Resource   // by (integration, type, id)
 	permissions  map[[3]string]Permission  // by (integration, type, permission id)
+	words        map[[2]string][]words     // of resources, in their order
+	named        map[[2]string]*named
+}
+
+// named is everything by which a selector can name resources of a type.
+type named struct {
+	names, parents map[string]bool
+	tags           map[Tag]bool
+}
+
+// words of a resource that a search looks through, folded.
+type words struct{ name, id, path string }
+
+func wordsOf(r *Resource) words {
+	return words{name: strings.ToLower(r.Name), id: strings.ToLower(r.ID), path: strings.ToLower(strings.Join(r.Path, "/"))}
+}
+
+// rank: 2 the name starts with the query, 1 it is somewhere, 0 nowhere.
+func (w *words) rank(query string) int {
+	switch {
+	case strings.HasPrefix(w.name, query):
+		return 2
+	case strings.Contains(w.name, query), strings.Contains(w.id, query), strings.Contains(w.path, query):
+		return 1
+	}
+	return 0
 }
 
 // NewInventory builds the snapshot. Of two resources with the same type and id
@@ -64,6 +91,7 @@ func NewInventory(holdings []Holdings) *Inventory {
 	inv := &Inventory{
 		types: map[string][]ResourceType{}, resources: map[[2]string][]*Resource{},
 		byID: map[[3]string]*Resource{}, permissions: map[[3]string]Permission{},
+		words: map[[2]string][]words{}, named: map[[2]string]*named{},
 	}
 	for _, h := range holdings {
 		if !slices.Contains(inv.integrations, h.Integration) {
@@ -84,12 +112,47 @@ func NewInventory(holdings []Holdings) *Inventory {
 			inv.byID[key] = r
 			kt := [2]string{h.Integration, r.Type}
 			inv.resources[kt] = append(inv.resources[kt], r)
+			inv.name(kt, r)
 		}
 	}
-	for _, rs := range inv.resources {
+	for kt, rs := range inv.resources {
 		slices.SortStableFunc(rs, func(a, b *Resource) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+		inv.words[kt] = make([]words, len(rs))
+		for i, r := range rs {
+			inv.words[kt][i] = wordsOf(r)
+		}
 	}
 	return inv
+}
+
+// name indexes a resource by everything a selector can name it by.
+func (inv *Inventory) name(kt [2]string, r *Resource) {
+	n := inv.named[kt]
+	if n == nil {
+		n = &named{names: map[string]bool{}, parents: map[string]bool{}, tags: map[Tag]bool{}}
+		inv.named[kt] = n
+	}
+	n.names[r.Name], n.names[r.ID] = true, true
+	for k, v := range r.Tags {
+		n.tags[Tag{k, v}] = true
+	}
+	for _, p := range r.Path {
+		n.parents[p] = true
+	}
+}
+
+// reached reports whether a target reaches at least one resource.
+func (inv *Inventory) reached(t *Target) bool {
+	switch {
+	case t.Exclude != nil:
+		return slices.ContainsFunc(inv.Resources(t.Integration, t.ResourceType), func(r *Resource) bool { return t.reaches(t.Integration, r) })
+	case t.Include == nil:
+		return len(inv.Resources(t.Integration, t.ResourceType)) > 0
+	}
+	n := inv.named[[2]string{t.Integration, t.ResourceType}]
+	return n != nil && (slices.ContainsFunc(t.Include.Names, func(s string) bool { return n.names[s] }) ||
+		slices.ContainsFunc(t.Include.Tags, func(s Tag) bool { return n.tags[s] }) ||
+		slices.ContainsFunc(t.Include.Parents, func(s string) bool { return n.parents[s] }))
 }
 
 // Integrations in the order they were given.

@@ -1,8 +1,8 @@
 package flows
 
 import (
-	"cmp"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -18,7 +18,7 @@ func Next(r Request, ev Event, now time.Time) (Request, []Effect, error) {
 	if !ok {
 		return r, nil, Errorf(CodeLate, "%s", r.Standing())
 	}
-	t := &transition{r: r.Clone(), ev: ev, now: now.UTC()}
+	t := &transition{r: r.Clone(), ev: ev.clean(), now: stamp(now)}
 	if err := step(t); err != nil {
 		return r, nil, err
 	}
@@ -45,6 +45,32 @@ var edges = map[State]map[EventKind]func(*transition) error{
 	StateRevoking: {EventGone: (*transition).gone, EventDue: (*transition).due},
 }
 
+// stamp is a moment as a record keeps it: in UTC, without the monotonic reading.
+func stamp(t time.Time) time.Time { return t.UTC().Round(0) }
+
+// clean makes what people and targets wrote fit for a record.
+func (ev Event) clean() Event {
+	ev.Reason = strings.TrimSpace(strings.ToValidUTF8(ev.Reason, "\uFFFD"))
+	ev.Problem = strings.ToValidUTF8(ev.Problem, "\uFFFD")
+	return ev
+}
+
+// fresh keeps of a draft what was asked for, and nothing that only happens later.
+func (r Request) fresh(now time.Time) Request {
+	f := Request{
+		ID: r.ID, Seq: r.Seq, State: StatePending, Trigger: r.Trigger, Requestor: r.Requestor, Grantee: r.Grantee,
+		Flow: r.Flow, FlowHash: r.FlowHash, Bundle: r.Bundle, Justification: strings.ToValidUTF8(r.Justification, "\uFFFD"),
+		Duration: r.Duration, Indefinite: r.Indefinite, Need: r.Need, Asked: r.Asked, CreatedAt: now,
+	}
+	if !r.PendingUntil.IsZero() {
+		f.PendingUntil = stamp(r.PendingUntil)
+	}
+	for _, g := range r.Groups {
+		f.Groups = append(f.Groups, AccessGroup{Integration: g.Integration, Items: g.Items, Status: GroupWaiting})
+	}
+	return f
+}
+
 type transition struct {
 	r       Request
 	ev      Event
@@ -59,14 +85,12 @@ func (t *transition) submit() error {
 		return Errorf(CodeInternal, "A request needs an id and something to grant (this is a bug).")
 	case utf8.RuneCountInString(t.r.Justification) > MaxReason:
 		return Errorf(CodeInvalid, "The justification is longer than %d characters.", MaxReason)
-	case !t.r.Need.Automatic && len(t.r.Asked) == 0:
+	case t.r.Duration < 0 || (t.r.Duration == 0) != t.r.Indefinite:
+		return Errorf(CodeInternal, "A request lasts for some time or without limit (this is a bug).")
+	case !t.r.Need.Automatic && (len(t.r.Asked) == 0 || len(t.r.Need.Groups) == 0):
 		return Errorf(CodeRefused, "Nobody can approve this request.")
 	}
-	t.r.Version, t.r.CreatedAt = 0, t.now
-	for i := range t.r.Groups {
-		t.r.Groups[i].Status = GroupWaiting
-	}
-	t.r.State = StatePending
+	t.r = t.r.fresh(t.now)
 	if t.r.Need.Automatic {
 		t.fact(FactAsked, "")
 		t.r.PendingUntil = time.Time{}
@@ -85,9 +109,6 @@ func (t *transition) approve() error {
 		return err
 	}
 	by := t.ev.By
-	if !t.r.Need.SelfAllowed && (t.r.Requestor.Is(by.Email) || t.r.Grantee.Is(by.Email)) {
-		return Errorf(CodeForbidden, "You cannot approve your own request.")
-	}
 	if slices.ContainsFunc(t.r.Decisions, func(d Decision) bool { return d.By.Is(by.Email) && d.Verb == VerbApprove }) {
 		return Errorf(CodeLate, "You have already approved %s; it still waits for somebody else.", t.r.ID)
 	}
@@ -105,8 +126,10 @@ func (t *transition) approve() error {
 func (t *transition) checkDecision() error {
 	switch {
 	case !t.now.Before(t.r.PendingUntil):
-		return Errorf(CodeLate, "%s timed out before you decided: nobody answered in time.", t.r.ID)
-	case len(t.ev.CountsFor) == 0:
+		return Errorf(CodeLate, "%s timed out: nobody decided in time.", t.r.ID)
+	case !t.r.Need.SelfAllowed && (t.r.Requestor.Is(t.ev.By.Email) || t.r.Grantee.Is(t.ev.By.Email)):
+		return Errorf(CodeForbidden, "You cannot decide on your own request.")
+	case t.ev.By.Email == "" || len(t.ev.CountsFor) == 0:
 		return Errorf(CodeForbidden, "You are not an approver of %s.", t.r.ID)
 	case t.r.Need.RequireReason && t.ev.Reason == "":
 		return Errorf(CodeInvalid, "Please give a reason.")
@@ -146,6 +169,9 @@ func (t *transition) withdraw() error {
 	if !t.r.Requestor.Is(t.ev.By.Email) {
 		return Errorf(CodeForbidden, "Only %s can withdraw %s.", t.r.Requestor.DisplayName(), t.r.ID)
 	}
+	if !t.now.Before(t.r.PendingUntil) {
+		return Errorf(CodeLate, "%s timed out: nobody decided in time.", t.r.ID)
+	}
 	t.r.Ending = Ending{State: StateWithdrawn, By: t.ev.By, Reason: t.ev.Reason}
 	t.close(StateWithdrawn, FactWithdrawn)
 	return nil
@@ -158,8 +184,17 @@ func (t *transition) close(s State, k FactKind) {
 }
 
 func (t *transition) revoke() error {
+	if t.timeUp() {
+		t.beginEnding(Ending{State: StateExpired}, t.r.EndsAt)
+		return nil
+	}
 	t.beginEnding(Ending{State: StateRevoked, By: t.ev.By, Reason: t.ev.Reason}, t.now)
 	return nil
+}
+
+// timeUp reports whether an active access is past its end, noticed or not.
+func (t *transition) timeUp() bool {
+	return t.r.State == StateActive && !t.r.EndsAt.IsZero() && !t.now.Before(t.r.EndsAt)
 }
 
 // beginEnding makes every target let go. since is when the access had to be gone.
@@ -186,7 +221,7 @@ func (t *transition) due() error {
 		t.r.Ending = Ending{State: StateTimedOut}
 		t.close(StateTimedOut, FactTimedOut)
 		acted = true
-	case t.r.State == StateActive && !t.r.EndsAt.IsZero() && !t.now.Before(t.r.EndsAt):
+	case t.timeUp():
 		t.beginEnding(Ending{State: StateExpired}, t.r.EndsAt)
 		acted = true
 	}
@@ -240,7 +275,7 @@ func (t *transition) handOver(g *AccessGroup) {
 		t.eraseSecret(g, "")
 		return
 	}
-	g.Secret, g.SecretUntil = SecretAvailable, a.SealedUntil.UTC()
+	g.Secret, g.SecretUntil = SecretAvailable, stamp(a.SealedUntil)
 	t.effects = append(t.effects, Effect{Kind: EffectSeal, Request: t.r.ID, Integration: g.Integration, Sealed: a.Sealed})
 }
 
@@ -313,6 +348,8 @@ func (t *transition) view() error {
 	switch {
 	case !t.r.Grantee.Is(t.ev.By.Email):
 		return Errorf(CodeForbidden, "Only %s can see these credentials.", t.r.Grantee.DisplayName())
+	case t.timeUp():
+		return Errorf(CodeLate, "The access of %s has expired.", t.r.ID)
 	case g.Resetting:
 		return Errorf(CodeLate, "New credentials for %s are on their way.", g.Integration)
 	case g.Secret == SecretViewed:
@@ -342,6 +379,8 @@ func (t *transition) reset() error {
 	switch {
 	case !t.r.Grantee.Is(t.ev.By.Email):
 		return Errorf(CodeForbidden, "Only %s can reset these credentials.", t.r.Grantee.DisplayName())
+	case t.timeUp():
+		return Errorf(CodeLate, "The access of %s has expired.", t.r.ID)
 	case !g.CanReset:
 		return Errorf(CodeRefused, "Credentials for %s cannot be reset.", g.Integration)
 	case g.Resetting:
@@ -416,77 +455,4 @@ func (t *transition) allEffects() []Effect {
 		out = append(out, Effect{Kind: EffectAuditChannel})
 	}
 	return out
-}
-
-// Posts lists every chat message that must exist for the request as it is. Each
-// is redrawn after every change; none is ever taken back.
-func (r *Request) Posts() []PostKey {
-	var out []PostKey
-	for _, a := range r.Asked {
-		out = append(out, PostKey{Request: r.ID, Audience: AudienceApprover, Person: a.Email, Topic: TopicRequest})
-	}
-	tell := func(topic Topic) {
-		out = append(out, PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Requestor.Email, Topic: topic})
-	}
-	tell(TopicAsked)
-	if !r.DecidedAt.IsZero() && r.State != StateDenied {
-		tell(TopicApproved)
-	}
-	if !r.ActiveAt.IsZero() {
-		tell(TopicGranted)
-		for _, g := range r.Groups {
-			if !g.GrantedAt.IsZero() {
-				out = append(out, PostKey{
-					Request: r.ID, Audience: AudienceRequester, Person: r.Grantee.Email, Topic: TopicAccess, Integration: g.Integration,
-				})
-			}
-		}
-	}
-	if topic, over := map[State]Topic{
-		StateDenied: TopicDenied, StateExpired: TopicExpired, StateRevoked: TopicRevoked,
-		StateWithdrawn: TopicWithdrawn, StateTimedOut: TopicTimedOut, StateFailed: TopicFailed,
-	}[r.State]; over {
-		tell(topic)
-	}
-	return out
-}
-
-// DecidedBy is the person whose decision settled the request; zero where it was
-// automatic or is not decided.
-func (r *Request) DecidedBy() PersonRef {
-	if len(r.Decisions) == 0 || r.DecidedAt.IsZero() {
-		return PersonRef{}
-	}
-	return r.Decisions[len(r.Decisions)-1].By
-}
-
-// Standing says in one sentence where the request stands.
-func (r *Request) Standing() string {
-	by := ""
-	if who := r.DecidedBy(); who.Email != "" {
-		by = " by " + who.DisplayName()
-	}
-	switch r.State {
-	case StatePending:
-		return r.ID + " is waiting for approval."
-	case StateApproved:
-		return r.ID + " was already approved" + cmp.Or(by, " automatically") + "; the access is being granted."
-	case StateActive:
-		return r.ID + " was already approved" + cmp.Or(by, " automatically") + "; the access is active."
-	case StateDenied:
-		return r.ID + " was already denied" + by + "."
-	case StateWithdrawn:
-		return r.ID + " was withdrawn by " + r.Requestor.DisplayName() + "."
-	case StateTimedOut:
-		return r.ID + " timed out: nobody decided in time."
-	case StateRevoking:
-		return "The access of " + r.ID + " is already being ended."
-	case StateExpired:
-		return "The access of " + r.ID + " has expired."
-	case StateRevoked:
-		return "The access of " + r.ID + " was ended by " + cmp.Or(r.Ending.By.DisplayName(), "the bot") + "."
-	case StateFailed:
-		return r.ID + " was approved, but nothing could be granted."
-	}
-	return "There is no such request."
 }

@@ -65,17 +65,26 @@ type Directory struct {
 	teams     map[string][]*Person
 	groups    map[string][]*Person // by group name
 	shifts    map[string][]*Person // by shift name
+	inGroup   map[string][]*Person // by folded group name
+	onCall    map[string][]*Person // by folded shift name
 	onShift   map[*Person][]string
+	place     map[*Person]int // in all
 	all       []*Person
 }
 
 // NewDirectory builds a snapshot. An address that two entries claim belongs to
-// neither: look-ups of it fail closed with ErrAmbiguous.
-func NewDirectory(people []Person, shifts []Shift) *Directory {
+// neither: look-ups of it fail closed with CodeAmbiguous. groups are further
+// groups that exist, for those that nobody is in: a group that is neither named
+// here nor by a person is missing, which is not the same as empty.
+func NewDirectory(people []Person, shifts []Shift, groups ...string) *Directory {
 	d := &Directory{
 		people: map[string]*Person{}, ambiguous: map[string]bool{},
 		slack: map[string][]*Person{}, teams: map[string][]*Person{},
 		groups: map[string][]*Person{}, shifts: map[string][]*Person{}, onShift: map[*Person][]string{},
+		inGroup: map[string][]*Person{}, onCall: map[string][]*Person{}, place: map[*Person]int{},
+	}
+	for _, g := range groups {
+		d.groups[g], d.inGroup[fold(g)] = nil, nil
 	}
 	for i := range people {
 		p := people[i]
@@ -85,14 +94,24 @@ func NewDirectory(people []Person, shifts []Shift) *Directory {
 	}
 	for _, s := range shifts {
 		d.shifts[s.Name] = append(d.shifts[s.Name], d.resolve(s.Members)...)
-		for _, p := range d.shifts[s.Name] {
-			d.onShift[p] = append(d.onShift[p], s.Name)
+	}
+	for name, members := range d.shifts {
+		d.onCall[fold(name)] = append(d.onCall[fold(name)], members...)
+		for _, p := range members {
+			d.onShift[p] = append(d.onShift[p], name)
 		}
+	}
+	for _, names := range d.onShift {
+		slices.Sort(names)
 	}
 	return d
 }
 
+// fold gives the form in which names of groups and shifts are compared.
+func fold(s string) string { return strings.ToLower(s) }
+
 func (d *Directory) add(p *Person) {
+	d.place[p] = len(d.all)
 	d.all = append(d.all, p)
 	for _, address := range append([]string{p.Email}, p.Aliases...) {
 		key := NormalizeEmail(address)
@@ -110,6 +129,7 @@ func (d *Directory) add(p *Person) {
 	}
 	for _, g := range p.Groups {
 		d.groups[g] = append(d.groups[g], p)
+		d.inGroup[fold(g)] = append(d.inGroup[fold(g)], p)
 	}
 }
 
@@ -165,23 +185,41 @@ func (d *Directory) Ambiguous() []string { return slices.Sorted(maps.Keys(d.ambi
 func (d *Directory) Size() int { return len(d.all) }
 
 // HasGroup tells a group that exists from one that the directory has never
-// heard of. A missing group is an error, not an empty one.
-func (d *Directory) HasGroup(name string) bool { _, ok := d.groups[name]; return ok }
+// heard of. A missing group is an error, not an empty one. Case does not count.
+func (d *Directory) HasGroup(name string) bool { _, ok := d.inGroup[fold(name)]; return ok }
 
 // HasShift is HasGroup for shifts.
-func (d *Directory) HasShift(name string) bool { _, ok := d.shifts[name]; return ok }
+func (d *Directory) HasShift(name string) bool { _, ok := d.onCall[fold(name)]; return ok }
+
+// certain reports whether a person can be told from everybody else.
+func (d *Directory) certain(p *Person) bool { return p.Email != "" && !d.ambiguous[p.Email] }
+
+// addresses of a person that belong to nobody else. One that two people claim
+// is evidence for neither.
+func (d *Directory) addresses(p *Person) []string {
+	var out []string
+	for _, a := range append([]string{p.Email}, p.Aliases...) {
+		if key := NormalizeEmail(a); key != "" && !d.ambiguous[key] {
+			out = append(out, key)
+		}
+	}
+	return out
+}
 
 // Attribute returns the values of a person's attribute and whether the
 // directory knows the attribute for this person at all.
 func (d *Directory) Attribute(p *Person, name string) (values []string, known bool) {
 	switch name {
 	case AttrUser:
-		return append([]string{p.Email}, p.Aliases...), true
+		return d.addresses(p), true
 	case AttrGroup:
 		return p.Groups, true
 	case AttrManager:
-		if p.Manager == "" {
+		if p.Manager == "" || d.ambiguous[p.Manager] {
 			return nil, false
+		}
+		if boss, err := d.ByEmail(p.Manager); err == nil {
+			return []string{boss.Email}, true
 		}
 		return []string{p.Manager}, true
 	case AttrShift:

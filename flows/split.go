@@ -40,17 +40,38 @@ func (w World) split(flows []*Flow, q Question, units []Unit, v *Verdict) []cove
 		}
 		return []cover{{flow: cs[i].flow, units: units}}
 	}
-	return assignUnits(fewest(cs, len(units)), units)
+	return assignUnits(fewest(undominated(cs), len(units)), units)
+}
+
+// undominated drops candidates that a better ranked one can stand in for. That
+// changes neither the number of requests nor the preference.
+func undominated(cs []candidate) []candidate {
+	var out []candidate
+	for _, c := range cs {
+		if !slices.ContainsFunc(out, func(better candidate) bool { return c.set.without(better.set).count() == 0 }) {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 func (w World) candidates(flows []*Flow, q Question, units []Unit) []candidate {
+	resources := make([]*Resource, len(units))
+	for i, u := range units {
+		if w.Inventory.Has(u) {
+			resources[i], _ = w.Inventory.Resource(u.Integration, u.ResourceType, u.Resource)
+		}
+	}
 	var out []candidate
 	for _, f := range flows {
-		targets := w.targetsFor(f, q.Bundle)
 		set := newBitset(len(units))
-		for i, u := range units {
-			if w.covers(targets, u) {
-				set.add(i)
+		targets := w.targetsFor(f, q.Bundle)
+		for ti := range targets {
+			t := &targets[ti]
+			for i, r := range resources {
+				if r != nil && !set.has(i) && t.offers(units[i], r) {
+					set.add(i)
+				}
 			}
 		}
 		if set.count() > 0 {
@@ -92,16 +113,23 @@ const maxCombinations = 100_000
 // earlier ones.
 func fewest(cs []candidate, n int) []candidate {
 	budget := maxCombinations
+	// rest[i] is what the candidates from i on cover together, most[i] the most
+	// that one of them covers: what cannot succeed is not tried.
+	rest, most := make([]bitset, len(cs)+1), make([]int, len(cs)+1)
+	rest[len(cs)] = newBitset(n)
+	for i := len(cs) - 1; i >= 0; i-- {
+		rest[i], most[i] = rest[i+1].union(cs[i].set), max(most[i+1], cs[i].set.count())
+	}
 	var search func(start, left int, covered bitset, chosen []candidate) []candidate
 	search = func(start, left int, covered bitset, chosen []candidate) []candidate {
 		if covered.count() == n {
 			return slices.Clone(chosen)
 		}
-		if left == 0 {
-			return nil
-		}
 		for i := start; i < len(cs) && budget > 0; i++ {
 			budget--
+			if left*most[i] < n-covered.count() || covered.union(rest[i]).count() < n {
+				return nil
+			}
 			if found := search(i+1, left-1, covered.union(cs[i].set), append(chosen, cs[i])); found != nil {
 				return found
 			}

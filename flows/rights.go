@@ -1,0 +1,134 @@
+package flows
+
+import "slices"
+
+// MayDecide judges, on the policy and directory of this moment, whether a person
+// may approve or deny a request. Errors: CodeForbidden where the person lacks the
+// right, CodeRefused where nobody can decide it any more.
+func (w World) MayDecide(r *Request, p *Person) (Right, error) {
+	f, ok := w.Catalog.Flow(r.Flow)
+	if !ok || !f.Active {
+		return Right{}, Errorf(CodeRefused, "The access flow %s, under which %s was asked, is not in force any more. The request cannot be decided; it has to be asked again.", r.Flow, r.ID)
+	}
+	right, requestor, approvers, err := w.rightUnder(f, r, p)
+	if err != nil {
+		return Right{}, err
+	}
+	if err := w.stillCovered(f, r, requestor, approvers); err != nil {
+		return Right{}, err
+	}
+	return right, nil
+}
+
+// MayDeny is MayDecide for a deny, which needs less: what the policy does not
+// cover any more can still be denied.
+func (w World) MayDeny(r *Request, p *Person) (Right, error) {
+	right, err := w.MayDecide(r, p)
+	f, ok := w.Catalog.Flow(r.Flow)
+	if ErrorCode(err) != CodeRefused || !ok || !f.Active {
+		return right, err
+	}
+	right, _, _, err = w.rightUnder(f, r, p)
+	return right, err
+}
+
+// rightUnder judges whether a person is an approver of a request under its flow.
+func (w World) rightUnder(f *Flow, r *Request, p *Person) (Right, *Person, Approvers, error) {
+	var people [2]*Person
+	for i, ref := range []PersonRef{r.Requestor, r.Grantee} {
+		found, err := w.People.ByEmail(ref.Email)
+		if err != nil || found.Disabled {
+			return Right{}, nil, Approvers{}, Errorf(CodeRefused, "%s is not an active person in the directory any more, so %s cannot be decided.", ref.DisplayName(), r.ID)
+		}
+		people[i] = found
+	}
+	approvers, err := w.Resolve(f, people[0], people[1])
+	right, has := approvers.Of(p)
+	if !has || p.Disabled {
+		return Right{}, nil, Approvers{}, Errorf(CodeForbidden, "You are not an approver of %s.", r.ID)
+	}
+	right.By, right.NeedsReason = w.KnownAs(r, p), f.Settings.RequireApproverReason
+	return right, people[0], approvers, err
+}
+
+// Same reports whether a record means this person. An address that has become an
+// alias still means them, so use it to refuse and to end, never to hand out
+// secrets: a mailbox of somebody who left is often forwarded.
+func (w World) Same(ref PersonRef, p *Person) bool {
+	if ref.Is(p.Email) {
+		return true
+	}
+	q, err := w.People.ByEmail(ref.Email)
+	return err == nil && samePerson(p, q)
+}
+
+// KnownAs is the reference under which a request already knows a person, as
+// requestor or by a decision; for anybody else that of the directory.
+func (w World) KnownAs(r *Request, p *Person) PersonRef {
+	if w.Same(r.Requestor, p) {
+		return r.Requestor
+	}
+	for _, d := range r.Decisions {
+		if w.Same(d.By, p) {
+			return d.By
+		}
+	}
+	return p.Ref()
+}
+
+// stillCovered lets a policy that has become tighter win over what was asked.
+func (w World) stillCovered(f *Flow, r *Request, requestor *Person, a Approvers) error {
+	changed := Errorf(CodeRefused, "The access flow %s has changed since %s was asked and does not cover it any more. Please have it asked again.", f.Name, r.ID)
+	if ok, _ := w.open(f, requestor); !ok {
+		return Errorf(CodeRefused, "%s may not ask under the access flow %s any more, so %s cannot be approved.", r.Requestor.DisplayName(), f.Name, r.ID)
+	}
+	if (r.Indefinite && !f.Duration.Indefinite) || !f.Duration.Allows(r.Duration) {
+		return changed
+	}
+	need := a.Need(f)
+	if w.Catalog.hashes[f.Name] != r.FlowHash && (need.Automatic || need.Mode != r.Need.Mode || need.SamePersonMayCount != r.Need.SamePersonMayCount ||
+		need.SelfAllowed != r.Need.SelfAllowed || !slices.Equal(need.Groups, r.Need.Groups)) {
+		return changed
+	}
+	targets := w.targetsFor(f, r.Bundle)
+	for _, it := range r.Items() {
+		switch {
+		case !w.Inventory.Has(it.Unit):
+			return Errorf(CodeRefused, "%s on %s in %s is not there any more, or cannot be seen at the moment, so %s cannot be approved.", it.PermissionName, it.ResourceName, it.Integration, r.ID)
+		case !w.covers(targets, it.Unit):
+			return changed
+		}
+	}
+	return nil
+}
+
+// IsAdmin judges whether a person is an admin at this moment.
+func (w World) IsAdmin(p *Person) bool {
+	status, _ := w.Matches(w.Catalog.policy.Admins, p, p)
+	return status == Met
+}
+
+// MayEnd judges whether a person may end the access of a request: grantee,
+// requestor, whoever approved it or is an approver of it under its flow, and
+// admins. A policy that has become tighter takes this from nobody. Error:
+// CodeForbidden.
+func (w World) MayEnd(r *Request, p *Person) error {
+	denied := Errorf(CodeForbidden, "You may not end %s; its grantee, requestor, approvers and the admins may.", r.ID)
+	if p.Disabled {
+		return denied
+	}
+	if w.Same(r.Grantee, p) || w.Same(r.Requestor, p) || w.IsAdmin(p) {
+		return nil
+	}
+	if slices.ContainsFunc(r.Decisions, func(d Decision) bool { return d.Verb == VerbApprove && w.Same(d.By, p) }) {
+		return nil
+	}
+	f, ok := w.Catalog.Flow(r.Flow)
+	if !ok {
+		return denied
+	}
+	if _, _, _, err := w.rightUnder(f, r, p); err != nil {
+		return denied
+	}
+	return nil
+}

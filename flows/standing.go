@@ -1,0 +1,76 @@
+package flows
+
+import "cmp"
+
+// Posts lists every chat message that must exist for the request as it is. Each
+// is redrawn after every change; none is ever taken back.
+func (r *Request) Posts() []PostKey {
+	var out []PostKey
+	for _, a := range r.Asked {
+		out = append(out, PostKey{Request: r.ID, Audience: AudienceApprover, Person: a.Email, Topic: TopicRequest})
+	}
+	tell := func(topic Topic) {
+		out = append(out, PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Requestor.Email, Topic: topic})
+	}
+	tell(TopicAsked)
+	if !r.DecidedAt.IsZero() && r.State != StateDenied {
+		tell(TopicApproved)
+	}
+	if !r.ActiveAt.IsZero() {
+		tell(TopicGranted)
+		for _, g := range r.Groups {
+			if !g.GrantedAt.IsZero() {
+				out = append(out, PostKey{
+					Request: r.ID, Audience: AudienceRequester, Person: r.Grantee.Email, Topic: TopicAccess, Integration: g.Integration,
+				})
+			}
+		}
+	}
+	if topic, over := map[State]Topic{
+		StateDenied: TopicDenied, StateExpired: TopicExpired, StateRevoked: TopicRevoked,
+		StateWithdrawn: TopicWithdrawn, StateTimedOut: TopicTimedOut, StateFailed: TopicFailed,
+	}[r.State]; over {
+		tell(topic)
+	}
+	return out
+}
+
+// DecidedBy is the person whose decision settled the request; zero where it was
+// automatic or is not decided.
+func (r *Request) DecidedBy() PersonRef {
+	if len(r.Decisions) == 0 || r.DecidedAt.IsZero() {
+		return PersonRef{}
+	}
+	return r.Decisions[len(r.Decisions)-1].By
+}
+
+// Standing says in one sentence where the request stands.
+func (r *Request) Standing() string {
+	by := ""
+	if who := r.DecidedBy(); who.Email != "" {
+		by = " by " + who.DisplayName()
+	}
+	switch r.State {
+	case StatePending:
+		return r.ID + " is waiting for approval."
+	case StateApproved:
+		return r.ID + " was already approved" + cmp.Or(by, " automatically") + "; the access is being granted."
+	case StateActive:
+		return r.ID + " was already approved" + cmp.Or(by, " automatically") + "; the access is active."
+	case StateDenied:
+		return r.ID + " was already denied" + by + "."
+	case StateWithdrawn:
+		return r.ID + " was withdrawn by " + r.Requestor.DisplayName() + "."
+	case StateTimedOut:
+		return r.ID + " timed out: nobody decided in time."
+	case StateRevoking:
+		return "The access of " + r.ID + " is already being ended."
+	case StateExpired:
+		return "The access of " + r.ID + " has expired."
+	case StateRevoked:
+		return "The access of " + r.ID + " was ended by " + cmp.Or(r.Ending.By.DisplayName(), "the bot") + "."
+	case StateFailed:
+		return r.ID + " was approved, but nothing could be granted."
+	}
+	return "There is no such request."
+}
