@@ -250,3 +250,29 @@ func TestStopDuringAuditPause(t *testing.T) {
 		s.settled()
 	})
 }
+
+// TestAuditBackoffStartsAnew: after a long outage a hiccup is a hiccup again.
+func TestAuditBackoffStartsAnew(t *testing.T) {
+	converse(t, func(s *talk) {
+		s.options.Renderer = listed{}
+		down := true
+		s.fail = func(c sent) (error, bool) {
+			if down || c.card.Fallback == "3" {
+				return chatErr(chat.ErrorRetry, 0), false
+			}
+			return nil, true
+		}
+		s.start()
+		s.record("1", "2", "3")
+		s.after(2 * time.Hour)
+		down = false
+		for len(s.channel()) < 2 {
+			s.after(time.Second)
+		}
+		s.fail = nil
+		s.after(3 * time.Second)
+		if diff := cmp.Diff([]string{"1", "2", "3"}, s.channel()); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}

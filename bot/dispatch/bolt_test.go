@@ -38,6 +38,7 @@ type world struct {
 	message map[string]chat.Card
 	n       int
 	audit   []string
+	quick   bool // acts take no time
 	// acted is called after each act that took effect.
 	acted func()
 }
@@ -51,7 +52,9 @@ func (w *world) clone() *world {
 }
 
 func (w *world) act(change func()) {
-	time.Sleep(50 * time.Millisecond)
+	if !w.quick {
+		time.Sleep(50 * time.Millisecond)
+	}
 	w.mu.Lock()
 	change()
 	w.mu.Unlock()

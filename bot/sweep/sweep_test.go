@@ -42,7 +42,7 @@ var bob = flows.PersonRef{Email: "bob@example.com", Name: "Bob"}
 func (m *memory) pending(t *testing.T, until time.Time) string {
 	t.Helper()
 	return m.add(t, flows.Request{
-		Asked: []flows.Asked{{PersonRef: bob, Groups: []int{0}}}, Need: flows.Need{Groups: []string{"Bob"}}, PendingUntil: until,
+		Asked: []flows.Asked{{PersonRef: bob, Groups: []int{0}}}, Need: flows.Need{Groups: []string{"Bob"}}, PendingUntil: until, Duration: time.Hour,
 	})
 }
 
