@@ -2,6 +2,7 @@ package slack
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -123,14 +124,17 @@ func menuEntry(a chat.Action) *slack.OptionBlockObject {
 
 // parseAction reads back what button and menuEntry wrote.
 func parseAction(actionID, value, option string) (chat.ActionID, chat.Target, error) {
-	if actionOf(actionID) != menuAction {
+	if name := actionOf(actionID); name != menuAction {
+		if name == "" {
+			return "", chat.Target{}, errors.New("a button without an action")
+		}
 		var t chat.Target
 		if value != "" {
 			if err := json.Unmarshal([]byte(value), &t); err != nil {
 				return "", chat.Target{}, fmt.Errorf("value of button %s: %w", actionID, err)
 			}
 		}
-		return chat.ActionID(actionOf(actionID)), t, nil
+		return chat.ActionID(name), t, nil
 	}
 	var (
 		id chat.ActionID

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"runtime/debug"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -43,8 +43,6 @@ const (
 	workLimit = 2 * time.Minute
 	// drainLimit bounds how long Run waits for work under way when it ends.
 	drainLimit = 30 * time.Second
-	// flushGrace lets acks that are queued reach the socket before it is closed.
-	flushGrace = 250 * time.Millisecond
 )
 
 // How much is done at once. What comes beyond that waits.
@@ -65,15 +63,16 @@ type Adapter struct {
 	command string
 	dialer  *websocket.Dialer
 
-	up       [connections]atomic.Bool
 	lines    lines
 	receives *semaphore.Weighted
 	works    *semaphore.Weighted
 
 	mu        sync.Mutex
+	sockets   map[*socket]bool // those that said hello
 	stopping  bool
 	receiving tally // before the ack
 	working   tally // after it
+	reading   tally // sockets
 }
 
 // NewAdapter makes an adapter that sends through client and was given the same options.
@@ -87,22 +86,29 @@ func NewAdapter(o Options, client *Client, handler chat.Handler, inbox Inbox) (*
 	}
 	return &Adapter{
 		client: client, handler: handler, inbox: inbox,
-		log: o.Log, meter: o.Meter, command: o.Command, dialer: o.Dialer,
+		log: o.Log, meter: o.Meter, command: o.Command, dialer: dialer(o.Dialer), sockets: map[*socket]bool{},
 		lines:    lines{all: map[string]*viewLine{}},
 		receives: semaphore.NewWeighted(maxReceiving),
 		works:    semaphore.NewWeighted(maxWorking),
 	}, nil
 }
 
-// Ready reports whether Slack can reach the bot: at least one socket said hello and
-// was not lost since.
-func (a *Adapter) Ready() bool {
-	for i := range a.up {
-		if a.up[i].Load() {
-			return true
-		}
+// dialer copies d, or makes one, and gives it room for the longest answer.
+func dialer(d *websocket.Dialer) *websocket.Dialer {
+	if d == nil {
+		d = &websocket.Dialer{Proxy: http.ProxyFromEnvironment, HandshakeTimeout: httpTimeout}
 	}
-	return false
+	own := *d
+	own.WriteBufferSize = max(own.WriteBufferSize, writeBuffer)
+	return &own
+}
+
+// Ready reports whether Slack can reach the bot: at least one socket said hello and
+// is open.
+func (a *Adapter) Ready() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.sockets) > 0
 }
 
 // Run receives until ctx ends, which is no error, or until Slack says something that
@@ -119,9 +125,9 @@ func (a *Adapter) Run(ctx context.Context) error {
 	a.replay(ctx, work)
 
 	failed := make(chan error, connections)
-	var open sync.WaitGroup
+	var connecting sync.WaitGroup
 	for i := range connections {
-		open.Go(func() {
+		connecting.Go(func() {
 			if err := a.connect(sockets, work, i); err != nil {
 				failed <- err
 			}
@@ -137,9 +143,9 @@ func (a *Adapter) Run(ctx context.Context) error {
 	a.stopping = true
 	a.mu.Unlock()
 	a.receiving.wait(ackBudget)
-	time.Sleep(flushGrace)
 	closeSockets()
-	open.Wait()
+	connecting.Wait()
+	a.reading.wait(writeTimeout)
 	if !a.working.wait(drainLimit) {
 		a.log.WarnContext(ctx, "slack work is left for the next start")
 	}

@@ -2,7 +2,6 @@ package slack
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 
@@ -39,8 +38,8 @@ func (c *Client) Check(ctx context.Context) (Report, error) {
 		_, _, err := c.api.StartSocketModeContext(ctx)
 		return err
 	})
-	if e, ok := errors.AsType[*chat.Error](r.Socket); ok && fatalCodes[e.Code] {
-		r.Socket = fatalError(e.Code, nil)
+	if code := codeOf(r.Socket); fatalCodes[code] {
+		r.Socket = fatalError(code)
 	}
 	if c.audit != "" {
 		r.Audit = c.checkAudit(ctx)

@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,24 +12,27 @@ import (
 	"apono/bot/chat"
 )
 
-// change takes a live change in a dialog. It is acknowledged at once and not
-// committed: the next change, or the submission, carries all values again.
+// change takes a live change in a dialog. It is not committed: the next change, or
+// the submission, carries all values again.
 func (a *Adapter) change(ctx context.Context, d delivery, in interaction) {
-	a.ack(ctx, d, nil)
+	defer a.ack(ctx, d, nil) // after the change has its place in the line
 	if len(in.Actions) == 0 || in.View.ID == "" {
 		return
 	}
-	e := chat.FormEvent{User: in.user(), Form: chat.FormID(in.View.CallbackID), State: in.View.Metadata, Values: in.View.values()}
+	p := pending{
+		event: chat.FormEvent{User: in.user(), Form: chat.FormID(in.View.CallbackID), State: in.View.Metadata, Values: in.View.values()},
+		hash:  in.View.Hash, at: in.Actions[0].ActionTS,
+	}
 	if t := in.Actions[0].Type; t == "button" || t == "overflow" {
 		id, _, err := parseAction(in.Actions[0].ActionID, in.Actions[0].Value, in.Actions[0].SelectedOption.Value)
 		if err != nil {
 			a.log.WarnContext(ctx, "slack button in a dialog cannot be read", "error", err)
 			return
 		}
-		e.Action = id
+		p.event.Action = id
 	}
 	line := a.lines.of(in.View.ID, d.arrived)
-	if line.join(pending{e, in.View.Hash}) {
+	if line.join(p) {
 		a.background(ctx, "change", func(ctx context.Context) { a.work(ctx, in.View.ID, line) })
 	}
 }
@@ -65,13 +69,23 @@ func (a *Adapter) work(ctx context.Context, viewID string, line *viewLine) {
 type pending struct {
 	event chat.FormEvent
 	hash  string // of the view as the person saw it
+	at    string // Slack's time of the act, "1700000000.123456"
 }
 
-// viewLine puts the changes of one dialog in the order of their arrival, so that a
-// newer redraw is never overwritten by an older one.
+// before compares Slack's times. Deliveries of one dialog may overtake each other.
+func (p pending) before(q pending) bool {
+	if len(p.at) != len(q.at) {
+		return len(p.at) < len(q.at)
+	}
+	return p.at < q.at
+}
+
+// viewLine puts the changes of one dialog in the order in which they were made, so
+// that a newer redraw is never overwritten by an older one.
 type viewLine struct {
 	mu      sync.Mutex
 	queue   []pending
+	newest  pending // that was handled
 	busy    bool
 	used    time.Time
 	hash    string // of our last redraw
@@ -84,14 +98,23 @@ type viewLine struct {
 const settle = 5 * time.Second
 
 // join adds a change and reports whether the caller has to work the line off. A
-// waiting change without a button is overtaken: the newer one has its values too.
+// change without a button is left out when a newer one is there: that has its values
+// too.
 func (l *viewLine) join(p pending) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if n := len(l.queue); n > 0 && l.queue[n-1].event.Action == "" {
-		l.queue[n-1] = p
-	} else {
-		l.queue = append(l.queue, p)
+	at := len(l.queue)
+	for at > 0 && p.before(l.queue[at-1]) {
+		at--
+	}
+	overtaken := at < len(l.queue) || p.before(l.newest)
+	switch {
+	case overtaken && p.event.Action == "":
+		return false
+	case at > 0 && l.queue[at-1].event.Action == "":
+		l.queue[at-1] = p
+	default:
+		l.queue = slices.Insert(l.queue, at, p)
 	}
 	if l.busy {
 		return false
@@ -109,6 +132,11 @@ func (l *viewLine) next() (pending, bool) {
 	}
 	p := l.queue[0]
 	l.queue = l.queue[1:]
+	if p.before(l.newest) { // a button that was overtaken
+		p.event.Values = l.newest.event.Values
+	} else {
+		l.newest = p
+	}
 	return p, true
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -93,9 +94,10 @@ func TestErrorsStayUnderTheirFieldsAndNothingTypedIsLost(t *testing.T) {
 		{Kind: chat.PartInput, Field: "reason", Generation: "7", Label: "Reason"},
 		{Kind: chat.PartInput, Field: "other", Label: "Other", Optional: true},
 	}}
-	refuse := true
+	var refuse atomic.Bool
+	refuse.Store(true)
 	s := &service{submit: func(context.Context, chat.FormEvent) chat.Submitted {
-		if refuse {
+		if refuse.Load() {
 			return chat.Submitted{Errors: map[string]string{"reason": "Say more.", "nowhere": "And <this>."}}
 		}
 		return chat.Submitted{}
@@ -113,7 +115,7 @@ func TestErrorsStayUnderTheirFieldsAndNothingTypedIsLost(t *testing.T) {
 		_, err = r.As(alice).Submit(r.ctx, v)
 		r.must(err)
 		r.must(r.As(alice).Type(r.ctx, v, "Reason", "not now"))
-		refuse = false
+		refuse.Store(false)
 		got, err = r.As(alice).Submit(r.ctx, v)
 		r.must(err)
 		if !got.Cleared {
@@ -164,9 +166,10 @@ func TestSubmissionShowsAnotherForm(t *testing.T) {
 }
 
 func TestSlowSubmissionLosesNothing(t *testing.T) {
-	slow := true
+	var slow atomic.Bool
+	slow.Store(true)
 	s := &service{submit: func(ctx context.Context, _ chat.FormEvent) chat.Submitted {
-		if slow {
+		if slow.Load() {
 			sleep(ctx, 10*time.Second)
 		}
 		return chat.Submitted{}
@@ -181,7 +184,7 @@ func TestSlowSubmissionLosesNothing(t *testing.T) {
 			t.Errorf("field %+v", f)
 		}
 		r.ForgetViolations()
-		slow = false
+		slow.Store(false)
 		got, err := r.As(alice).Submit(r.ctx, v)
 		r.must(err)
 		if keys := s.submitted(); !got.Cleared || len(keys) != 2 || keys[0].Key != keys[1].Key {
@@ -277,6 +280,45 @@ func TestNewestChangeWins(t *testing.T) {
 			t.Errorf("handled changes, the overtaken one left out (-want +got):\n%s", diff)
 		}
 	})
+}
+
+func TestLineOfADialog(t *testing.T) {
+	change := func(at, value string) pending {
+		return pending{at: at, event: chat.FormEvent{Values: chat.Values{"f": {value}}}}
+	}
+	button := func(at string) pending {
+		return pending{at: at, event: chat.FormEvent{Action: chat.ActionMode, Values: chat.Values{"f": {"old"}}}}
+	}
+	for name, tc := range map[string]struct {
+		first, then []pending
+		want        []string
+	}{
+		"in order":                      {nil, []pending{change("1.1", "a"), change("1.2", "b")}, []string{"1.2 b"}},
+		"overtaken on the way":          {nil, []pending{change("1.2", "b"), change("1.1", "a")}, []string{"1.2 b"}},
+		"overtaken and handled":         {[]pending{change("1.2", "b")}, []pending{change("1.1", "a")}, nil},
+		"buttons stay":                  {nil, []pending{button("1.1"), change("1.2", "b"), button("1.3")}, []string{"1.1 old", "1.3 old"}},
+		"a late button has new values":  {[]pending{change("1.2", "b")}, []pending{button("1.1")}, []string{"1.1 b"}},
+		"a late button keeps its place": {nil, []pending{change("1.2", "b"), button("1.1")}, []string{"1.1 old", "1.2 b"}},
+		"a second more":                 {nil, []pending{change("9.9", "a"), change("10.1", "b")}, []string{"10.1 b"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := &viewLine{}
+			for _, p := range tc.first {
+				l.join(p)
+				l.next()
+			}
+			for _, p := range tc.then {
+				l.join(p)
+			}
+			var got []string
+			for p, ok := l.next(); ok; p, ok = l.next() {
+				got = append(got, p.at+" "+p.event.Values.First("f"))
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("handled (-want +got):\n%s", diff)
+			}
+		})
+	}
 }
 
 func TestChangeBeforeARedrawDoesNotUndoIt(t *testing.T) {

@@ -28,6 +28,12 @@ func (e *entries) add(who string) {
 	e.who, e.at = append(e.who, who), append(e.at, time.Since(e.start))
 }
 
+func (e *entries) all() ([]string, []time.Duration) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.who), slices.Clone(e.at)
+}
+
 func TestGateServesByPriorityThenArrival(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, e := newGate(), &entries{start: time.Now()}
@@ -47,10 +53,11 @@ func TestGateServesByPriorityThenArrival(t *testing.T) {
 			}
 		}
 		time.Sleep(time.Minute)
-		if want := strings.Fields("1/0 1/1 1/2 2/0 2/1 2/2 3/0 3/1 3/2"); !slices.Equal(e.who, want) {
-			t.Errorf("order %v, want %v", e.who, want)
+		order, times := e.all()
+		if want := strings.Fields("1/0 1/1 1/2 2/0 2/1 2/2 3/0 3/1 3/2"); !slices.Equal(order, want) {
+			t.Errorf("order %v, want %v", order, want)
 		}
-		for i, at := range e.at {
+		for i, at := range times {
 			if want := time.Duration(i+1) * time.Second; at < want || at > want+time.Millisecond {
 				t.Errorf("message %d went after %v, want %v", i, at, want)
 			}
@@ -70,15 +77,16 @@ func TestGateKeepsEveryMinuteWithinTheTier(t *testing.T) {
 				}()
 			}
 			time.Sleep(time.Hour)
-			if len(e.at) != 3*m.perMinute {
-				t.Fatalf("%s: %d of %d calls were made", m.name, len(e.at), 3*m.perMinute)
+			_, times := e.all()
+			if len(times) != 3*m.perMinute {
+				t.Fatalf("%s: %d of %d calls were made", m.name, len(times), 3*m.perMinute)
 			}
-			for i := range e.at {
-				if j := i + m.perMinute; j < len(e.at) && e.at[j]-e.at[i] < time.Minute {
-					t.Fatalf("%s: %d calls within %v", m.name, m.perMinute+1, e.at[j]-e.at[i])
+			for i := range times {
+				if j := i + m.perMinute; j < len(times) && times[j]-times[i] < time.Minute {
+					t.Fatalf("%s: %d calls within %v", m.name, m.perMinute+1, times[j]-times[i])
 				}
 			}
-			if last := e.at[len(e.at)-1]; last > 10*time.Minute {
+			if last := times[len(times)-1]; last > 10*time.Minute {
 				t.Errorf("%s: the queue took %v", m.name, last)
 			}
 		})
@@ -102,6 +110,8 @@ func TestGateRests(t *testing.T) {
 		if err := g.wait(t.Context(), postMessage, "D", chat.PriorityApprover); err != nil || time.Since(start) < 30*time.Second {
 			t.Errorf("the method was used after %v, %v", time.Since(start), err)
 		}
+		g.mu.Lock()
+		defer g.mu.Unlock()
 		if len(g.waiting) != 0 {
 			t.Errorf("%d are still waiting", len(g.waiting))
 		}

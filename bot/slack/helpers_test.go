@@ -265,7 +265,9 @@ func story(t *testing.T, o slacksim.Options, s *service, tell func(r *rig)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, o, s)
+		defer r.Close()
 		r.start()
+		defer r.end()
 		synctest.Wait()
 		tell(r)
 		r.end()
@@ -304,14 +306,17 @@ func (r *rig) start() {
 	ctx, cancel := context.WithCancel(r.ctx)
 	a, ended := r.adapter, make(chan error, 1)
 	r.stop, r.ended = cancel, ended
-	go func() { ended <- a.Run(ctx) }()
+	go func() {
+		defer close(ended)
+		ended <- a.Run(ctx)
+	}()
 }
 
 // end stops the bot in the orderly way.
 func (r *rig) end() {
 	r.t.Helper()
 	r.stop()
-	if err := <-r.ended; err != nil && !errors.Is(err, context.Canceled) {
+	if err, ok := <-r.ended; ok && err != nil && !errors.Is(err, context.Canceled) {
 		r.t.Errorf("Run: %v", err)
 	}
 }

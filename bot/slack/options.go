@@ -53,7 +53,7 @@ type Options struct {
 	APIURL string
 	// HTTP makes the calls; nil: one with a timeout of 15 s. It has to have a timeout.
 	HTTP *http.Client
-	// Dialer opens the sockets; nil: slack-go's own, which honours the proxy variables.
+	// Dialer opens the sockets; nil: one that honours the proxy variables.
 	Dialer *websocket.Dialer
 	// Command is the slash command, "/apono".
 	Command string

@@ -14,9 +14,9 @@ import (
 	"apono/bot/chat"
 )
 
-// The types below decode no more of a delivery than is needed. slack-go refuses a
-// whole delivery for one malformed or unknown block in the message that it is about;
-// a press on such a message still has to arrive.
+// The types below decode no more of a delivery than is needed: slack-go refuses a
+// whole delivery for one malformed block in the message that it is about, and a
+// press on such a message still has to arrive.
 
 // envelope is what comes over a socket.
 type envelope struct {
@@ -25,6 +25,7 @@ type envelope struct {
 	Payload json.RawMessage `json:"payload"`
 	Accepts bool            `json:"accepts_response_payload"`
 	Retry   int             `json:"retry_attempt"`
+	Reason  string          `json:"reason"` // of a disconnect message
 }
 
 type identified struct {

@@ -77,7 +77,7 @@ func (a *Adapter) unreadable(ctx context.Context, d delivery, err error) {
 
 // ack acknowledges; it reports whether the answer was taken.
 func (a *Adapter) ack(ctx context.Context, d delivery, payload any) bool {
-	if err := d.socket.ack(ctx, d.envelope, payload); err != nil {
+	if err := a.acknowledge(d, payload); err != nil {
 		a.meter.Count(CountUnacked, d.Type)
 		a.log.WarnContext(ctx, "slack delivery could not be acknowledged", "type", d.Type, "error", err)
 		return false

@@ -281,6 +281,11 @@ func TestActionsComeBack(t *testing.T) {
 	if len(want) > 0 {
 		t.Errorf("not drawn: %v", want)
 	}
+	for _, nameless := range []string{"", "#2"} {
+		if id, _, err := parseAction(nameless, "{}", ""); err == nil {
+			t.Errorf("a button without an action was read as %q", id)
+		}
+	}
 	for _, bad := range []string{"", "{}", "[]", `["details"]`, `["",1,2,3]`, `["details","AR-1",-1,""]`, "null", `[1,2,3,4]`} {
 		if id, _, err := parseAction("menu", "", bad); err == nil {
 			t.Errorf("option %s was read as %s", bad, id)

@@ -8,41 +8,72 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"strings"
+	"sync"
 	"time"
 
-	"github.com/slack-go/slack"
-	"github.com/slack-go/slack/socketmode"
+	"github.com/gorilla/websocket"
 
 	"apono/bot/chat"
 )
 
-// Reconnecting. slack-go waits up to five minutes between two attempts, which would
-// leave the bot deaf for as long after an outage; attempts are spaced here instead.
+// The sockets are opened with slack-go and read here, not by slack-go's socketmode
+// package: in v0.34 that closes a socket as soon as Slack announces a renewal, and
+// loses what is on its way over it; it hides why Slack disconnects; it refuses a
+// whole delivery for one block that it cannot decode; and it waits up to five
+// minutes between two attempts.
+//
+// https://docs.slack.dev/apis/events-api/using-socket-mode
 const (
+	// silence is how long a socket may be silent. Slack pings every few seconds.
+	silence = 30 * time.Second
+	// linger is how long a socket is kept after Slack announced its end, which comes
+	// about ten seconds later. Then it is closed from here.
+	linger = 20 * time.Second
+	// settled is how long a socket has to live for the next attempt to be the first.
+	settled = time.Minute
+
 	reconnectFirst = 500 * time.Millisecond
 	reconnectMost  = 30 * time.Second
+
+	writeTimeout = 3 * time.Second
+	maxDelivery  = 4 << 20
+	// writeBuffer is above maxAck: Slack does not put the parts of a message together.
+	writeBuffer = 32 << 10
+)
+
+// Reasons why a socket ends, beside Slack's own.
+const (
+	reasonBroken   = "broken"
+	reasonDisabled = "link_disabled"
+	reasonWarning  = "warning"
+	reasonRefresh  = "refresh_requested"
 )
 
 // connect keeps one connection open until ctx ends. Its error is one that waiting
 // does not mend.
 func (a *Adapter) connect(ctx, work context.Context, number int) error {
-	s := newSocket(a, work, number)
 	attempts := 0
 	for {
-		again, err := s.run(ctx)
-		a.up[number].Store(false)
+		began := time.Now()
+		reason, err := a.live(ctx, work, number)
 		switch {
 		case ctx.Err() != nil:
 			return nil
+		case reason == reasonDisabled:
+			return fatalError(reasonDisabled)
+		case fatalCodes[codeOf(err)]:
+			return fatalError(codeOf(err))
 		case err != nil:
-			return err
-		case s.helloed:
+			a.log.WarnContext(ctx, "slack socket could not be opened", "connection", number, "error", err)
+		case reason == reasonWarning || reason == reasonRefresh:
+			attempts = 0
+			continue // the old socket is read until Slack closes it
+		case time.Since(began) >= settled:
 			attempts = 0
 		}
 		pause := min(reconnectMost, reconnectFirst<<min(attempts, 10))
 		attempts++
-		sleep(ctx, max(again, pause/2+rand.N(pause/2)))
+		sleep(ctx, max(chat.RetryAfterOf(err), pause/2+rand.N(pause/2)))
 	}
 }
 
@@ -55,140 +86,218 @@ func sleep(ctx context.Context, d time.Duration) {
 	}
 }
 
-// socket is one of the connections. Its slack-go client is kept for all its lives, so
-// that an ack that was queued when a connection broke goes out over the next one.
+// live opens a socket and returns when it has to be replaced.
+func (a *Adapter) live(ctx, work context.Context, number int) (reason string, err error) {
+	var address string
+	err = a.client.call(ctx, openSocket, "", priorityNow, func(ctx context.Context) (err error) {
+		_, address, err = a.client.api.StartSocketModeContext(ctx)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	conn, resp, err := a.dialer.DialContext(ctx, address, nil)
+	if err != nil {
+		if resp != nil {
+			err = fmt.Errorf("%w: %s", err, resp.Status)
+		}
+		return "", classify("websocket", true, err)
+	}
+	s := &socket{adapter: a, number: number, work: work, conn: conn, over: make(chan string, 1)}
+	a.reading.add(1)
+	go s.read(ctx)
+	select {
+	case reason = <-s.over:
+	case <-ctx.Done():
+	}
+	return reason, nil
+}
+
+// socket is one websocket.
 type socket struct {
-	adapter  *Adapter
-	number   int
-	work     context.Context // of what is done with its deliveries
-	client   *socketmode.Client
-	disabled chan struct{}
+	adapter *Adapter
+	number  int
+	work    context.Context // of what is done with its deliveries
+	conn    *websocket.Conn
+	over    chan string // why it has to be replaced, once
 
-	// Of one life:
+	writing sync.Mutex
+
+	// Of the reading goroutine:
+	retired time.Time // when it will be gone; zero: not known
 	helloed bool
-	fatal   error
-	again   time.Duration // how long Slack asked to wait
 }
 
-func newSocket(a *Adapter, work context.Context, number int) *socket {
-	s := &socket{adapter: a, work: work, number: number, disabled: make(chan struct{}, 1)}
-	options := []socketmode.Option{
-		// Debugging is on only for the trace; slack-go redacts it and it is not logged.
-		socketmode.OptionDebug(true), socketmode.OptionLog(trace{s.disabled}),
-	}
-	if a.dialer != nil {
-		options = append(options, socketmode.OptionDialer(a.dialer))
-	}
-	s.client = socketmode.New(a.client.api, options...)
-	return s
-}
-
-// run is one life: until an attempt to connect fails, or ctx ends. Renewals that
-// Slack asks for happen within it.
-func (s *socket) run(ctx context.Context) (again time.Duration, err error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	s.helloed, s.fatal, s.again = false, nil, 0
-	ended := make(chan error, 1)
-	go func() { ended <- s.client.RunContext(ctx) }()
+// read reads until the socket breaks, or ctx ends, or Slack's announced end has come.
+func (s *socket) read(ctx context.Context) {
+	defer s.adapter.reading.add(-1)
+	defer s.leave()
+	defer context.AfterFunc(ctx, s.hangUp)()
+	s.conn.SetReadLimit(maxDelivery)
+	s.conn.SetPingHandler(func(data string) error {
+		s.heard()
+		return s.conn.WriteControl(websocket.PongMessage, []byte(data), time.Now().Add(writeTimeout))
+	})
+	s.heard()
 	for {
-		select {
-		case ev := <-s.client.Events:
-			if s.event(ctx, ev) {
-				cancel()
+		_, raw, err := s.conn.ReadMessage()
+		if err != nil {
+			if ctx.Err() == nil && s.retired.IsZero() {
+				s.adapter.log.WarnContext(ctx, "slack socket broke", "connection", s.number, "error", err)
 			}
-		case <-s.disabled:
-			s.fatal = fatalError("link_disabled", nil)
-			cancel()
-		case err := <-ended:
-			if s.fatal == nil && ctx.Err() == nil {
-				_, s.fatal = judge(err)
-			}
-			return s.again, s.fatal
+			return
 		}
+		s.heard()
+		s.take(ctx, raw)
 	}
 }
 
-// event handles what slack-go tells; it reports whether this life is over.
-func (s *socket) event(ctx context.Context, ev socketmode.Event) (over bool) {
-	a := s.adapter
-	switch ev.Type {
-	case socketmode.EventTypeConnecting:
-		a.up[s.number].Store(false)
-	case socketmode.EventTypeHello:
-		s.helloed = true
-		a.up[s.number].Store(true)
-		a.meter.Count(CountConnected, strconv.Itoa(s.number))
-		a.log.InfoContext(ctx, "slack socket is open", "connection", s.number)
-	case socketmode.EventTypeConnectionError:
-		if e, ok := ev.Data.(*slack.ConnectionErrorEvent); ok {
-			s.again, s.fatal = judge(e.ErrorObj)
-			if ctx.Err() != nil {
-				return true
-			}
-			a.log.WarnContext(ctx, "slack socket could not be opened", "connection", s.number, "error", classify(openSocket.name, true, e.ErrorObj))
-			return true
-		}
-	case socketmode.EventTypeInteractive, socketmode.EventTypeSlashCommand, socketmode.EventTypeEventsAPI:
-		if ev.Request != nil {
-			r := ev.Request
-			a.receive(ctx, s, envelope{r.EnvelopeID, r.Type, r.Payload, r.AcceptsResponsePayload, r.RetryAttempt})
-		}
-	case socketmode.EventTypeErrorBadMessage:
-		s.unread(ctx, ev)
-	case socketmode.EventTypeErrorWriteFailed, socketmode.EventTypeIncomingError:
-		a.log.WarnContext(ctx, "slack socket is failing", "connection", s.number, "event", string(ev.Type))
+// heard puts off the moment at which the socket counts as dead.
+func (s *socket) heard() {
+	until := time.Now().Add(silence)
+	if !s.retired.IsZero() {
+		until = s.retired
 	}
-	return false
+	_ = s.conn.SetReadDeadline(until) // of a closed socket; the next read says so
 }
 
-// unread takes a delivery that slack-go could not decode.
-func (s *socket) unread(ctx context.Context, ev socketmode.Event) {
-	bad, ok := ev.Data.(*socketmode.ErrorBadMessage)
-	if !ok {
-		return
-	}
+func (s *socket) take(ctx context.Context, raw []byte) {
 	var e envelope
-	if err := json.Unmarshal(bad.Message, &e); err != nil || e.ID == "" {
-		s.adapter.log.WarnContext(ctx, "slack sent something that is not an envelope", "type", e.Type)
+	if err := json.Unmarshal(raw, &e); err != nil {
+		s.adapter.meter.Count(CountUnacked, "unreadable")
+		s.adapter.log.ErrorContext(ctx, "slack sent something that is not an envelope", "error", err)
 		return
 	}
-	s.adapter.receive(ctx, s, e)
+	switch e.Type {
+	case "hello":
+		if !s.helloed {
+			s.helloed = true
+			s.adapter.join(s)
+			s.adapter.log.InfoContext(ctx, "slack socket is open", "connection", s.number)
+		}
+	case "disconnect":
+		s.adapter.log.InfoContext(ctx, "slack will close the socket", "connection", s.number, "reason", e.Reason)
+		s.retire(ctx)
+		s.end(e.Reason)
+	default:
+		s.adapter.receive(ctx, s, e)
+	}
 }
 
-// errLate says that an ack was not taken in time.
-var errLate = errors.New("the socket did not take the answer in time")
+// retire lets Slack close the socket, or closes it in the end. What is on its way when
+// the good-bye is sent is still read.
+func (s *socket) retire(ctx context.Context) {
+	if !s.retired.IsZero() {
+		return
+	}
+	s.retired = time.Now().Add(linger + writeTimeout)
+	s.heard()
+	go func() {
+		sleep(ctx, linger)
+		s.goodbye()
+	}()
+}
 
-// ack acknowledges an envelope. An answer of 20 KB or more is an error, and nothing
-// is sent: Slack would drop it in silence.
-func (s *socket) ack(ctx context.Context, e envelope, payload any) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, 3*time.Second, errLate)
-	defer cancel()
-	return s.client.AckCtx(ctx, e.ID, payload)
+func (s *socket) end(reason string) {
+	select {
+	case s.over <- reason:
+	default: // somebody knows already
+	}
+}
+
+func (s *socket) leave() {
+	s.adapter.part(s)
+	_ = s.conn.Close() // a second close is harmless
+	s.end(reasonBroken)
+}
+
+func (s *socket) goodbye() {
+	bye := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
+	_ = s.conn.WriteControl(websocket.CloseMessage, bye, time.Now().Add(writeTimeout)) // it may be broken
+}
+
+func (s *socket) hangUp() {
+	s.goodbye()
+	_ = s.conn.Close() // a second close is harmless
+}
+
+func (s *socket) send(b []byte) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	return s.conn.WriteMessage(websocket.TextMessage, b)
+}
+
+// join and part keep the list of sockets over which Slack can be reached.
+func (a *Adapter) join(s *socket) {
+	a.meter.Count(CountConnected, strconv.Itoa(s.number))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.sockets[s] = true
+}
+
+func (a *Adapter) part(s *socket) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.sockets, s)
+}
+
+func (a *Adapter) others(than *socket) []*socket {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var out []*socket
+	for s := range a.sockets {
+		if s != than {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+var errTooLong = errors.New("the answer is too long for a socket: Slack would drop it")
+
+// acknowledgement is what goes back for an envelope.
+type acknowledgement struct {
+	EnvelopeID string `json:"envelope_id"`
+	Payload    any    `json:"payload,omitempty"`
+}
+
+// acknowledge answers an envelope over the socket that it came from, or over another
+// one if that broke meanwhile. When it returns without an error the answer is on its
+// way. An answer of 20 KB or more is not sent.
+func (a *Adapter) acknowledge(d delivery, payload any) error {
+	b, err := json.Marshal(acknowledgement{d.ID, payload})
+	if err != nil {
+		return fmt.Errorf("encode an answer: %w", err)
+	}
+	if len(b) >= maxAck {
+		return errTooLong
+	}
+	if err = d.socket.send(b); err == nil {
+		return nil
+	}
+	for _, s := range a.others(d.socket) {
+		if s.send(b) == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("answer over a socket: %w", err)
 }
 
 // fatalCodes are those that waiting does not mend.
 var fatalCodes = map[string]bool{
 	"invalid_auth": true, "not_authed": true, "account_inactive": true, "token_revoked": true, "token_expired": true,
-	"not_allowed_token_type": true, "missing_scope": true, "link_disabled": true, "forbidden_team": true, "access_denied": true,
-	"team_access_not_granted": true,
+	"not_allowed_token_type": true, "missing_scope": true, reasonDisabled: true, "forbidden_team": true, "access_denied": true,
+	"team_access_not_granted": true, codeNotFound: true,
 }
 
-// judge says of an error while connecting how long to wait, or that it is fatal.
-func judge(err error) (again time.Duration, fatal error) {
-	if err == nil || errors.Is(err, context.Canceled) {
-		return 0, nil
-	}
-	if status, ok := errors.AsType[slack.StatusCodeError](err); ok && status.Code == http.StatusNotFound {
-		return 0, &chat.Error{Kind: chat.ErrorRefused, Op: openSocket.name, Code: "http_404", Err: errors.New("slack.api_url is wrong")}
-	}
-	if refused, ok := errors.AsType[slack.SlackErrorResponse](err); ok && fatalCodes[refused.Err] {
-		return 0, fatalError(refused.Err, &refused)
-	}
-	return chat.RetryAfterOf(classify(openSocket.name, true, err)), nil
-}
+// codeNotFound is what an API address that is not Slack's answers.
+var codeNotFound = "http_" + strconv.Itoa(http.StatusNotFound)
 
-func fatalError(code string, refused *slack.SlackErrorResponse) error {
+// fatalError says what an operator has to do about the app-level token.
+func fatalError(code string) error {
 	hint := hints[code]
 	switch code {
 	case "missing_scope":
@@ -197,30 +306,8 @@ func fatalError(code string, refused *slack.SlackErrorResponse) error {
 		hint = "slack.app_token is not an app-level token: it starts with xapp-"
 	case "invalid_auth", "not_authed":
 		hint = "slack.app_token is wrong: make an app-level token (xapp-…) with the scope connections:write in the app's settings"
-	}
-	if refused != nil && refused.Needed != "" {
-		hint = fmt.Sprintf("%s (needed: %s)", hint, refused.Needed)
+	case codeNotFound:
+		hint = "slack.api_url is wrong"
 	}
 	return &chat.Error{Kind: chat.ErrorRefused, Op: openSocket.name, Code: code, Err: errors.New(hint)}
-}
-
-// trace reads the reason of a disconnect message from slack-go's debugging output,
-// the only place where slack-go v0.34 shows it. Nothing else of it is kept.
-type trace struct{ disabled chan<- struct{} }
-
-// Output takes a line of the trace.
-func (t trace) Output(_ int, line string) error {
-	const received = "Received WebSocket message: "
-	raw, ok := strings.CutPrefix(line, received)
-	if !ok {
-		return nil
-	}
-	var m struct{ Type, Reason string }
-	if json.Unmarshal([]byte(raw), &m) == nil && m.Type == socketmode.RequestTypeDisconnect && m.Reason == "link_disabled" {
-		select {
-		case t.disabled <- struct{}{}:
-		default:
-		}
-	}
-	return nil
 }
