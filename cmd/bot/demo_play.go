@@ -335,11 +335,17 @@ func (s *story) database() error {
 	alice, bob := s.ws.As(slackAlice), s.ws.As(slackBob)
 	target, err := pgx.ParseConfig(s.pgDSN)
 	if err != nil {
-		return fmt.Errorf("DEMO_PG_DSN is no PostgreSQL address")
+		return errors.New("DEMO_PG_DSN is no PostgreSQL address")
 	}
 	if err := s.askDatabase(alice, target.Database); err != nil {
 		return err
 	}
+	before := target.Copy()
+	before.User, before.Password = "alice", "anything"
+	if s.login(before) == nil {
+		return errors.New("Alice can log in before anything was granted")
+	}
+	s.tell("before: a login of Alice is refused")
 	card, err := s.message(bob, "Access request AR-3", "postgres", "Approve")
 	if err != nil {
 		return err
@@ -356,11 +362,11 @@ func (s *story) database() error {
 	if err := s.login(login); err != nil {
 		return fmt.Errorf("the login does not work during the grant: %w", err)
 	}
-	s.tell("a login that did not exist before works: %s", login.User)
+	s.tell("during: a login that did not exist before works: %s", login.User)
 	if err := s.until("the login is refused", func() bool { return s.login(login) != nil }); err != nil {
 		return err
 	}
-	s.tell("when the time is up it is refused: %v", s.login(login) != nil)
+	s.tell("after: when the time is up it is refused")
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"apono/cmd/bot/internal/config"
 	"apono/provision"
 
+	"apono/provision/postgresql"
 	"apono/provision/static"
 	"apono/provision/webhook"
 )
@@ -62,7 +63,7 @@ func rootCommand() *cobra.Command {
 // registry lists the types of integrations there are.
 func registry(types ...provision.Type) (*provision.Registry, error) {
 	if len(types) == 0 {
-		types = []provision.Type{static.Type(), webhook.Type()}
+		types = []provision.Type{static.Type(), webhook.Type(), postgresql.Type()}
 	}
 	return provision.NewRegistry(types...)
 }
