@@ -46,7 +46,7 @@ func (d *chats) audit(ctx context.Context, stop <-chan struct{}, t flows.Task) o
 		}
 		if len(batch) > 0 {
 			// Those that come while this one waits may go with it.
-			if wait := d.audited.Add(d.AuditPace).Sub(time.Now()); wait > 0 {
+			if wait := time.Until(d.audited.Add(d.AuditPace)); wait > 0 {
 				if !pause(stop, wait) {
 					return stopped(context.Canceled)
 				}
@@ -143,7 +143,10 @@ func (d *chats) sendAudit(ctx context.Context, card chat.Card) error {
 // bareAudit names an event that could not be drawn, by nothing but what the bot
 // itself made up.
 func bareAudit(e flows.AuditEvent) chat.Card {
-	name := fmt.Sprintf("Audit event %d: %s %s", e.Seq, e.Fact.Request, e.Fact.Kind)
+	name := fmt.Sprintf("Audit event %d: %s", e.Seq, e.Fact.Kind)
+	if e.Fact.Request != "" {
+		name += " of " + e.Fact.Request
+	}
 	return chat.Card{
 		Body:     chat.T(name),
 		Notes:    []chat.Text{chat.T("The chat platform refused the full text. It is in the audit trail.")},

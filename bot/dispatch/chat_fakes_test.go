@@ -57,8 +57,8 @@ func (m *messenger) send(s sent) (chat.MessageRef, error) {
 	defer m.mu.Unlock()
 	m.live--
 	var err error
-	took := true
 	if m.fail != nil {
+		var took bool
 		if err, took = m.fail(s); err != nil && !took {
 			return chat.MessageRef{}, err
 		}

@@ -21,21 +21,21 @@ type parting struct {
 	released []string // grant ids
 }
 
-func (a *act) revoke() outcome {
+func (a *act) revoke(ctx context.Context) outcome {
 	if !a.found {
-		return a.retry(errNotConnected, revokeBackoff)
+		return a.retry(ctx, errNotConnected, revokeBackoff)
 	}
 	p, err := a.parting()
 	if err != nil {
 		return again(ResultStore, time.Now().Add(revokeBackoff.delay(a.task.Key, a.task.Tries, 0)), err)
 	}
 	for _, g := range p.revoke {
-		_, err := call(a, func(ctx context.Context) (struct{}, error) { return struct{}{}, a.in.Driver.Revoke(ctx, g) })
+		_, err := call(ctx, a, func(ctx context.Context) (struct{}, error) { return struct{}{}, a.in.Driver.Revoke(ctx, g) })
 		if err != nil {
-			return a.retry(err, revokeBackoff) // also where it was refused: the access must not stay
+			return a.retry(ctx, err, revokeBackoff) // also where it was refused: the access must not stay
 		}
 	}
-	_, err = a.Requests.ApplyGone(context.WithoutCancel(a.ctx), time.Now(), a.r.ID, a.group.Integration, p.kept, p.released)
+	_, err = a.Requests.ApplyGone(context.WithoutCancel(ctx), time.Now(), a.r.ID, a.group.Integration, p.kept, p.released)
 	return a.applied(err, ResultDone, nil)
 }
 

@@ -113,7 +113,6 @@ func (d *chats) do(ctx context.Context, stop <-chan struct{}, t flows.Task) outc
 // message is one try at one chat message. Its methods change a copy.
 type message struct {
 	*chats
-	ctx  context.Context
 	task flows.Task
 	r    flows.Request
 	post flows.Post
@@ -132,7 +131,7 @@ func (d *chats) post(ctx context.Context, t flows.Task) outcome {
 	if err != nil {
 		return d.storeFailed(t, err)
 	}
-	m := message{chats: d, ctx: ctx, task: t, r: r}
+	m := message{chats: d, task: t, r: r}
 	for _, k := range r.Posts() {
 		if k == key {
 			break
@@ -140,16 +139,16 @@ func (d *chats) post(ctx context.Context, t flows.Task) outcome {
 		if lockOf(k) != lockOf(key) {
 			continue
 		}
-		if o := m.show(k, true); o.verdict != verdictDone {
+		if o := m.show(ctx, k, true); o.verdict != verdictDone {
 			return o
 		}
 	}
-	return m.show(key, false)
+	return m.show(ctx, key, false)
 }
 
 // show makes one message agree with the request; with onlyNew it leaves alone
 // what was shown before.
-func (m message) show(key flows.PostKey, onlyNew bool) outcome {
+func (m message) show(ctx context.Context, key flows.PostKey, onlyNew bool) outcome {
 	p, known, err := m.Posts.Post(key)
 	if err != nil {
 		return m.storeFailed(m.task, err)
@@ -167,9 +166,9 @@ func (m message) show(key flows.PostKey, onlyNew bool) outcome {
 	case p.Shows == m.hash || p.Shows == refusedMark+m.hash:
 		return done(ResultNothing)
 	case p.Message == "":
-		return m.first()
+		return m.first(ctx)
 	}
-	return m.redraw()
+	return m.redraw(ctx)
 }
 
 // Marks of a Post whose message could not be shown; see the package comment.
@@ -190,58 +189,58 @@ func hashOf(c chat.Card) string {
 }
 
 // first posts the message for the first time, or anew.
-func (m message) first() outcome {
+func (m message) first(ctx context.Context) outcome {
 	to, err := m.People.Recipient(m.post.Key.Person)
-	switch flows.ErrorCode(err) {
-	case "":
-	case flows.CodeNotFound, flows.CodeAmbiguous:
-		return m.gone(err)
+	switch code := flows.ErrorCode(err); {
+	case err == nil:
+	case code == flows.CodeNotFound, code == flows.CodeAmbiguous:
+		return m.gone(ctx, err)
 	default:
 		return again(ResultRetry, time.Now().Add(chatBackoff.delay(m.task.Key, m.task.Tries, 0)), err)
 	}
-	ref, err := m.Messenger.Post(m.ctx, to, m.card, priorityOf(m.post.Key))
+	ref, err := m.Messenger.Post(ctx, to, m.card, priorityOf(m.post.Key))
 	if err != nil {
 		if chat.KindOf(err) == chat.ErrorGone {
-			return m.gone(err)
+			return m.gone(ctx, err)
 		}
-		return m.notShown(err)
+		return m.notShown(ctx, err)
 	}
 	m.post.Platform, m.post.Channel, m.post.Message = ref.Platform, ref.Channel, ref.Message
-	return m.save(m.hash, done(ResultDone))
+	return m.save(ctx, m.hash, done(ResultDone))
 }
 
-func (m message) redraw() outcome {
+func (m message) redraw(ctx context.Context) outcome {
 	ref := chat.MessageRef{Platform: m.post.Platform, Channel: m.post.Channel, Message: m.post.Message}
-	err := m.Messenger.Update(m.ctx, ref, m.card, priorityOf(m.post.Key))
+	err := m.Messenger.Update(ctx, ref, m.card, priorityOf(m.post.Key))
 	switch {
 	case err == nil:
-		return m.save(m.hash, done(ResultDone))
+		return m.save(ctx, m.hash, done(ResultDone))
 	case chat.KindOf(err) != chat.ErrorGone:
-		return m.notShown(err)
+		return m.notShown(ctx, err)
 	case m.post.Key.Audience == flows.AudienceApprover && m.r.State == flows.StatePending:
 		// Somebody deleted it, and a decision is still wanted: without a card there is none.
-		return m.first()
+		return m.first(ctx)
 	}
 	// Nobody waits for a message that was deleted.
-	return m.save(m.hash, done(ResultGone))
+	return m.save(ctx, m.hash, done(ResultGone))
 }
 
 // gone tells the operator, once for each message, that a person cannot be reached.
-func (m message) gone(cause error) outcome {
+func (m message) gone(ctx context.Context, cause error) outcome {
 	m.post.Platform, m.post.Channel, m.post.Message = "", "", ""
-	return m.giveUp(goneMark, cause, doneBut(ResultGone, cause),
+	return m.giveUp(ctx, goneMark, cause, done(ResultGone),
 		fmt.Sprintf("%s could not be reached in chat; the message %q about %s was not delivered.", m.post.Key.Person, m.post.Key.Topic, m.r.ID))
 }
 
 // notShown decides about an error that leaves the message where it is.
-func (m message) notShown(err error) outcome {
-	if ended(m.ctx, err) {
+func (m message) notShown(ctx context.Context, err error) outcome {
+	if ended(ctx, err) {
 		return stopped(err)
 	}
 	result := ResultUnknown
 	switch chat.KindOf(err) {
 	case chat.ErrorRefused:
-		return m.giveUp(refusedMark, err, doneBut(ResultRefused, err),
+		return m.giveUp(ctx, refusedMark, err, done(ResultRefused),
 			fmt.Sprintf("The chat platform refused the message %q about %s to %s.", m.post.Key.Topic, m.r.ID, m.post.Key.Person))
 	case chat.ErrorRetry:
 		result = ResultRetry
@@ -250,21 +249,21 @@ func (m message) notShown(err error) outcome {
 	return again(result, time.Now().Add(chatBackoff.delay(m.task.Key, m.task.Tries, chat.RetryAfterOf(err))), err)
 }
 
-func (m message) giveUp(mark string, cause error, o outcome, sentence string) outcome {
-	ctx := context.WithoutCancel(m.ctx)
+func (m message) giveUp(ctx context.Context, mark string, cause error, o outcome, sentence string) outcome {
+	ctx = context.WithoutCancel(ctx)
 	m.Log.ErrorContext(ctx, "message_not_shown", "request", m.r.ID, "task", m.task.Key, "attempt", m.task.Tries+1, "error", cause)
 	if !strings.HasPrefix(m.post.Shows, mark) {
-		fact := flows.Fact{Kind: flows.FactOperator, Request: m.r.ID, Text: sentence}
+		fact := flows.Fact{Kind: flows.FactOperator, Text: sentence}
 		if err := m.Posts.Record(ctx, time.Now(), fact); err != nil {
 			return m.storeFailed(m.task, err)
 		}
 	}
-	return m.save(mark+m.hash, o)
+	return m.save(ctx, mark+m.hash, o)
 }
 
-func (m message) save(shows string, o outcome) outcome {
+func (m message) save(ctx context.Context, shows string, o outcome) outcome {
 	m.post.Shows, m.post.Version, m.post.At = shows, m.r.Version, time.Now().UTC()
-	if err := m.Posts.SavePost(context.WithoutCancel(m.ctx), m.post); err != nil {
+	if err := m.Posts.SavePost(context.WithoutCancel(ctx), m.post); err != nil {
 		return m.storeFailed(m.task, err)
 	}
 	return o

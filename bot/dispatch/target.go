@@ -110,7 +110,6 @@ func (d *targets) lock(t flows.Task) (string, error) {
 // act is one try at one access group.
 type act struct {
 	*targets
-	ctx   context.Context // ends when the bot cuts off what is under way
 	task  flows.Task
 	r     flows.Request
 	group *flows.AccessGroup
@@ -130,49 +129,49 @@ func (d *targets) do(ctx context.Context, _ <-chan struct{}, t flows.Task) outco
 	if !ok {
 		return doneBut(ResultNothing, fmt.Errorf("%s has nothing in %s", r.ID, t.Effect.Integration))
 	}
-	a := &act{targets: d, ctx: ctx, task: t, r: r, group: g}
+	a := &act{targets: d, task: t, r: r, group: g}
 	a.in, a.found = d.Integrations.Integration(g.Integration)
 	switch g.Status {
 	case flows.GroupGranting:
-		return a.grant()
+		return a.grant(ctx)
 	case flows.GroupRevoking, flows.GroupUndoing:
-		return a.revoke()
+		return a.revoke(ctx)
 	case flows.GroupGranted:
 		if g.Resetting {
-			return a.rotate()
+			return a.rotate(ctx)
 		}
 	case flows.GroupWaiting, flows.GroupFailed, flows.GroupRevoked:
 	}
 	return done(ResultNothing)
 }
 
-func (a *act) grant() outcome {
+func (a *act) grant(ctx context.Context) outcome {
 	now := time.Now()
 	deadline := cmpTime(a.r.DecidedAt, a.r.CreatedAt).Add(GrantDeadline)
 	switch {
 	case a.r.State != flows.StateApproved:
 		return doneBut(ResultNothing, fmt.Errorf("%s is %s and yet to be granted (this is a bug)", a.r.ID, a.r.State))
 	case !now.Before(deadline):
-		return a.failed(a.tooLate(), errors.New("the grant deadline has passed"))
+		return a.failed(ctx, a.tooLate(), errors.New("the grant deadline has passed"))
 	case !a.found:
-		return a.failed(a.group.Integration+" is not connected any more.", errNotConnected)
+		return a.failed(ctx, a.group.Integration+" is not connected any more.", errNotConnected)
 	}
 	g := a.grantAt(now, deadline)
-	credentials, err := call(a, func(ctx context.Context) (provision.Credentials, error) { return a.in.Driver.Grant(ctx, g) })
-	if err != nil && provision.KindOf(err) == provision.KindUnknown && a.took(g) {
+	credentials, err := call(ctx, a, func(ctx context.Context) (provision.Credentials, error) { return a.in.Driver.Grant(ctx, g) })
+	if err != nil && provision.KindOf(err) == provision.KindUnknown && a.took(ctx, g) {
 		// Only a grant brings credentials, and a repeat of one that took is quick.
-		credentials, err = call(a, func(ctx context.Context) (provision.Credentials, error) { return a.in.Driver.Grant(ctx, g) })
+		credentials, err = call(ctx, a, func(ctx context.Context) (provision.Credentials, error) { return a.in.Driver.Grant(ctx, g) })
 	}
 	if err != nil {
-		return a.notGranted(err, deadline)
+		return a.notGranted(ctx, err, deadline)
 	}
 	access, err := a.accessOf(a.in, credentials, time.Now())
 	if err != nil {
-		return a.notGranted(&provision.Error{
+		return a.notGranted(ctx, &provision.Error{
 			Integration: a.group.Integration, Op: "grant", Kind: provision.KindRetry, Message: "The credentials could not be kept.", Err: err,
 		}, deadline)
 	}
-	return a.apply(flows.Event{Kind: flows.EventGranted, Integration: a.group.Integration, Access: access}, ResultDone, nil)
+	return a.apply(ctx, flows.Event{Kind: flows.EventGranted, Integration: a.group.Integration, Access: access}, ResultDone, nil)
 }
 
 // grantAt is the grant as it is asked for at now.
@@ -197,21 +196,21 @@ func (a *act) base(what string) provision.Grant {
 }
 
 // took asks the target whether a grant of unknown outcome took effect.
-func (a *act) took(g provision.Grant) bool {
+func (a *act) took(ctx context.Context, g provision.Grant) bool {
 	c, ok := a.in.Driver.(provision.Checker)
-	if !ok || a.ctx.Err() != nil {
+	if !ok || ctx.Err() != nil {
 		return false
 	}
-	granted, err := call(a, func(ctx context.Context) (bool, error) { return c.Check(ctx, g) })
+	granted, err := call(ctx, a, func(ctx context.Context) (bool, error) { return c.Check(ctx, g) })
 	return err == nil && granted
 }
 
-func (a *act) notGranted(err error, deadline time.Time) outcome {
-	if ended(a.ctx, err) {
+func (a *act) notGranted(ctx context.Context, err error, deadline time.Time) outcome {
+	if ended(ctx, err) {
 		return stopped(err)
 	}
 	if provision.KindOf(err) == provision.KindRefused {
-		return a.failed(provision.MessageOf(err), err)
+		return a.failed(ctx, provision.MessageOf(err), err)
 	}
 	due := time.Now().Add(grantBackoff.delay(a.task.Key, a.task.Tries, provision.RetryAfterOf(err)))
 	if due.After(deadline) {
@@ -222,9 +221,9 @@ func (a *act) notGranted(err error, deadline time.Time) outcome {
 
 // failed ends the grant. What it may have left is revoked by the task that the
 // event brings.
-func (a *act) failed(sentence string, cause error) outcome {
+func (a *act) failed(ctx context.Context, sentence string, cause error) outcome {
 	ev := flows.Event{Kind: flows.EventGrantFailed, Integration: a.group.Integration, Problem: cut(sentence, maxProblem)}
-	return a.apply(ev, ResultRefused, cause)
+	return a.apply(ctx, ev, ResultRefused, cause)
 }
 
 func (a *act) tooLate() string {
@@ -236,31 +235,31 @@ func (a *act) tooLate() string {
 
 func minutes(d time.Duration) string { return fmt.Sprintf("%d minutes", int(d.Minutes())) }
 
-func (a *act) rotate() outcome {
+func (a *act) rotate(ctx context.Context) outcome {
 	rotator, ok := a.in.Driver.(provision.Rotator)
 	if !ok {
-		return a.retry(errNotConnected, grantBackoff)
+		return a.retry(ctx, errNotConnected, grantBackoff)
 	}
 	g := a.base("")
 	g.Call = "" // one grant may be rotated many times
 	if !a.r.EndsAt.IsZero() {
 		g.NotAfter = a.r.EndsAt.Add(expirySlack)
 	}
-	credentials, err := call(a, func(ctx context.Context) (provision.Credentials, error) { return rotator.Rotate(ctx, g) })
+	credentials, err := call(ctx, a, func(ctx context.Context) (provision.Credentials, error) { return rotator.Rotate(ctx, g) })
 	if err != nil {
-		return a.retry(err, grantBackoff)
+		return a.retry(ctx, err, grantBackoff)
 	}
 	access, err := a.accessOf(a.in, credentials, time.Now())
 	if err != nil {
-		return a.retry(err, grantBackoff)
+		return a.retry(ctx, err, grantBackoff)
 	}
-	return a.apply(flows.Event{Kind: flows.EventRotated, Integration: a.group.Integration, Access: access}, ResultDone, nil)
+	return a.apply(ctx, flows.Event{Kind: flows.EventRotated, Integration: a.group.Integration, Access: access}, ResultDone, nil)
 }
 
 // retry puts the task off, however often: for revokes and rotations, which only
 // the target's word can end.
-func (a *act) retry(err error, b backoff) outcome {
-	if ended(a.ctx, err) {
+func (a *act) retry(ctx context.Context, err error, b backoff) outcome {
+	if ended(ctx, err) {
 		return stopped(err)
 	}
 	return again(resultOf(err), time.Now().Add(b.delay(a.task.Key, a.task.Tries, provision.RetryAfterOf(err))), err)
@@ -268,8 +267,8 @@ func (a *act) retry(err error, b backoff) outcome {
 
 // apply records the outcome of an act. One that comes too late is no error: what
 // the request has become has its own revision of the task.
-func (a *act) apply(ev flows.Event, r Result, cause error) outcome {
-	_, err := a.Requests.Apply(context.WithoutCancel(a.ctx), time.Now(), a.r.ID, ev)
+func (a *act) apply(ctx context.Context, ev flows.Event, r Result, cause error) outcome {
+	_, err := a.Requests.Apply(context.WithoutCancel(ctx), time.Now(), a.r.ID, ev)
 	return a.applied(err, r, cause)
 }
 
@@ -287,13 +286,13 @@ var errNotConnected = errors.New("the integration is not connected")
 
 // call runs one call of a driver under the time-out, and turns a panic into an
 // error of unknown outcome.
-func call[T any](a *act, f func(context.Context) (T, error)) (out T, err error) {
-	ctx, cancel := context.WithTimeout(a.ctx, a.CallTimeout)
+func call[T any](ctx context.Context, a *act, f func(context.Context) (T, error)) (out T, err error) {
+	ctx, cancel := context.WithTimeout(ctx, a.CallTimeout)
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
 			err = &panicked{v}
-			a.Log.ErrorContext(a.ctx, "driver_panicked", "task", a.task.Key, "request", a.r.ID, "panic", fmt.Sprint(v), "stack", stack())
+			a.Log.ErrorContext(ctx, "driver_panicked", "task", a.task.Key, "request", a.r.ID, "panic", fmt.Sprint(v), "stack", stack())
 		}
 	}()
 	return f(ctx)
