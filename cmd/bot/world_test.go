@@ -1,0 +1,441 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"filippo.io/age"
+	"github.com/gorilla/websocket"
+
+	"apono/bot/slack/slacksim"
+	"apono/cmd/bot/internal/config"
+	"apono/cmd/bot/internal/ops"
+	"apono/flows"
+	"apono/provision/static"
+	"apono/provision/webhook"
+	"apono/provision/webhook/webhooktest"
+	"apono/store/bolt"
+)
+
+// world is everything outside the bot, and the bot: a Slack workspace, the systems
+// behind webhooks, a directory for the database. It lives in one synctest bubble.
+type world struct {
+	t       testing.TB
+	dir     string
+	ws      *slacksim.Workspace
+	systems map[string]*system
+	key     string
+	text    string // the configuration, with ${…} to fill in
+	bot     *life
+	gone    sync.WaitGroup // processes that were killed and still end their goroutines
+	runs    int
+	log     worldLog
+	// onCommit and onCall are told of each commit of the running bot, and of each
+	// call it makes, before the call has an effect and after. onCall says whether
+	// the call goes on. Either may kill the bot.
+	onCommit func(p *life)
+	onCall   func(p *life, name string, after bool) bool
+}
+
+// system is one connected system behind its pipe.
+type system struct {
+	*webhooktest.Target
+	pipe *webhooktest.Pipe
+	http *http.Server
+}
+
+// life is one run of the bot. A new run after a crash has a copy of the
+// database, so that nothing the old one still does can be seen.
+type life struct {
+	app  *App
+	cfg  *config.Config
+	path string
+	line *line
+}
+
+// The people of the world by handle. Their addresses are handle@example.com.
+var handles = []string{"alice", "bob", "carol", "dan", "eve", "gus", "una"}
+
+func slackID(handle string) string { return "U0" + strings.ToUpper(handle) + "00" }
+
+func newWorld(t testing.TB, dir, text string) *world {
+	t.Helper()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, dir: dir, text: text, key: id.String(), systems: map[string]*system{}}
+	w.ws = slacksim.New(workspace())
+	for name, o := range offers() {
+		target, err := webhooktest.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &system{Target: target, pipe: webhooktest.NewPipe()}
+		s.http = ops.NewServer(w.observed(name, target))
+		w.gone.Go(func() {
+			if err := s.http.Serve(s.pipe); !errors.Is(err, http.ErrServerClosed) {
+				t.Errorf("serve %s: %v", name, err)
+			}
+		})
+		w.systems[name] = s
+	}
+	return w
+}
+
+func workspace() slacksim.Options {
+	o := slacksim.Options{Commands: []string{"/apono"}}
+	var all []string
+	for _, h := range handles {
+		u := slacksim.User{ID: slackID(h), Name: h, RealName: strings.ToUpper(h[:1]) + h[1:], Email: h + "@example.com"}
+		u.IsRestricted = h == "gus"
+		o.Users = append(o.Users, u)
+		all = append(all, u.ID)
+	}
+	o.Channels = []slacksim.Channel{
+		{Name: "general", Members: all},
+		{Name: "access-audit", Members: []string{slackID("eve")}, BotMember: true},
+	}
+	return o
+}
+
+// offers is what the systems hold: a desk with credentials, an archive without,
+// a warehouse with more shelves than one request may name.
+func offers() map[string]webhooktest.Options {
+	desk := demoOffer()
+	archive := flows.Holdings{
+		Types:     []flows.ResourceType{{ID: "box", Name: "Box", Permissions: []flows.Permission{{ID: "read", Name: "Read"}}}},
+		Resources: []flows.Resource{{Type: "box", ID: "b-1999", Name: "year 1999"}},
+	}
+	warehouse := flows.Holdings{Types: []flows.ResourceType{{ID: "shelf", Name: "Shelf", Permissions: []flows.Permission{{ID: "open", Name: "Open"}}}}}
+	for i := range flows.MaxUnits + 1 {
+		warehouse.Resources = append(warehouse.Resources, flows.Resource{Type: "shelf", ID: fmt.Sprintf("s%04d", i), Name: fmt.Sprintf("shelf %04d", i)})
+	}
+	return map[string]webhooktest.Options{
+		"support-desk": {Offer: desk},
+		"archive":      {Offer: archive, NoCredentials: true},
+		"warehouse":    {Offer: warehouse, NoCredentials: true},
+	}
+}
+
+// address of a system in the configuration; nothing listens there.
+func address(name string) string {
+	return fmt.Sprintf("127.0.0.1:%d", 1+slices.Index([]string{"support-desk", "archive", "warehouse"}, name))
+}
+
+// observed tells onCall of each call of the bot around what the system does.
+func (w *world) observed(name string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		p, seen := w.bot, w.onCall
+		if seen == nil || r.Method != http.MethodPost {
+			next.ServeHTTP(rw, r)
+			return
+		}
+		if !seen(p, name, false) {
+			panic(http.ErrAbortHandler)
+		}
+		next.ServeHTTP(rw, r)
+		if !seen(p, name, true) {
+			panic(http.ErrAbortHandler)
+		}
+	})
+}
+
+// start runs the bot on the newest database.
+func (w *world) start() error {
+	w.runs++
+	p := &life{line: &line{world: w}, path: filepath.Join(w.dir, "bot.db")}
+	if w.bot != nil {
+		p.path = w.bot.path
+	}
+	path := filepath.Join(w.dir, fmt.Sprintf("config-%d.yaml", w.runs))
+	if err := os.WriteFile(path, []byte(w.fill(p.path)), 0o600); err != nil {
+		return err
+	}
+	cfg, err := w.load(p.line, path)
+	if err != nil {
+		return err
+	}
+	p.cfg = cfg
+	options := Options{
+		Config: cfg, Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), NoControl: true,
+		SlackHTTP:   &http.Client{Transport: p.line.calls(p, &http.Transport{DialContext: p.line.dial(w.ws.Pipe().Dial), DisableKeepAlives: true}), Timeout: 30 * time.Second},
+		SlackDialer: &websocket.Dialer{NetDialContext: p.line.dial(w.ws.Pipe().Dial), HandshakeTimeout: 10 * time.Second},
+		Store: bolt.Options{NoSync: true, OnCommit: func() {
+			if w.onCommit != nil && p.app != nil {
+				w.onCommit(p)
+			}
+		}},
+	}
+	app, err := New(options)
+	if err != nil {
+		return errors.Join(err, cfg.Close())
+	}
+	p.app, w.bot = app, p
+	return app.Start(context.Background())
+}
+
+func (w *world) fill(dbPath string) string {
+	pairs := []string{"${SLACK}", w.ws.APIURL(), "${DB}", dbPath}
+	for name := range w.systems {
+		pairs = append(pairs, "${"+name+"}", "http://"+address(name)+"/")
+	}
+	return strings.NewReplacer(pairs...).Replace(w.text)
+}
+
+func (w *world) load(l *line, path string) (*config.Config, error) {
+	reg, err := registry(static.Type(), webhook.Type(webhook.WithDialer(l.dial(w.dialSystem))))
+	if err != nil {
+		return nil, err
+	}
+	env := map[string]string{
+		"APP_TOKEN": w.ws.AppToken(), "BOT_TOKEN": w.ws.BotToken(), "SYSTEM_SECRET": webhooktest.Secret.Reveal(), "CREDENTIALS_KEY": w.key,
+	}
+	cfg, report := config.Load(context.Background(), config.Options{
+		Path: path, Registry: reg, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+	})
+	if cfg == nil {
+		return nil, report.Err()
+	}
+	return cfg, nil
+}
+
+func (w *world) dialSystem(ctx context.Context, network, addr string) (net.Conn, error) {
+	for name, s := range w.systems {
+		if address(name) == addr {
+			return s.pipe.Dial(ctx, network, addr)
+		}
+	}
+	return nil, fmt.Errorf("there is no system at %s", addr)
+}
+
+// stop ends the bot as a service manager does.
+func (w *world) stop() error {
+	p := w.bot
+	p.app.Stop()
+	return p.cfg.Close()
+}
+
+// kill ends the bot as a power cut does: its connections break, and what is on
+// the disk at this moment is all that the next run has. It may be called from
+// OnCommit. A second call does nothing.
+func (p *life) kill() {
+	w := p.line.world
+	if !p.line.cut() {
+		return
+	}
+	next := &life{path: filepath.Join(w.dir, fmt.Sprintf("bot-%d.db", w.runs))}
+	f, err := os.OpenFile(next.path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err == nil {
+		err = errors.Join(p.app.store.Backup(f), f.Close())
+	}
+	if err != nil {
+		w.t.Errorf("keep what was on the disk: %v", err)
+	}
+	p.path = next.path
+	w.gone.Go(func() {
+		p.app.Stop()
+		_ = p.cfg.Close() // its connections are cut
+	})
+}
+
+// until lets virtual time pass until something is true.
+func until(patience time.Duration, cond func() bool) bool {
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		synctest.Wait()
+		if cond() {
+			return true
+		}
+		if time.Now().After(deadline) {
+			return false
+		}
+	}
+}
+
+// ready waits until Slack can reach the bot.
+func (w *world) ready() bool {
+	return until(2*time.Minute, func() bool { return len(w.bot.app.Ready()) == 0 })
+}
+
+// end stops the bot and checks what must be true after every story.
+func (w *world) end() {
+	t := w.t
+	t.Helper()
+	if w.bot != nil && w.bot.app != nil && !w.bot.line.isCut() {
+		if err := w.stop(); err != nil {
+			t.Errorf("close: %v", err)
+		}
+	}
+	w.ws.Close()
+	for name, s := range w.systems {
+		_ = s.http.Close() // calls that are under way have no caller any more
+		for _, v := range s.Violations() {
+			t.Errorf("%s objects: %s", name, v)
+		}
+	}
+	w.gone.Wait()
+	for _, v := range w.ws.Violations() {
+		t.Errorf("Slack would object: %+v", v)
+	}
+	w.checkStore()
+	if strings.Contains(w.log.String(), webhooktest.Secret.Reveal()) || strings.Contains(w.log.String(), w.ws.BotToken()) {
+		t.Error("the log holds a secret")
+	}
+	if t.Failed() && testing.Verbose() {
+		t.Logf("the bot's log:\n%s", w.log.String())
+	}
+}
+
+func (w *world) checkStore() {
+	w.t.Helper()
+	if w.bot == nil {
+		return
+	}
+	s, err := bolt.Open(w.bot.path, bolt.Options{ReadOnly: true})
+	if err != nil {
+		w.t.Errorf("open the store to check it: %v", err)
+		return
+	}
+	for _, problem := range s.Check() {
+		w.t.Errorf("check: %v", problem)
+	}
+	if err := s.Close(); err != nil {
+		w.t.Error(err)
+	}
+}
+
+// line is what a process reaches the world through.
+type line struct {
+	world *world
+	mu    sync.Mutex
+	dead  bool
+	conns map[net.Conn]bool
+}
+
+var errDead = errors.New("the process is dead")
+
+type dialFunc = func(ctx context.Context, network, addr string) (net.Conn, error)
+
+func (l *line) dial(next dialFunc) dialFunc {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := next(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.dead {
+			return nil, errors.Join(errDead, c.Close())
+		}
+		if l.conns == nil {
+			l.conns = map[net.Conn]bool{}
+		}
+		tracked := &lineConn{c, l}
+		l.conns[tracked] = true
+		return tracked, nil
+	}
+}
+
+type lineConn struct {
+	net.Conn
+	line *line
+}
+
+func (c *lineConn) Close() error {
+	c.line.mu.Lock()
+	delete(c.line.conns, c)
+	c.line.mu.Unlock()
+	return c.Conn.Close()
+}
+
+// cut breaks every connection for good; false if that was done before.
+func (l *line) cut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.dead {
+		return false
+	}
+	l.dead = true
+	for c := range l.conns {
+		_ = c.(*lineConn).Conn.Close() // nobody reads it any more
+	}
+	return true
+}
+
+func (l *line) isCut() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.dead
+}
+
+// calls tells onCall of each call to Slack.
+func (l *line) calls(p *life, next http.RoundTripper) http.RoundTripper {
+	return roundTrip(func(r *http.Request) (*http.Response, error) {
+		seen := l.world.onCall
+		name := "slack " + cmp.Or(filepath.Base(r.URL.Path), "/")
+		if seen != nil && !seen(p, name, false) {
+			return nil, errDead
+		}
+		resp, err := next.RoundTrip(r)
+		if err == nil && seen != nil && !seen(p, name, true) {
+			_ = resp.Body.Close() // nobody reads it any more
+			return nil, errDead
+		}
+		return resp, err
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// worldLog takes the log of a bot and of the one before it.
+type worldLog struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *worldLog) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *worldLog) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// refuseNext makes the system refuse the next call with a sentence.
+func (s *system) refuseNext(sentence string) {
+	s.AnswerNext(1, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(map[string]any{"status": "error", "message": sentence, "retry": false})
+	})
+}
+
+// knock tries a token at the door of the system and returns the status.
+func (s *system) knock(token string) int {
+	r := httptest.NewRequest(http.MethodGet, "/whoami", nil)
+	r.Header.Set("Authorization", "Bearer "+token)
+	rec := httptest.NewRecorder()
+	s.ServeHTTP(rec, r)
+	return rec.Code
+}
