@@ -169,7 +169,11 @@ func (a *App) close() {
 func (a *App) Start(ctx context.Context) error {
 	ctx, a.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if err := a.sweeper.RunNow(ctx); err != nil {
-		return fmt.Errorf("first sweep: %w", err)
+		if failed := a.store.Err(); failed != nil {
+			return fmt.Errorf("first sweep: %w", failed)
+		}
+		// One record that cannot be moved must not keep the others from ending.
+		a.log.ErrorContext(ctx, "the first sweep could not move everything; it is tried again every second", "err", err)
 	}
 	if err := a.listen(ctx); err != nil {
 		return err
