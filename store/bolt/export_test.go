@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"os"
 	"time"
@@ -81,3 +82,30 @@ func (r Raw) Fill(q flows.Request) error {
 
 // Spoil makes the commit panic after it is on the disk.
 func (r Raw) Spoil() { r.t.bolt.OnCommit(func() { panic("spoiled") }) }
+
+// SeqKey is the key of a number.
+func SeqKey(seq uint64) string { return string(seqKey(seq)) }
+
+// Key is the only key of the bucket that holds both parts.
+func (r Raw) Key(bucket, part, other string) string {
+	found := ""
+	for k := range scan(r.t.bolt.Bucket([]byte(bucket)), nil) {
+		if bytes.Contains(k, []byte(part)) && bytes.Contains(k, []byte(other)) {
+			if found != "" {
+				panic("two keys in " + bucket + " hold " + part)
+			}
+			found = string(k)
+		}
+	}
+	return found
+}
+
+// Task encodes a target task.
+func (r Raw) Task(id, integration string) []byte {
+	e, err := newTask(flows.Effect{Kind: flows.EffectTarget, Request: id, Integration: integration})
+	if err != nil {
+		panic(err)
+	}
+	copy(e.raw, seqKey(1))
+	return e.raw
+}

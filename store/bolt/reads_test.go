@@ -82,7 +82,7 @@ func TestDueIndex(t *testing.T) {
 			t.Errorf("due at %v (-want +got):\n%s", at, diff)
 		}
 	}
-	due(after(time.Hour - 1), 9)
+	due(after(time.Hour-1), 9)
 	due(after(time.Hour), 9, "AR-2", "AR-4")
 	due(after(time.Hour), 1, "AR-2")
 	due(after(9*time.Hour), 9, "AR-2", "AR-4", "AR-3", "AR-1")
