@@ -115,6 +115,9 @@ func (d *Directory) add(p *Person) {
 	d.all = append(d.all, p)
 	for _, address := range append([]string{p.Email}, p.Aliases...) {
 		key := NormalizeEmail(address)
+		if key == "" {
+			continue
+		}
 		if other, taken := d.people[key]; taken && other != p {
 			d.ambiguous[key] = true
 			continue

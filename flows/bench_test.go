@@ -1,0 +1,122 @@
+package flows_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"apono/flows"
+)
+
+// large is a company of 10,000 people, 100,000 resources and 200 flows, of which
+// half are open to the person who asks.
+func large(tb testing.TB) (flows.World, *flows.Person) {
+	tb.Helper()
+	people := make([]flows.Person, 10_000)
+	for i := range people {
+		people[i] = person(fmt.Sprintf("p%05d", i), fmt.Sprintf("team-%d", i%500), fmt.Sprintf("site-%d", i%7))
+		people[i].Manager = fmt.Sprintf("p%05d@example.com", i/10)
+		people[i].Attributes = map[string][]string{"department": {fmt.Sprintf("d%d", i%40)}}
+	}
+	var holdings []flows.Holdings
+	for i := range 20 {
+		h := flows.Holdings{Integration: fmt.Sprintf("int-%02d", i), Types: []flows.ResourceType{{ID: "database", Name: "Database", Permissions: []flows.Permission{{ID: "read", Name: "Read"}, {ID: "write", Name: "Write"}}}}}
+		for j := range 5_000 {
+			h.Resources = append(h.Resources, flows.Resource{
+				Type: "database", ID: fmt.Sprintf("arn:db:%05d", j), Name: fmt.Sprintf("orders-%05d", j), Path: []string{fmt.Sprintf("cluster-%d", j%50)},
+				Tags: map[string]string{"env": []string{"prod", "test"}[j%2]},
+			})
+		}
+		holdings = append(holdings, h)
+	}
+	var p flows.Policy
+	for i := range 200 {
+		f := readFlow()
+		f.Name = fmt.Sprintf("flow-%03d", i)
+		f.Requestors.Conditions = conds(is("group", fmt.Sprintf("site-%d", i%2*6)))
+		f.Targets = []flows.Target{
+			{Integration: fmt.Sprintf("int-%02d", i/2%20), ResourceType: "database", Permissions: []string{"read", "write"}, Include: &flows.Selector{Parents: []string{fmt.Sprintf("cluster-%d", i%50)}}},
+			{Integration: fmt.Sprintf("int-%02d", i/2%20), ResourceType: "database", Permissions: []string{"read"}, Exclude: &flows.Selector{Tags: []flows.Tag{{Key: "env", Value: "prod"}}}},
+		}
+		f.Approval = &flows.Approval{Mode: flows.ModeAllOf, Groups: []flows.ApproverGroup{
+			approverGroup(is("manager")), approverGroup(is("group", fmt.Sprintf("team-%d", i))), approverGroup(is("department", "d3")),
+		}}
+		p.Flows = append(p.Flows, f)
+	}
+	w := flows.World{People: flows.NewDirectory(people, nil), Inventory: flows.NewInventory(holdings), Catalog: flows.NewCatalog(p)}
+	asker, err := w.People.ByEmail("p07000@example.com")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return w, asker
+}
+
+// largest asks for as much as one request may hold.
+func largest(w flows.World, p *flows.Person, n int) flows.Question {
+	q := flows.Question{Requestor: p, Grantee: p, Now: noon}
+	for _, r := range w.Inventory.Resources("int-00", "database") {
+		if r.Tags["env"] == "test" && len(q.Units) < n {
+			q.Units = append(q.Units, flows.Unit{Integration: "int-00", ResourceType: "database", Resource: r.ID, Permission: "read"})
+		}
+	}
+	return q
+}
+
+// TestLargeCompany: every question a person waits for is answered well within the
+// three seconds that a platform gives.
+func TestLargeCompany(t *testing.T) {
+	w, p := large(t)
+	began := time.Now()
+	o := w.OfferTo(p)
+	if len(o.Integrations()) != 20 || len(o.Resources("int-00", "database", "099", 100)) == 0 {
+		t.Fatalf("offered: %v", o.Integrations())
+	}
+	v := w.Evaluate(largest(w, p, flows.MaxUnits))
+	if !v.Allowed() || len(v.Parts) != 1 {
+		t.Fatalf("%d parts, %+v", len(v.Parts), v.Problems())
+	}
+	if took := time.Since(began); took > time.Second {
+		t.Errorf("took %s", took)
+	}
+}
+
+func BenchmarkOfferTo(b *testing.B) {
+	w, p := large(b)
+	for b.Loop() {
+		w.OfferTo(p).Integrations()
+	}
+}
+
+func BenchmarkSearch(b *testing.B) {
+	w, p := large(b)
+	o := w.OfferTo(p)
+	for b.Loop() {
+		o.Resources("int-00", "database", "999", 100)
+	}
+}
+
+func BenchmarkEvaluateOne(b *testing.B)  { benchmarkEvaluate(b, 1) }
+func BenchmarkEvaluate1000(b *testing.B) { benchmarkEvaluate(b, flows.MaxUnits) }
+
+func benchmarkEvaluate(b *testing.B, n int) {
+	w, p := large(b)
+	q := largest(w, p, n)
+	for b.Loop() {
+		w.Evaluate(q)
+	}
+}
+
+func BenchmarkMayDecide(b *testing.B) {
+	w, p := large(b)
+	q := largest(w, p, 10)
+	r := w.Drafts(q, w.Evaluate(q))[0]
+	boss, err := w.People.ByEmail(p.Manager)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if _, err := w.MayDecide(&r, boss); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
