@@ -3,6 +3,7 @@ package slack
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -159,7 +160,7 @@ func untitledSections(sections []chat.Section, how density) []*drawing {
 }
 
 func cutSentence(card chat.Card) string {
-	for _, a := range append(card.Actions[:len(card.Actions):len(card.Actions)], card.Menu...) {
+	for _, a := range slices.Concat(card.Actions, card.Menu) {
 		if a.ID == chat.ActionDetails {
 			return "The whole text is behind Details."
 		}

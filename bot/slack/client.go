@@ -75,6 +75,7 @@ func (c *Client) call(ctx context.Context, m method, channel string, p chat.Prio
 	if err := c.gate.wait(ctx, m, channel, p); err != nil {
 		return &chat.Error{Kind: chat.ErrorRetry, Op: m.name, Code: "not_sent", Err: err}
 	}
+	defer c.gate.done(m, channel)
 	err := classify(m.name, m.repeatable, f(ctx))
 	outcome := "ok"
 	if err != nil {

@@ -279,7 +279,7 @@ func TestEveryCodeHasAKind(t *testing.T) {
 			account_inactive token_revoked token_expired missing_scope not_allowed_token_type forbidden_team restricted_action access_denied
 			something_new`,
 	} {
-		for _, code := range strings.Fields(codes) {
+		for code := range strings.FieldsSeq(codes) {
 			err := classify("chat.postMessage", false, slack.SlackErrorResponse{Err: code})
 			wantError(t, err, kind, code)
 			again := kind

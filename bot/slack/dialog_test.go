@@ -268,6 +268,7 @@ func TestNewestChangeWins(t *testing.T) {
 	dialog(t, s, requestForm(), func(r *rig, v slacksim.View) {
 		p := r.As(alice)
 		r.must(p.Choose(r.ctx, v, "Integration", "Option 1"))
+		synctest.Wait()
 		r.must(p.Choose(r.ctx, v, "Integration", "Option 0"))
 		r.must(p.Choose(r.ctx, v, "Integration", "Option 2"))
 		time.Sleep(10 * time.Second)

@@ -191,8 +191,11 @@ func inputElement(p chat.Part) slack.BlockElement {
 		return checkboxes(p)
 	case chat.PartMulti:
 		return multiSelect(p)
+	case chat.PartSelect:
+		return singleSelect(p)
+	case chat.PartText, chat.PartNote:
 	}
-	return singleSelect(p)
+	return nil
 }
 
 // textInput reports a live change when Enter is pressed: redrawing a dialog at

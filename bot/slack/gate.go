@@ -52,11 +52,19 @@ type gate struct {
 	timer   *time.Timer
 }
 
-// lane is one limit.
+// lane is one limit: a number of calls a minute, or one message a second.
 type lane struct {
-	limiter *rate.Limiter
-	closed  time.Time // until when Slack asked to keep away
+	limiter *rate.Limiter // nil: one at a time, and a pause after it
+	held    bool          // by the one at a time
+	closed  time.Time     // until when to keep away
 }
+
+// pause is how long after the answer to a message the next may go to the same
+// channel. From the answer, because what counts is when the message arrived.
+const pause = time.Second
+
+// longest is a delay that something else than time will end.
+const longest = time.Hour
 
 type waiter struct {
 	priority chat.Priority
@@ -66,8 +74,8 @@ type waiter struct {
 
 func newGate() *gate { return &gate{lanes: map[string]*lane{}} }
 
-// wait returns nil when the call may be made now. channel is where a message goes,
-// else empty. Any error is the context's.
+// wait returns nil when the call may be made now; then done has to be called after
+// it. channel is where a message goes, else empty. Any error is the context's.
 func (g *gate) wait(ctx context.Context, m method, channel string, p chat.Priority) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -101,38 +109,59 @@ func (g *gate) wait(ctx context.Context, m method, channel string, p chat.Priori
 	return ctx.Err()
 }
 
+// done tells that a call was answered, or will not be.
+func (g *gate) done(m method, channel string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	for _, l := range g.lanesOf(m, channel) {
+		if l.limiter == nil {
+			l.held = false
+			l.closed = later(l.closed, now.Add(pause))
+		}
+	}
+	g.admit(now)
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // rest keeps callers of the method, and messages to the channel, away for d.
 func (g *gate) rest(m method, channel string, d time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	now := time.Now()
 	for _, l := range g.lanesOf(m, channel) {
-		if until := now.Add(d); until.After(l.closed) {
-			l.closed = until
-		}
+		l.closed = later(l.closed, now.Add(d))
 	}
 	g.admit(now)
 }
 
 func (g *gate) lanesOf(m method, channel string) []*lane {
-	lanes := []*lane{g.lane(m.name, rate.Limit(float64(m.perMinute-m.burst)/60), m.burst)}
+	lanes := []*lane{g.lane(m.name, func() *rate.Limiter {
+		return rate.NewLimiter(rate.Limit(float64(m.perMinute-m.burst)/60), m.burst)
+	})}
 	if m.name == postMessage.name && channel != "" {
-		lanes = append(lanes, g.lane(m.name+" "+channel, rate.Every(time.Second), 1))
+		lanes = append(lanes, g.lane(m.name+" "+channel, func() *rate.Limiter { return nil }))
 	}
 	return lanes
 }
 
-func (g *gate) lane(name string, limit rate.Limit, burst int) *lane {
+func (g *gate) lane(name string, limiter func() *rate.Limiter) *lane {
 	l := g.lanes[name]
 	if l == nil {
 		g.forget(time.Now())
-		l = &lane{limiter: rate.NewLimiter(limit, burst)}
+		l = &lane{limiter: limiter()}
 		g.lanes[name] = l
 	}
 	return l
 }
 
-// forget drops lanes that limit nothing at the moment, once there are many.
+// forget drops channels that need no pause at the moment, once there are many.
 func (g *gate) forget(now time.Time) {
 	if len(g.lanes) < 5000 {
 		return
@@ -144,7 +173,7 @@ func (g *gate) forget(now time.Time) {
 		}
 	}
 	for name, l := range g.lanes {
-		if !used[l] && l.delay(now, 0) == 0 && l.limiter.TokensAt(now) >= float64(l.limiter.Burst()) {
+		if l.limiter == nil && !used[l] && l.delay(now, 0) == 0 {
 			delete(g.lanes, name)
 		}
 	}
@@ -153,12 +182,26 @@ func (g *gate) forget(now time.Time) {
 // delay is how long until the lane has a token left after those that are reserved.
 func (l *lane) delay(now time.Time, reserved int) time.Duration {
 	wait := max(0, l.closed.Sub(now))
+	if l.limiter == nil {
+		if l.held || reserved > 0 {
+			wait = max(wait, longest)
+		}
+		return wait
+	}
 	if missing := 1 + float64(reserved) - l.limiter.TokensAt(now); missing > 0 {
 		// A microsecond more, so that rounding never wakes anybody too early.
 		need := time.Duration(missing/float64(l.limiter.Limit())*float64(time.Second)) + time.Microsecond
 		wait = max(wait, need)
 	}
 	return wait
+}
+
+func (l *lane) use(now time.Time) {
+	if l.limiter == nil {
+		l.held = true
+		return
+	}
+	l.limiter.AllowN(now, 1)
 }
 
 // admit lets through who can go and sets the timer for the next. One who waits for
@@ -176,7 +219,7 @@ func (g *gate) admit(now time.Time) {
 		}
 		if wait == 0 {
 			for _, l := range w.lanes {
-				l.limiter.AllowN(now, 1)
+				l.use(now)
 			}
 			close(w.admitted)
 			continue

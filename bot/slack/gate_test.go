@@ -43,11 +43,13 @@ func TestGateServesByPriorityThenArrival(t *testing.T) {
 			}
 		}
 		must(g.wait(t.Context(), postMessage, "C", chat.PriorityAudit))
+		g.done(postMessage, "C")
 		for i := range 3 {
 			for _, p := range []chat.Priority{chat.PriorityAudit, chat.PriorityRequester, chat.PriorityApprover} {
 				go func() {
 					must(g.wait(t.Context(), postMessage, "C", p))
 					e.add(fmt.Sprintf("%d/%d", p, i))
+					g.done(postMessage, "C")
 				}()
 				synctest.Wait()
 			}
@@ -125,9 +127,24 @@ func TestGateForgetsIdleChannels(t *testing.T) {
 			if err := g.wait(t.Context(), postMessage, fmt.Sprint(i), chat.PriorityApprover); err != nil {
 				t.Fatal(err)
 			}
+			g.done(postMessage, fmt.Sprint(i))
 		}
 		if len(g.lanes) > 5001 {
 			t.Errorf("%d lanes are kept", len(g.lanes))
+		}
+	})
+}
+
+func TestOneMessageAtATimeToAChannel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		start := time.Now()
+		if err := g.wait(t.Context(), postMessage, "C", chat.PriorityApprover); err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(10*time.Second, func() { g.done(postMessage, "C") }) // a slow answer
+		if err := g.wait(t.Context(), postMessage, "C", chat.PriorityApprover); err != nil || time.Since(start) != 11*time.Second {
+			t.Errorf("the second message went after %v, %v", time.Since(start), err)
 		}
 	})
 }
@@ -136,7 +153,11 @@ func TestQueueForOneChannelHoldsUpNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()
 		for range 200 {
-			go func() { _ = g.wait(t.Context(), postMessage, "busy", chat.PriorityApprover) }()
+			go func() {
+				if g.wait(t.Context(), postMessage, "busy", chat.PriorityApprover) == nil {
+					g.done(postMessage, "busy")
+				}
+			}()
 		}
 		synctest.Wait()
 		start := time.Now()
@@ -203,14 +224,14 @@ func TestOutageOfAnHour(t *testing.T) {
 		r.must(err)
 		r.Faults().Outage(slacksim.ServerError, time.Hour)
 		start := time.Now()
-		for try := time.Duration(1); ; try = min(2*try, 64) {
+		for pause := time.Second; ; pause = min(2*pause, time.Minute) {
 			if err = r.client.Update(r.ctx, ref, approval(), chat.PriorityApprover); err == nil {
 				break
 			}
 			if chat.KindOf(err) != chat.ErrorRetry {
 				t.Fatal(err)
 			}
-			time.Sleep(try * time.Second)
+			time.Sleep(pause)
 		}
 		if d := time.Since(start); d < time.Hour || d > time.Hour+2*time.Minute {
 			t.Errorf("the card was redrawn after %v", d)

@@ -22,6 +22,7 @@ type delivery struct {
 // not acknowledged: Slack gives it to another connection or tells the person.
 func (a *Adapter) receive(ctx context.Context, s *socket, e envelope) {
 	d := delivery{e, s, time.Now()}
+	//nolint:contextcheck // what was received outlives its socket
 	if !a.take(s.work, &a.receiving, a.receives, e.Type, func(ctx context.Context) { a.dispatch(ctx, d) }) {
 		a.meter.Count(CountUnacked, e.Type)
 		a.log.InfoContext(ctx, "slack delivery is left unacknowledged: stopping", "type", e.Type)

@@ -22,9 +22,13 @@ func everything() chat.Card {
 	card.Tone = chat.ToneGood
 	card.Status = chat.Text{chat.Plain("Approved by "), chat.Person("Bob", "bob@example.com"), chat.Plain(", ends "), chat.At(moment)}
 	card.Body = chat.Text{
-		chat.Bold("Read this."), chat.Plain("\nSee "), {Kind: chat.SpanLink, Text: "the runbook", URL: "https://example.com/r?a=1&b=<2>"},
-		chat.Plain(", not "), {Kind: chat.SpanLink, Text: "this", URL: "javascript:alert(1)"}, chat.Plain(", "),
-		{Kind: chat.SpanPerson, Email: "nameless@example.com"}, chat.Plain(" "), chat.At(time.Time{}),
+		chat.Bold("Read this."), chat.Plain("\nSee "),
+		{Kind: chat.SpanLink, Text: "the runbook", URL: "https://example.com/r?a=1&b=<2>"},
+		chat.Plain(", not "),
+		{Kind: chat.SpanLink, Text: "this", URL: "javascript:alert(1)"},
+		chat.Plain(", "),
+		{Kind: chat.SpanPerson, Email: "nameless@example.com"},
+		chat.Plain(" "), chat.At(time.Time{}),
 	}
 	card.Sections[0].Fields = append(card.Sections[0].Fields, chat.Field{Label: "Decisions", Value: chat.T("Bob approved\nCarol approved")})
 	card.Notes = append(card.Notes,
@@ -207,8 +211,15 @@ func TestCut(t *testing.T) {
 		want  string
 		short bool
 	}{
-		{"abc", 3, "abc", false}, {"abcd", 3, "ab…", true}, {"🎉🎉", 4, "🎉🎉", false}, {"🎉🎉", 3, "🎉…", true}, {"🎉🎉", 2, "…", true},
-		{"äöü", 2, "ä…", true}, {"abc", 1, "…", true}, {"abc", 0, "", true}, {"", 0, "", false},
+		{"abc", 3, "abc", false},
+		{"abcd", 3, "ab…", true},
+		{"🎉🎉", 4, "🎉🎉", false},
+		{"🎉🎉", 3, "🎉…", true},
+		{"🎉🎉", 2, "…", true},
+		{"äöü", 2, "ä…", true},
+		{"abc", 1, "…", true},
+		{"abc", 0, "", true},
+		{"", 0, "", false},
 	} {
 		if got, short := cut(tc.in, tc.n); got != tc.want || short != tc.short {
 			t.Errorf("cut(%q, %d) = %q, %v; want %q, %v", tc.in, tc.n, got, short, tc.want, tc.short)

@@ -58,7 +58,7 @@ func (a *Adapter) connect(ctx, work context.Context, number int) error {
 		reason, err := a.live(ctx, work, number)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // it was ended, whatever it says
 		case reason == reasonDisabled:
 			return fatalError(reasonDisabled)
 		case fatalCodes[codeOf(err)]:
@@ -73,7 +73,7 @@ func (a *Adapter) connect(ctx, work context.Context, number int) error {
 		}
 		pause := min(reconnectMost, reconnectFirst<<min(attempts, 10))
 		attempts++
-		sleep(ctx, max(chat.RetryAfterOf(err), pause/2+rand.N(pause/2)))
+		sleep(ctx, max(chat.RetryAfterOf(err), pause/2+rand.N(pause/2))) //nolint:gosec // spreads attempts; nothing secret hangs on it
 	}
 }
 
@@ -97,6 +97,9 @@ func (a *Adapter) live(ctx, work context.Context, number int) (reason string, er
 		return "", err
 	}
 	conn, resp, err := a.dialer.DialContext(ctx, address, nil)
+	if resp != nil {
+		_ = resp.Body.Close() // nothing is in it
+	}
 	if err != nil {
 		if resp != nil {
 			err = fmt.Errorf("%w: %s", err, resp.Status)

@@ -88,6 +88,22 @@ func TestBrokenSocketsComeBack(t *testing.T) {
 	})
 }
 
+func TestAckGoesOverAnotherSocket(t *testing.T) {
+	s := &service{}
+	story(t, world(), s, func(r *rig) {
+		s.command = func(ctx context.Context, _ chat.Command) chat.Answer {
+			r.Faults().DropSockets()
+			sleep(ctx, time.Second)
+			return chat.Say("Still here.")
+		}
+		reply, err := r.As(alice).Slash(r.ctx, "#general", "/apono", "requests")
+		r.must(err)
+		if reply.Message.Text != "Still here." {
+			t.Errorf("reply %+v\n%s", reply, r.log)
+		}
+	})
+}
+
 func TestSocketsComeBackSoonAfterAnHour(t *testing.T) {
 	for _, outage := range []slacksim.Outage{slacksim.Refuse, slacksim.ServerError, slacksim.Hang} {
 		t.Run(string(outage), func(t *testing.T) {

@@ -410,8 +410,8 @@ func TestEndIsOrderly(t *testing.T) {
 			t.Errorf("%d sockets are open, ready %v", r.Sockets(), r.adapter.Ready())
 		}
 		select {
-		case <-r.ended:
-			t.Error("Run returned before the click was answered")
+		case err := <-r.ended:
+			t.Errorf("Run returned before the click was answered: %v", err)
 		default:
 		}
 		finish <- true

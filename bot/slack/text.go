@@ -42,6 +42,7 @@ func plainSpan(s chat.Span) string {
 			return text
 		}
 		return line(s.URL)
+	case chat.SpanText, chat.SpanBold:
 	}
 	return literal(s.Text)
 }
@@ -131,6 +132,7 @@ func (r *runs) span(s chat.Span) {
 			r.element(text, slack.NewRichTextSectionLinkElement(u, text, nil))
 			return
 		}
+	case chat.SpanText, chat.SpanPerson:
 	}
 	r.add(text, nil)
 }
@@ -217,6 +219,8 @@ func markdown(t chat.Text) (string, bool) {
 			}
 			formatted = true
 			fmt.Fprintf(&b, "<%s|%s>", escape(u), text)
+		case chat.SpanText, chat.SpanCode, chat.SpanPerson:
+			b.WriteString(text)
 		default:
 			b.WriteString(text)
 		}
