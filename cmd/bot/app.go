@@ -126,16 +126,16 @@ func (a *App) buildSlack(o Options, box *seal.Box) error {
 		return err
 	}
 	a.service = &bot.Service{
-		Store: counted{a.store, a.metrics}, Accounts: a.client, Opener: box, World: a.living.World, Log: a.log, CommandName: o.Config.Slack.Command,
+		Store: a.counted(), Accounts: a.client, Opener: box, World: a.living.World, Log: a.log, CommandName: o.Config.Slack.Command,
 	}
-	a.adapter, err = slack.NewAdapter(opts, a.client, a.service, inbox{a.store})
+	a.adapter, err = slack.NewAdapter(opts, a.client, a.service, inbox{a.store, a.wrote})
 	return err
 }
 
 func (a *App) buildWorkers(box *seal.Box) {
 	hooks := dispatch.Hooks{Tried: a.tried, Running: func(lane flows.Lane, n int) { a.metrics.Running.WithLabelValues(string(lane)).Set(float64(n)) }}
 	a.targets = dispatch.NewTargets(dispatch.TargetOptions{
-		Queue: a.store, Requests: counted{a.store, a.metrics}, Integrations: integrations(a.cfg), Sealer: box, Log: a.log, Hooks: hooks,
+		Queue: a.store, Requests: a.counted(), Integrations: integrations(a.cfg), Sealer: box, Log: a.log, Hooks: hooks,
 		CredentialsTTL: a.cfg.Credentials.TTL, Grace: stopWithin / 2,
 	})
 	a.chats = dispatch.NewChat(dispatch.ChatOptions{
@@ -260,7 +260,7 @@ func (a *App) Stop() {
 // Run starts the service and stops it when ctx ends, which is no error, or when
 // a part fails for good.
 func (a *App) Run(ctx context.Context) error {
-	defer a.Stop()
+	defer a.Stop() //nolint:contextcheck // stopping begins when the context ends
 	if err := a.Start(ctx); err != nil {
 		return err
 	}
@@ -286,6 +286,21 @@ func (a *App) Ready() map[string]string {
 	}
 	if err := a.store.Err(); err != nil {
 		problems["store"] = "takes no more writes"
+	}
+	return problems
+}
+
+// Degraded says which integrations cannot be read, and why. What they said last
+// stays in force, and the bot serves.
+func (a *App) Degraded() map[string]string {
+	problems := map[string]string{}
+	for _, h := range a.living.Health() {
+		switch {
+		case h.Problem != "":
+			problems[h.Name] = h.Problem
+		case h.Synced.IsZero():
+			problems[h.Name] = "not read yet"
+		}
 	}
 	return problems
 }
