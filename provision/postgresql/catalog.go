@@ -45,6 +45,7 @@ type entry struct {
 	object
 	relkind   string   // of pg_class; empty for databases and schemas
 	column    string   // sequences: the table whose column draws on it
+	own       bool     // the role of the grant owns it, and needs no privileges
 	grantable []string // the privileges that the bot may give
 }
 
@@ -96,8 +97,9 @@ const offeredSchemas = `n.nspname !~ '^pg_' AND n.nspname <> 'information_schema
 const offeredRelations = `c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relpersistence <> 't'
 	AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e')`
 
-// loadCatalog reads the database of tx. Schemas restricts relations; nil: all.
-func (c *connection) loadCatalog(ctx context.Context, tx pgx.Tx, schemas []string) (*catalog, error) {
+// loadCatalog reads the database of tx as it is for a role. Schemas restricts
+// relations; nil: all.
+func (c *connection) loadCatalog(ctx context.Context, tx pgx.Tx, r *role, schemas []string) (*catalog, error) {
 	out := &catalog{schemas: map[string]entry{}, relations: map[[2]string]entry{}}
 	out.database.kind = kindDatabase
 	err := tx.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_database()::text,
@@ -106,14 +108,14 @@ func (c *connection) loadCatalog(ctx context.Context, tx pgx.Tx, schemas []strin
 	if err != nil {
 		return nil, err
 	}
-	rows, err := tx.Query(ctx, `SELECT n.nspname::text,
+	rows, err := tx.Query(ctx, `SELECT n.nspname::text, n.nspowner = $3::oid,
 		ARRAY(SELECT p FROM unnest($2::text[]) p WHERE has_schema_privilege(n.oid, p || ' WITH GRANT OPTION'))
-		FROM pg_namespace n WHERE `+offeredSchemas, c.excluded, schemaPrivileges)
+		FROM pg_namespace n WHERE `+offeredSchemas, c.excluded, schemaPrivileges, r.oid)
 	if err != nil {
 		return nil, err
 	}
 	e := entry{object: object{kind: kindSchema}}
-	_, err = pgx.ForEachRow(rows, []any{&e.name, &e.grantable}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&e.name, &e.own, &e.grantable}, func() error {
 		out.schemas[e.name] = e
 		e.grantable = nil
 		return nil
@@ -121,11 +123,11 @@ func (c *connection) loadCatalog(ctx context.Context, tx pgx.Tx, schemas []strin
 	if err != nil {
 		return nil, err
 	}
-	return out, c.loadRelations(ctx, tx, out, schemas)
+	return out, c.loadRelations(ctx, tx, out, r, schemas)
 }
 
-func (c *connection) loadRelations(ctx context.Context, tx pgx.Tx, out *catalog, schemas []string) error {
-	rows, err := tx.Query(ctx, `SELECT n.nspname::text, c.relname::text, c.relkind::text, coalesce(t.relname, '')::text,
+func (c *connection) loadRelations(ctx context.Context, tx pgx.Tx, out *catalog, r *role, schemas []string) error {
+	rows, err := tx.Query(ctx, `SELECT n.nspname::text, c.relname::text, c.relkind::text, coalesce(t.relname, '')::text, c.relowner = $5::oid,
 		CASE c.relkind
 		WHEN 'S' THEN ARRAY(SELECT p FROM unnest($2::text[]) p WHERE has_sequence_privilege(c.oid, p || ' WITH GRANT OPTION'))
 		ELSE ARRAY(SELECT p FROM unnest($3::text[]) p WHERE has_table_privilege(c.oid, p || ' WITH GRANT OPTION')) END
@@ -134,12 +136,12 @@ func (c *connection) loadRelations(ctx context.Context, tx pgx.Tx, out *catalog,
 			AND o.refclassid = 'pg_class'::regclass AND o.deptype IN ('a', 'i')
 		LEFT JOIN pg_class t ON t.oid = o.refobjid
 		WHERE `+offeredSchemas+` AND `+offeredRelations+` AND ($4::text[] IS NULL OR n.nspname = ANY ($4::text[]))`,
-		c.excluded, sequencePrivileges, out.tablePrivileges(), schemas)
+		c.excluded, sequencePrivileges, out.tablePrivileges(), schemas, r.oid)
 	if err != nil {
 		return err
 	}
 	var e entry
-	_, err = pgx.ForEachRow(rows, []any{&e.schema, &e.name, &e.relkind, &e.column, &e.grantable}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&e.schema, &e.name, &e.relkind, &e.column, &e.own, &e.grantable}, func() error {
 		e.kind = kindTable
 		if e.relkind == relSequence {
 			e.kind = kindSequence

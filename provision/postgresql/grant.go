@@ -126,7 +126,7 @@ func (c *connection) verify(ctx context.Context, tx pgx.Tx, r *role, cat *catalo
 
 // compare reads what the role should have and what it has in the database of tx.
 func (c *connection) compare(ctx context.Context, tx pgx.Tx, r *role, choices []choice) (*catalog, wanted, held, error) {
-	cat, err := c.loadCatalog(ctx, tx, schemasOf(choices))
+	cat, err := c.loadCatalog(ctx, tx, r, schemasOf(choices))
 	if err != nil {
 		return nil, nil, nil, err
 	}

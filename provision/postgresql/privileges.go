@@ -64,6 +64,9 @@ func (cat *catalog) want(choices []choice) (wanted, error) {
 // add gives what the permission means on an object inside the resource, or what
 // it takes to get past an object that the resource is in.
 func (w wanted) add(cat *catalog, e entry, ch choice, inside, chosen bool) {
+	if e.own {
+		return
+	}
 	permission := ch.permission
 	if !inside {
 		permission = readOnly
@@ -237,11 +240,32 @@ func takeBack(ctx context.Context, tx pgx.Tx, r *role, h held, rights []right) e
 	for _, name := range slices.Sorted(maps.Keys(byGiver)) {
 		list := statements("REVOKE", "FROM", byGiver[name], r.name, " CASCADE")
 		if name != "" {
-			list = append([]string{"SET LOCAL ROLE " + ident(name)}, append(list, "RESET ROLE")...)
+			var err error
+			if list, err = inTheNameOf(ctx, tx, name, list); err != nil {
+				return err
+			}
 		}
 		if err := execAll(ctx, tx, list...); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// inTheNameOf has statements run as if by giver. What a superuser says counts as
+// the owner's word, even after SET ROLE to a giver that is one too; so a superuser
+// speaks through a role that is a member of the giver and never seen outside the
+// transaction.
+func inTheNameOf(ctx context.Context, tx pgx.Tx, giver string, list []string) ([]string, error) {
+	var superuser bool
+	if err := tx.QueryRow(ctx, "SELECT current_setting('is_superuser') = 'on'").Scan(&superuser); err != nil {
+		return nil, err
+	}
+	if !superuser {
+		return slices.Concat([]string{"SET LOCAL ROLE " + ident(giver)}, list, []string{"RESET ROLE"}), nil
+	}
+	mouth := ident(rolePrefix + "for_" + shortHash(giver))
+	return slices.Concat(
+		[]string{"CREATE ROLE " + mouth + " NOLOGIN", "GRANT " + ident(giver) + " TO " + mouth, "SET LOCAL ROLE " + mouth},
+		list, []string{"RESET ROLE", "DROP ROLE " + mouth}), nil
 }

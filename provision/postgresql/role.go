@@ -68,12 +68,27 @@ func (c *connection) prepareRole(ctx context.Context, tx pgx.Tx, g provision.Gra
 	if r.raised {
 		return nil, refused("Somebody gave role %q on %s at %s more than a grant does; it needs to be revoked first.", r.name, c.name, c.host)
 	}
-	for _, group := range r.memberOf {
-		if _, err := tx.Exec(ctx, "REVOKE "+ident(group)+" FROM "+ident(r.name)); err != nil {
-			return nil, err
-		}
+	if err := leaveGroups(ctx, tx, r); err != nil {
+		return nil, err
 	}
 	return r, join(ctx, tx, r)
+}
+
+// leaveGroups undoes memberships that somebody gave the role.
+func leaveGroups(ctx context.Context, tx pgx.Tx, r *role) error {
+	for _, group := range r.memberOf {
+		list, err := texts(ctx, tx, `SELECT CASE WHEN current_setting('server_version_num')::int >= $3 THEN ' GRANTED BY ' || quote_ident(pg_get_userbyid(m.grantor))
+			ELSE '' END FROM pg_auth_members m WHERE m.member = $1::oid AND pg_get_userbyid(m.roleid) = $2::text`, r.oid, group, inheritVersion)
+		if err != nil {
+			return err
+		}
+		for _, grantedBy := range list {
+			if _, err := tx.Exec(ctx, "REVOKE "+ident(group)+" FROM "+ident(r.name)+grantedBy); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (c *connection) createRole(ctx context.Context, tx pgx.Tx, name, comment string) (*role, error) {
