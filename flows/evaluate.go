@@ -211,8 +211,8 @@ func FormatDuration(d time.Duration) string {
 		size time.Duration
 		name string
 	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
-		if n := d / u.size; n > 0 {
-			d -= n * u.size
+		if n := int64(d / u.size); n > 0 {
+			d %= u.size
 			s := fmt.Sprintf("%d %s", n, u.name)
 			if n > 1 {
 				s += "s"
