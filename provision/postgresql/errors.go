@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
 	"unicode"
 
@@ -17,6 +19,7 @@ import (
 type problem struct {
 	database   string
 	err        error
+	connecting bool
 	committing bool // the answer to COMMIT is what is missing
 }
 
@@ -99,6 +102,13 @@ func (c *connection) explain(op string, err error) error {
 	return &provision.Error{Integration: c.name, Op: op, Kind: kind, Message: message, Err: withoutConfig(err)}
 }
 
+// broken reports whether the way to the server is what failed.
+func broken(err error) bool {
+	_, network := errors.AsType[net.Error](err)
+	return network || pgconn.SafeToRetry(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, pgconn.ErrConnClosed) || errors.Is(err, net.ErrClosed)
+}
+
 func (c *connection) classify(err error) (provision.Kind, string) {
 	p, _ := errors.AsType[*problem](err)
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
@@ -111,7 +121,7 @@ func (c *connection) classify(err error) (provision.Kind, string) {
 		return provision.KindRetry, fmt.Sprintf("%s at %s did not answer in time.", c.name, c.host)
 	case errors.Is(err, context.Canceled):
 		return provision.KindRetry, fmt.Sprintf("The call to %s at %s was cancelled.", c.name, c.host)
-	case p != nil:
+	case p != nil && (p.connecting || broken(err)):
 		return provision.KindRetry, fmt.Sprintf("%s at %s could not be reached.", c.name, c.host)
 	}
 	return provision.KindUnknown, fmt.Sprintf("Something unforeseen happened with %s at %s.", c.name, c.host)

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -59,6 +61,10 @@ func TestKindOfOtherErrors(t *testing.T) {
 		"no slot in time":  {context.DeadlineExceeded, provision.KindRetry, "did not answer in time"},
 		"cancelled":        {context.Canceled, provision.KindRetry, "was cancelled"},
 		"broken":           {&problem{err: io.ErrUnexpectedEOF}, provision.KindRetry, "could not be reached"},
+		"reset":            {&problem{err: &net.OpError{Op: "read", Err: syscall.ECONNRESET}}, provision.KindRetry, "could not be reached"},
+		"closed":           {&problem{err: fmt.Errorf("write: %w", pgconn.ErrConnClosed)}, provision.KindRetry, "could not be reached"},
+		"not connected":    {&problem{err: errors.New("tls: no"), connecting: true}, provision.KindRetry, "could not be reached"},
+		"not understood":   {&problem{err: errors.New("can't scan")}, provision.KindUnknown, "unforeseen"},
 		"broken at commit": {&problem{err: io.ErrUnexpectedEOF, committing: true}, provision.KindUnknown, "did not confirm"},
 		"time-out there":   {&problem{err: context.DeadlineExceeded, committing: true}, provision.KindUnknown, "did not confirm"},
 		"commit refused":   {&problem{err: &pgconn.PgError{Code: "40001"}, committing: true}, provision.KindRetry, "reported a problem"},

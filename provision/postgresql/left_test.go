@@ -29,7 +29,7 @@ func TestWhatPeopleMakeIsKept(t *testing.T) {
 			"CREATE STATISTICS public.stat ON id, what FROM public.mine", "CREATE TEXT SEARCH DICTIONARY public.dict (TEMPLATE = simple)",
 			"CREATE MATERIALIZED VIEW public.copy AS SELECT * FROM public.mine", "CREATE SCHEMA "+q(`m"y schema`),
 			"CREATE FUNCTION "+q(`m"y schema`)+".inside() RETURNS int LANGUAGE sql AS 'SELECT 1'", "CREATE TABLE "+q(`m"y schema`)+".inside (id int)",
-			"CREATE PUBLICATION news FOR TABLE public.mine", "SELECT lo_create(0)",
+			"CREATE EXTENSION pg_trgm", "CREATE PUBLICATION news FOR TABLE public.mine", "SELECT lo_create(0)",
 			"ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC", "ALTER ROLE CURRENT_USER SET search_path = public",
 			"GRANT SELECT ON public.mine TO "+q(w.owner))
 		w.run(t, w.personDSN(c, w.other), "CREATE TABLE public.mine (id int)")
@@ -49,7 +49,7 @@ func TestWhatPeopleMakeIsKept(t *testing.T) {
 			t.Errorf("rows (-want +got):\n%s", diff)
 		}
 		kept := postgresql.KeptName(w.bot)
-		for database, want := range map[string]string{w.shop: "16", w.other: "1"} {
+		for database, want := range map[string]string{w.shop: "17", w.other: "1"} {
 			got := w.texts(t, database, `SELECT count(*)::text FROM pg_shdepend, pg_database d WHERE refobjid = $1::regrole AND deptype = 'o'
 				AND d.oid = dbid AND datname = current_database()`, kept)
 			if diff := cmp.Diff([]string{want}, got); diff != "" {

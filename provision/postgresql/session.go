@@ -46,7 +46,7 @@ func (c *connection) open(ctx context.Context, database string) (*session, error
 	config.Database = database
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return nil, &problem{database: database, err: withoutConfig(err)}
+		return nil, &problem{database: database, err: withoutConfig(err), connecting: true}
 	}
 	return &session{conn: conn, database: database}, nil
 }
@@ -100,6 +100,7 @@ func (s *session) tx(ctx context.Context, options pgx.TxOptions, act func(ctx co
 	}
 	_, err = tx.Exec(ctx, `SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),
 		pg_catalog.set_config('standard_conforming_strings', 'on', true),
+		pg_catalog.set_config('DateStyle', 'ISO', true),
 		pg_catalog.set_config('lock_timeout', $1, true),
 		pg_catalog.set_config('idle_in_transaction_session_timeout', $2, true)`, lockTimeout, idleTimeout)
 	if err == nil {
