@@ -29,11 +29,10 @@ type Report struct {
 // sends no message. The error is that of the bot token itself; without it nothing
 // else can be asked.
 func (c *Client) Check(ctx context.Context) (Report, error) {
-	self, err := c.identity(ctx)
+	r, err := c.CheckBot(ctx)
 	if err != nil {
 		return Report{}, err
 	}
-	r := Report{Team: self.Team, TeamID: self.TeamID, Bot: self.User}
 	r.Socket = c.call(ctx, openSocket, "", priorityNow, func(ctx context.Context) error {
 		_, _, err := c.api.StartSocketModeContext(ctx)
 		return err
@@ -41,6 +40,17 @@ func (c *Client) Check(ctx context.Context) (Report, error) {
 	if code := codeOf(r.Socket); fatalCodes[code] {
 		r.Socket = fatalError(code)
 	}
+	return r, nil
+}
+
+// CheckBot is Check without the app-level token, of which Slack lets nobody ask often:
+// for a bot that opens its sockets anyway.
+func (c *Client) CheckBot(ctx context.Context) (Report, error) {
+	self, err := c.identity(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	r := Report{Team: self.Team, TeamID: self.TeamID, Bot: self.User}
 	if c.audit != "" {
 		r.Audit = c.checkAudit(ctx)
 	}

@@ -68,10 +68,12 @@ type App struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	failed  chan error
-	started atomic.Bool
-	addr    net.Addr
-	stops   []func() // before the parts are waited for
-	cleanup []func() // after that; last in, first out
+	// diskFull is done when failed has been told.
+	diskFull sync.Once
+	started  atomic.Bool
+	addr     net.Addr
+	stops    []func() // before the parts are waited for
+	cleanup  []func() // after that; last in, first out
 }
 
 // New opens the store and builds everything. Nothing is connected yet.
@@ -184,6 +186,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.work(ctx, "sync", func(ctx context.Context) error { a.living.Run(ctx); return nil })
 	a.work(ctx, "chat", a.chats.Run)
 	a.work(ctx, "slack", a.adapter.Run)
+	a.work(ctx, "slack", a.checkSlack)
 	a.work(ctx, "store", a.watchStore)
 	a.started.Store(true)
 	a.log.InfoContext(ctx, "started", "version", version, "store", a.cfg.Store.Path, "integrations", len(a.cfg.Integrations), "flows", len(a.cfg.Policy.Flows))

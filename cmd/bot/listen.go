@@ -27,7 +27,7 @@ func (a *App) listen(ctx context.Context) error {
 	}
 	a.addr = l.Addr()
 	a.log.InfoContext(ctx, "http listens", "addr", l.Addr().String())
-	a.serve(ctx, "http", ops.NewServer(ops.Handler(a.metrics, a.Ready)), l)
+	a.serve(ctx, "http", ops.NewServer(ops.Handler(a.metrics, a.Ready, a.Degraded)), l)
 	return nil
 }
 

@@ -2,7 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"syscall"
 	"time"
 
 	"apono/bot/cards"
@@ -18,13 +21,18 @@ import (
 )
 
 // inbox shows the store to the Slack adapter.
-type inbox struct{ store *bolt.Store }
+type inbox struct {
+	store *bolt.Store
+	wrote func(error)
+}
 
 // replayed bounds what is read at once of what an earlier run left undone.
 const replayed = 1000
 
 func (i inbox) Receive(ctx context.Context, now time.Time, key string, payload []byte) (bool, error) {
-	return i.store.Receive(ctx, now, flows.Delivery{Key: key, At: now, Payload: payload, Source: "slack"})
+	fresh, err := i.store.Receive(ctx, now, flows.Delivery{Key: key, At: now, Payload: payload, Source: "slack"})
+	i.wrote(err)
+	return fresh, err
 }
 
 func (i inbox) Finish(ctx context.Context, key string) error { return i.store.Finish(ctx, key) }
@@ -83,6 +91,7 @@ func (d drivers) Integration(name string) (dispatch.Integration, bool) {
 type counted struct {
 	*bolt.Store
 	metrics *ops.Metrics
+	wrote   func(error)
 }
 
 func (c counted) Apply(ctx context.Context, now time.Time, id string, ev flows.Event) (flows.Request, error) {
@@ -106,11 +115,29 @@ func (c counted) Submit(ctx context.Context, now time.Time, key string, drafts [
 }
 
 func (c counted) count(kind flows.EventKind, err error) {
+	c.wrote(err)
 	outcome := "ok"
 	if err != nil {
 		outcome = string(flows.ErrorCode(err))
 	}
 	c.metrics.Transitions.WithLabelValues(string(kind), outcome).Inc()
+}
+
+func (a *App) counted() counted { return counted{a.store, a.metrics, a.wrote} }
+
+// diskErrors are those that no later write to the same disk can be expected to be
+// spared.
+var diskErrors = []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG, syscall.EROFS, syscall.EIO}
+
+// wrote ends the app when the disk takes no more writes. A bot that can record
+// nothing can neither take a click nor end an access; it must not look alive.
+func (a *App) wrote(err error) {
+	if !slices.ContainsFunc(diskErrors, func(e error) bool { return errors.Is(err, e) }) {
+		return
+	}
+	a.diskFull.Do(func() {
+		a.failed <- fmt.Errorf("the database %s cannot be written; nothing that was committed is lost: make room and start the bot again: %w", a.cfg.Store.Path, err)
+	})
 }
 
 // meter counts what the Slack adapter reports.
@@ -160,7 +187,7 @@ func (a *App) snapshot() ops.Snapshot {
 // newSweeper builds the jobs that act on stored times.
 func (a *App) newSweeper() (*sweep.Sweeper, error) {
 	return sweep.New(sweep.Options{
-		Requests: lateness{counted{a.store, a.metrics}}, Inbox: a.store, Log: a.log,
+		Requests: lateness{a.counted()}, Inbox: a.store, Log: a.log,
 		Swept: func(job string, _ time.Duration, err error) {
 			outcome := "ok"
 			if err != nil {

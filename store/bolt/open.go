@@ -158,6 +158,7 @@ func openDB(path string, opts Options) (db *bolt.DB, file *os.File, err error) {
 			err = errors.Join(&store.OpenError{Path: path, Kind: store.ErrCorrupt, Err: fmt.Errorf("%v", p)}, file.Close())
 		}
 	}()
+	made := false // by us, and nothing was ever in it
 	o := &bolt.Options{
 		Timeout: opts.LockTimeout, ReadOnly: opts.ReadOnly, NoSync: opts.NoSync, PreLoadFreelist: true,
 		FreelistType: bolt.FreelistMapType, InitialMmapSize: initialMmap,
@@ -168,7 +169,8 @@ func openDB(path string, opts Options) (db *bolt.DB, file *os.File, err error) {
 			if err := whileUnlocked(f, func() error { return preflight(f) }); err != nil {
 				return nil, errors.Join(damage{err}, f.Close())
 			}
-			file = f
+			info, err := f.Stat()
+			file, made = f, err == nil && info.Size() == 0
 			return f, nil
 		},
 	}
@@ -183,6 +185,11 @@ func openDB(path string, opts Options) (db *bolt.DB, file *os.File, err error) {
 		return nil, nil, &store.OpenError{Path: path, Kind: store.ErrCorrupt, Err: found.error}
 	}
 	if err != nil {
+		if made && !opts.ReadOnly && !errors.Is(err, berrors.ErrTimeout) {
+			// Half a head, on a full disk for example, would look like damage next time.
+			err = errors.Join(err, os.Remove(path))
+			return nil, nil, &store.OpenError{Path: path, Err: err}
+		}
 		return nil, nil, &store.OpenError{Path: path, Kind: openKind(path, err), Err: err}
 	}
 	if now, err := os.Stat(path); err == nil && !sameFile(now, file) {

@@ -12,19 +12,26 @@ import (
 // part, such as "slack": "not connected".
 type Ready func() (problems map[string]string)
 
+// Degraded says what does not work although the bot can serve, by name of the
+// integration.
+type Degraded func() (problems map[string]string)
+
 // Handler serves /healthz (the process lives), /readyz (it can serve) and
 // /metrics. None of them needs or shows anything secret.
-func Handler(m *Metrics, ready Ready) http.Handler {
+func Handler(m *Metrics, ready Ready, degraded Degraded) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{"status": "ok"})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		status, body := http.StatusOK, map[string]any{"status": "ok"}
 		if problems := ready(); len(problems) > 0 {
-			writeJSON(w, http.StatusServiceUnavailable, map[string]any{"status": "not ready", "problems": problems})
-			return
+			status, body = http.StatusServiceUnavailable, map[string]any{"status": "not ready", "problems": problems}
 		}
-		writeJSON(w, http.StatusOK, map[string]any{"status": "ok"})
+		if problems := degraded(); len(problems) > 0 {
+			body["integrations"] = problems
+		}
+		writeJSON(w, status, body)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.Registry, promhttp.HandlerOpts{}))
 	return mux
