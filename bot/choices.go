@@ -1,7 +1,9 @@
 package bot
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,28 +38,51 @@ func (s *Service) requestForm(w flows.World, p *flows.Person, sel selection, now
 	} else {
 		sel = s.resourceChoices(w, &f, offer, integrations, sel)
 	}
-	f.Duration, f.Justification, f.State = sel.duration, sel.justification, sel.state()
-	s.verdict(w, p, &f, sel, now)
+	f.Duration, f.Justification = sel.duration, sel.justification
+	if sel.cut > 0 {
+		f.Hint = append(f.Hint, chat.T(fmt.Sprintf("The earlier request had %d; the first %d are filled in.", sel.cut, maxOptions)))
+	}
+	filled := s.verdict(w, p, &f, sel, now)
+	f.State = sel.state(filled)
 	return f.Form()
 }
 
-// verdict says live what a submission would mean, as far as the choices go.
-func (s *Service) verdict(w flows.World, p *flows.Person, f *cards.RequestForm, sel selection, now time.Time) {
-	q, problems := s.question(w, p, sel, now)
-	for _, field := range []string{cards.FieldDuration, cards.FieldItems} {
+// verdict says live what a submission would mean, as far as the choices go, and
+// fills in a duration where none was typed: the longest that every part allows.
+func (s *Service) verdict(w flows.World, p *flows.Person, f *cards.RequestForm, sel selection, now time.Time) (filled string) {
+	q, problems := s.question(w, sel, now)
+	q.Requestor, q.Grantee = p, p
+	switch {
+	case sel.stale && sel.bundleMode:
+		problems[cards.FieldItems] = staleItems
+	case sel.stale:
+		problems[cards.FieldResources] = staleResources
+	}
+	for _, field := range formFields {
 		if problems[field] != "" {
 			f.Hint = append(f.Hint, chat.Text{chat.Bold("Missing: "), chat.Plain(problems[field])})
 		}
 	}
-	if len(q.Units) == 0 && q.Bundle == "" {
-		return
+	if (len(q.Units) == 0 && q.Bundle == "") || problems[cards.FieldItems] != "" {
+		return ""
 	}
 	v := w.Evaluate(q)
 	f.Hint = append(f.Hint, cards.Verdict(withoutJustification(v), p)...)
 	f.JustificationOptional = len(v.Parts) > 0 && !slices.ContainsFunc(v.Parts, func(p flows.Part) bool { return p.Flow.Settings.JustificationRequired })
-	if f.Duration == "" && len(v.Parts) > 0 && !v.Parts[0].Indefinite {
-		f.Duration = shortDuration(v.Parts[0].Duration)
+	if f.Duration != "" || len(v.Parts) == 0 {
+		return ""
 	}
+	var least time.Duration
+	for _, part := range v.Parts {
+		if !part.Indefinite && (least == 0 || part.Duration < least) {
+			least = part.Duration
+		}
+	}
+	if least > 0 {
+		f.Duration = shortDuration(least)
+		f.DurationGeneration = hash(f.Duration)
+	}
+	return f.Duration
 }
 
 // withoutJustification drops the one thing the person has not had time to type.
@@ -68,10 +93,10 @@ func withoutJustification(v flows.Verdict) flows.Verdict {
 
 func (s *Service) bundleChoices(w flows.World, f *cards.RequestForm, bundles []string, sel selection) selection {
 	for _, b := range bundles {
-		f.Bundles = append(f.Bundles, chat.Option{Value: b, Label: b})
+		f.Bundles = append(f.Bundles, chat.Option{Value: token(b), Label: b})
 	}
-	sel.bundle = chooseOne(sel.bundle, f.Bundles)
-	f.Bundle = chosen(f.Bundles, sel.bundle)
+	sel.bundle = untoken(chooseOne(token(sel.bundle), f.Bundles), bundles)
+	f.Bundle = chosen(f.Bundles, token(sel.bundle))
 	if sel.bundle == "" {
 		return sel
 	}
@@ -80,51 +105,84 @@ func (s *Service) bundleChoices(w flows.World, f *cards.RequestForm, bundles []s
 	f.TooManyForAll = len(units) > flows.MaxUnits
 	f.OfferAll = len(units) > 0 && !f.TooManyForAll
 	f.All = sel.all && f.OfferAll
-	f.Items = itemOptions(w, units, func(o chat.Option) bool { return slices.Contains(sel.items, o.Value) }, maxOptions)
+	f.Items = itemOptions(w, units, func(o chat.Option) bool { return slices.Contains(sel.items, o.Value) }, len(sel.items))
+	if kept := values(f.Items); len(kept) < len(sel.items) {
+		sel.items, sel.stale = kept, true
+		f.Generation = hash(f.Generation + strings.Join(kept, " "))
+	}
 	return sel
 }
 
 func (s *Service) resourceChoices(w flows.World, f *cards.RequestForm, offer flows.Offer, integrations []string, sel selection) selection {
 	for _, name := range integrations {
-		f.Integrations = append(f.Integrations, chat.Option{Value: name, Label: name})
+		f.Integrations = append(f.Integrations, chat.Option{Value: token(name), Label: name})
 	}
-	sel.integration = chooseOne(sel.integration, f.Integrations)
-	f.Integration = chosen(f.Integrations, sel.integration)
+	sel.integration = untoken(chooseOne(token(sel.integration), f.Integrations), integrations)
+	f.Integration = chosen(f.Integrations, token(sel.integration))
 	if sel.integration == "" {
 		sel.typ, sel.resources, sel.permissions = "", nil, nil
 		return sel
 	}
+	var types []string
 	for _, t := range offer.Types(sel.integration) {
-		f.Types = append(f.Types, chat.Option{Value: t.ID, Label: t.Name})
+		types = append(types, t.ID)
+		f.Types = append(f.Types, chat.Option{Value: token(t.ID), Label: cmp.Or(t.Name, t.ID)})
 	}
-	sel.typ = chooseOne(sel.typ, f.Types)
-	f.Type = chosen(f.Types, sel.typ)
+	sel.typ = untoken(chooseOne(token(sel.typ), f.Types), types)
+	f.Type = chosen(f.Types, token(sel.typ))
 	f.Generation = hash(sel.integration)
 	if sel.typ == "" {
 		sel.resources, sel.permissions = nil, nil
 		return sel
 	}
 	f.TypeGeneration = hash(sel.integration + "\x00" + sel.typ)
+	return resourceAndPermissions(w, f, offer, sel)
+}
+
+// resourceAndPermissions keeps what is still on offer and makes a single choice. A
+// field whose choice was changed here gets another generation, or the platform
+// would keep what it had.
+func resourceAndPermissions(w flows.World, f *cards.RequestForm, offer flows.Offer, sel selection) selection {
+	before := sel
+	if only := offer.Resources(sel.integration, sel.typ, "", 2); len(only) == 1 && len(sel.resources) == 0 {
+		sel.resources = []string{token(only[0].ID)}
+	}
 	var ids []string
 	for _, t := range sel.resources {
-		if r, ok := resourceByToken(w, sel.integration, sel.typ, t); ok {
+		if r, ok := resourceByToken(w, sel.integration, sel.typ, t); ok && offer.Has(sel.integration, r) {
 			ids = append(ids, r.ID)
 			f.Resources = append(f.Resources, resourceOption(r))
 		}
 	}
-	if only := offer.Resources(sel.integration, sel.typ, "", 2); len(only) == 1 && len(sel.resources) == 0 {
-		f.Resources = []chat.Option{resourceOption(only[0])}
-		sel.resources = []string{f.Resources[0].Value}
-		ids = []string{only[0].ID}
+	kept := values(f.Resources)
+	sel.resources, sel.stale = kept, len(kept) < len(sel.resources)
+	f.PermissionGeneration = f.TypeGeneration
+	if !slices.Equal(kept, before.resources) {
+		f.TypeGeneration = hash(f.TypeGeneration + strings.Join(kept, " "))
 	}
 	for _, p := range offer.Permissions(sel.integration, sel.typ, ids) {
-		f.Permissions = append(f.Permissions, chat.Option{Value: p.ID, Label: p.Name})
+		f.Permissions = append(f.Permissions, chat.Option{Value: token(p.ID), Label: cmp.Or(p.Name, p.ID)})
+		if slices.Contains(sel.permissions, p.ID) {
+			f.ChosenPermissions = append(f.ChosenPermissions, f.Permissions[len(f.Permissions)-1])
+		}
 	}
-	if len(f.Permissions) == 1 && len(sel.permissions) == 0 {
-		sel.permissions = []string{f.Permissions[0].Value}
+	if len(f.Permissions) == 1 {
+		f.ChosenPermissions = f.Permissions
 	}
-	f.ChosenPermissions = slices.DeleteFunc(slices.Clone(f.Permissions), func(o chat.Option) bool { return !slices.Contains(sel.permissions, o.Value) })
+	sel.permissions = values(f.ChosenPermissions)
+	sel = sel.named(w)
+	if len(sel.permissions) != len(before.permissions) {
+		f.PermissionGeneration = hash(f.PermissionGeneration + strings.Join(sel.permissions, " "))
+	}
 	return sel
+}
+
+func values(options []chat.Option) []string {
+	var out []string
+	for _, o := range options {
+		out = append(out, o.Value)
+	}
+	return out
 }
 
 // chooseOne keeps a choice that is still offered and makes a single one.
@@ -147,25 +205,48 @@ func chosen(options []chat.Option, value string) []chat.Option {
 }
 
 func resourceOption(r *flows.Resource) chat.Option {
-	return chat.Option{Value: token(r.ID), Label: r.Name, Description: strings.Join(r.Path, " / ")}
+	return chat.Option{Value: token(r.ID), Label: cmp.Or(r.Name, r.ID), Description: strings.Join(r.Path, " / ")}
 }
 
 func itemOptions(w flows.World, units []flows.Unit, keep func(chat.Option) bool, limit int) []chat.Option {
 	var out []chat.Option
 	for _, u := range units {
-		it := w.Inventory.Describe(u)
-		o := chat.Option{
-			Value: unitToken(u), Label: it.ResourceName + " · " + it.PermissionName,
-			Description: strings.Join(append([]string{u.Integration, it.TypeName}, it.Path...), " / "),
-		}
-		if keep(o) {
-			out = append(out, o)
-		}
 		if len(out) == limit {
 			break
 		}
+		if o := itemOption(w, u); keep(o) {
+			out = append(out, o)
+		}
 	}
 	return out
+}
+
+func itemOption(w flows.World, u flows.Unit) chat.Option {
+	it := w.Inventory.Describe(u)
+	return chat.Option{
+		Value: unitToken(u), Label: it.ResourceName + " · " + it.PermissionName,
+		Description: strings.Join(append([]string{u.Integration, it.TypeName}, it.Path...), " / "),
+	}
+}
+
+// searchItems finds items of a bundle, those whose label starts with the query first.
+func searchItems(w flows.World, units []flows.Unit, query string) []chat.Option {
+	query = strings.ToLower(strings.TrimSpace(query))
+	var first, rest []chat.Option
+	for _, u := range units {
+		o := itemOption(w, u)
+		switch label := strings.ToLower(o.Label); {
+		case strings.HasPrefix(label, query):
+			first = append(first, o)
+		case strings.Contains(label, query), strings.Contains(strings.ToLower(o.Description), query):
+			rest = append(rest, o)
+		}
+		if len(first) == maxOptions {
+			break
+		}
+	}
+	out := append(first, rest...)
+	return out[:min(len(out), maxOptions)]
 }
 
 // Search answers a search in the request form, best match first.
@@ -180,21 +261,19 @@ func (s *Service) Search(ctx context.Context, q chat.Search) []chat.Option {
 		return nil
 	}
 	st, offer := readState(q.State), w.OfferTo(p)
+	chosen := selection{integration: st.Integration, typ: st.Type, bundle: st.Bundle}.named(w)
 	switch q.Field {
 	case cards.FieldResources:
 		var out []chat.Option
-		for _, r := range offer.Resources(st.Integration, st.Type, q.Query, maxOptions) {
+		for _, r := range offer.Resources(chosen.integration, chosen.typ, q.Query, maxOptions) {
 			out = append(out, resourceOption(r))
 		}
 		return out
 	case cards.FieldItems:
-		if !slices.Contains(offer.Bundles(), st.Bundle) {
+		if !slices.Contains(offer.Bundles(), chosen.bundle) {
 			return nil
 		}
-		query := strings.ToLower(strings.TrimSpace(q.Query))
-		return itemOptions(w, w.BundleUnits(st.Bundle, 0), func(o chat.Option) bool {
-			return strings.Contains(strings.ToLower(o.Label+" "+o.Description), query)
-		}, maxOptions)
+		return searchItems(w, w.BundleUnits(chosen.bundle, 0), q.Query)
 	}
 	return nil
 }

@@ -1,9 +1,11 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
+	"strings"
 	"time"
 
 	"apono/bot/cards"
@@ -19,10 +21,10 @@ func (s *Service) Click(ctx context.Context, c chat.Click) chat.Answer {
 		return s.refuse(ctx, "click", err)
 	}
 	now := time.Now()
-	r, err := s.Store.Request(c.Target.Request)
+	r, err := s.load(ctx, c.Target.Request, now)
 	if err != nil {
 		if flows.ErrorCode(err) == flows.CodeNotFound {
-			err = notFor(c)
+			err = notFor(c.Action, c.Target.Request)
 		}
 		return s.refuse(ctx, "click", err)
 	}
@@ -36,7 +38,7 @@ func (s *Service) Click(ctx context.Context, c chat.Click) chat.Answer {
 	case chat.ActionEndAccess:
 		return s.endAccess(ctx, w, p, r.ID, "", "")
 	case chat.ActionWithdraw:
-		return s.withdraw(ctx, p, &r, now)
+		return s.withdraw(ctx, w, p, &r, now)
 	case chat.ActionAgain:
 		return s.again(w, p, &r, now)
 	case chat.ActionCredentials:
@@ -48,57 +50,88 @@ func (s *Service) Click(ctx context.Context, c chat.Click) chat.Answer {
 	return chat.Say("This button is from another version of the bot. Please open the latest message.")
 }
 
-func notFor(c chat.Click) error {
-	return flows.Errorf(flows.CodeForbidden, "You are not an approver of %s.", firstRunes(c.Target.Request, 20))
+// notFor is the answer to whoever lacks the right to an action. It is the same
+// for a request that does not exist, so that nobody can find out which do.
+func notFor(action chat.ActionID, id string) error {
+	sentence := map[chat.ActionID]string{
+		chat.ActionEndAccess:   "You may not end %s; its grantee, requestor, approvers and the admins may.",
+		chat.ActionWithdraw:    "Only the requester can withdraw %s.",
+		chat.ActionAgain:       "Only the requester can ask for %s again.",
+		chat.ActionCredentials: "Only the person who has the access of %s can see its credentials.",
+		chat.ActionReset:       "Only the person who has the access of %s can reset its credentials.",
+	}[action]
+	return flows.Errorf(flows.CodeForbidden, cmp.Or(sentence, "You are not an approver of %s."), firstRunes(id, 20))
+}
+
+// load reads a request. What time has done to it and no sweep has seen yet is
+// recorded first, so that nobody acts on what is over.
+func (s *Service) load(ctx context.Context, id string, now time.Time) (flows.Request, error) {
+	r, err := s.Store.Request(id)
+	if err != nil {
+		return r, err
+	}
+	if at, ok := r.DueAt(); !ok || now.Before(at) {
+		return r, nil
+	}
+	late, err := s.Store.Apply(ctx, now, id, flows.Event{Kind: flows.EventDue})
+	if err != nil {
+		if flows.ErrorCode(err) != flows.CodeLate {
+			s.Log.WarnContext(ctx, "could not record that something is due", "request", id, "err", err)
+		}
+		return s.Store.Request(id)
+	}
+	return late, nil
 }
 
 // right judges whether a person may decide. Whoever may not learns that and
 // nothing else; whoever may, or was asked, learns where the request stands.
-func right(w flows.World, p *flows.Person, r *flows.Request) (flows.Right, error) {
-	got, err := w.MayDecide(r, p)
-	asked := slices.ContainsFunc(r.Asked, func(a flows.Asked) bool { return a.Is(p.Email) })
+func right(w flows.World, p *flows.Person, r *flows.Request, verb flows.Verb) (flows.Right, error) {
+	judge := w.MayDecide
+	if verb == flows.VerbDeny {
+		judge = w.MayDeny
+	}
+	got, err := judge(r, p)
+	asked := slices.ContainsFunc(r.Asked, func(a flows.Asked) bool { return w.Same(a.PersonRef, p) })
 	if r.State != flows.StatePending && (err == nil || asked) {
 		return got, flows.Errorf(flows.CodeLate, "%s", r.Standing())
 	}
 	if err != nil && !asked {
-		return got, flows.Errorf(flows.CodeForbidden, "You are not an approver of %s.", r.ID)
+		return got, notFor(chat.ActionApprove, r.ID)
 	}
 	return got, err
 }
 
 func (s *Service) decide(ctx context.Context, w flows.World, p *flows.Person, r *flows.Request, verb flows.Verb, now time.Time) chat.Answer {
-	got, err := right(w, p, r)
+	got, err := right(w, p, r, verb)
+	if err == nil {
+		// A dialog is not opened for what would be refused anyhow.
+		_, _, err = flows.Next(*r, decision(got, verb, "-"), now)
+	}
 	if err != nil {
 		return s.refuse(ctx, string(verb), err)
 	}
-	if verb == flows.VerbDeny || r.Need.RequireReason {
+	required := r.Need.RequireReason || got.NeedsReason
+	if verb == flows.VerbDeny || required {
 		state, err := json.Marshal(reasonState{Request: r.ID, Verb: verb})
 		if err != nil {
 			return s.refuse(ctx, string(verb), err)
 		}
-		form := cards.Reason(*r, verb, r.Need.RequireReason, string(state))
+		form := cards.Reason(*r, verb, required, string(state))
 		return chat.Answer{Open: &form}
 	}
-	if _, err := s.record(ctx, r.ID, p, got, verb, "", now); err != nil {
+	if _, err := s.Store.Apply(ctx, now, r.ID, decision(got, verb, "")); err != nil {
 		return s.refuse(ctx, string(verb), err)
 	}
 	return chat.Answer{}
 }
 
-// record commits a decision. A request whose time has passed is timed out at
-// once, so that the card tells the truth before the next sweep.
-func (s *Service) record(ctx context.Context, id string, p *flows.Person, got flows.Right, verb flows.Verb, reason string, now time.Time) (flows.Request, error) {
+// decision is the event of an approve or deny.
+func decision(got flows.Right, verb flows.Verb, reason string) flows.Event {
 	kind := flows.EventApprove
 	if verb == flows.VerbDeny {
 		kind = flows.EventDeny
 	}
-	r, err := s.Store.Apply(ctx, now, id, flows.Event{Kind: kind, By: p.Ref(), Reason: reason, Why: got.Why, CountsFor: got.Groups})
-	if flows.ErrorCode(err) == flows.CodeLate {
-		if _, dueErr := s.Store.Apply(ctx, now, id, flows.Event{Kind: flows.EventDue}); dueErr != nil && flows.ErrorCode(dueErr) != flows.CodeLate {
-			s.Log.WarnContext(ctx, "could not time a request out at the click", "request", id, "err", dueErr)
-		}
-	}
-	return r, err
+	return flows.Event{Kind: kind, By: got.By, Reason: reason, Why: got.Why, CountsFor: got.Groups}
 }
 
 type reasonState struct {
@@ -111,22 +144,36 @@ func (s *Service) submitReason(ctx context.Context, w flows.World, p *flows.Pers
 	if err := json.Unmarshal([]byte(e.State), &st); err != nil || (st.Verb != flows.VerbApprove && st.Verb != flows.VerbDeny) {
 		return notice("Not done", "This dialog is from another version of the bot. Please press the button again.")
 	}
-	r, err := s.Store.Request(st.Request)
+	r, err := s.load(ctx, st.Request, now)
 	if err != nil {
-		return notice("Not done", "You are not an approver of "+firstRunes(st.Request, 20)+".")
+		return notice("Not done", flows.ErrorMessage(notFor(chat.ActionApprove, st.Request)))
 	}
-	got, err := right(w, p, &r)
-	if err == nil {
-		_, err = s.record(ctx, r.ID, p, got, st.Verb, e.Values.First(cards.FieldReason), now)
+	reason := strings.TrimSpace(e.Values.First(cards.FieldReason))
+	got, err := right(w, p, &r, st.Verb)
+	switch {
+	case err != nil:
+	case got.NeedsReason && reason == "":
+		err = flows.Errorf(flows.CodeInvalid, "Please give a reason.")
+	default:
+		_, err = s.Store.Apply(ctx, now, r.ID, decision(got, st.Verb, reason))
 	}
-	if err != nil {
+	switch code := flows.ErrorCode(err); {
+	case err == nil, code == flows.CodeLate && s.decidedLike(w, p, r.ID, st.Verb, reason):
+		return chat.Submitted{}
+	case code == flows.CodeInvalid:
 		s.note(ctx, string(st.Verb), err)
-		if flows.ErrorCode(err) == flows.CodeInvalid {
-			return chat.Submitted{Errors: map[string]string{cards.FieldReason: flows.ErrorMessage(err)}}
-		}
-		return notice("Not done", flows.ErrorMessage(err))
+		return chat.Submitted{Errors: map[string]string{cards.FieldReason: flows.ErrorMessage(err)}}
 	}
-	return chat.Submitted{}
+	s.note(ctx, string(st.Verb), err)
+	return notice("Not done", flows.ErrorMessage(err))
+}
+
+// decidedLike recognises the repeat of a submission that was taken already.
+func (s *Service) decidedLike(w flows.World, p *flows.Person, id string, verb flows.Verb, reason string) bool {
+	r, err := s.Store.Request(id)
+	return err == nil && slices.ContainsFunc(r.Decisions, func(d flows.Decision) bool {
+		return d.Verb == verb && d.Reason == reason && w.Same(d.By, p)
+	})
 }
 
 func notice(title, sentence string) chat.Submitted {
@@ -135,8 +182,8 @@ func notice(title, sentence string) chat.Submitted {
 }
 
 func (s *Service) details(w flows.World, p *flows.Person, r *flows.Request, now time.Time) chat.Answer {
-	_, err := right(w, p, r)
-	involved := r.Requestor.Is(p.Email) || r.Grantee.Is(p.Email) || w.IsAdmin(p)
+	_, err := right(w, p, r, flows.VerbDeny)
+	involved := w.Same(r.Requestor, p) || w.Same(r.Grantee, p) || w.IsAdmin(p)
 	if flows.ErrorCode(err) == flows.CodeForbidden && !involved {
 		return chat.Say(flows.ErrorMessage(err))
 	}
@@ -147,20 +194,21 @@ func (s *Service) details(w flows.World, p *flows.Person, r *flows.Request, now 
 // endAccess ends the access of a request. done is the private answer; the
 // redrawn card is the answer where it is empty.
 func (s *Service) endAccess(ctx context.Context, w flows.World, p *flows.Person, id, reason, done string) chat.Answer {
-	r, err := s.Store.Request(id)
+	now := time.Now()
+	r, err := s.load(ctx, id, now)
 	if err == nil {
 		err = w.MayEnd(&r, p)
 	}
 	if err != nil {
 		if flows.ErrorCode(err) != flows.CodeInternal {
-			err = flows.Errorf(flows.CodeForbidden, "You may not end %s; its grantee, requestor, approvers and the admins may.", id)
+			err = notFor(chat.ActionEndAccess, id)
 		}
 		return s.refuse(ctx, "end access", err)
 	}
 	if r.State == flows.StatePending {
 		return chat.Say(r.ID + " is still waiting for approval, so there is nothing to end.")
 	}
-	if _, err := s.Store.Apply(ctx, time.Now(), id, flows.Event{Kind: flows.EventRevoke, By: p.Ref(), Reason: firstRunes(reason, flows.MaxReason)}); err != nil {
+	if _, err := s.Store.Apply(ctx, now, id, flows.Event{Kind: flows.EventRevoke, By: p.Ref(), Reason: firstRunes(reason, flows.MaxReason)}); err != nil {
 		return s.refuse(ctx, "end access", err)
 	}
 	if done == "" {
@@ -169,11 +217,11 @@ func (s *Service) endAccess(ctx context.Context, w flows.World, p *flows.Person,
 	return chat.Say(done)
 }
 
-func (s *Service) withdraw(ctx context.Context, p *flows.Person, r *flows.Request, now time.Time) chat.Answer {
-	if !r.Requestor.Is(p.Email) {
-		return s.refuse(ctx, "withdraw", flows.Errorf(flows.CodeForbidden, "Only the requester can withdraw %s.", r.ID))
+func (s *Service) withdraw(ctx context.Context, w flows.World, p *flows.Person, r *flows.Request, now time.Time) chat.Answer {
+	if !w.Same(r.Requestor, p) {
+		return s.refuse(ctx, "withdraw", notFor(chat.ActionWithdraw, r.ID))
 	}
-	if _, err := s.Store.Apply(ctx, now, r.ID, flows.Event{Kind: flows.EventWithdraw, By: p.Ref()}); err != nil {
+	if _, err := s.Store.Apply(ctx, now, r.ID, flows.Event{Kind: flows.EventWithdraw, By: r.Requestor}); err != nil {
 		return s.refuse(ctx, "withdraw", err)
 	}
 	return chat.Answer{}
@@ -184,7 +232,7 @@ func (s *Service) withdraw(ctx context.Context, p *flows.Person, r *flows.Reques
 func (s *Service) credentials(ctx context.Context, p *flows.Person, r *flows.Request, integration string) chat.Answer {
 	view := flows.Event{Kind: flows.EventView, By: p.Ref(), Integration: integration}
 	if !r.Grantee.Is(p.Email) {
-		return s.refuse(ctx, "credentials", flows.Errorf(flows.CodeForbidden, "Only the person who has the access can see these credentials."))
+		return s.refuse(ctx, "credentials", notFor(chat.ActionCredentials, r.ID))
 	}
 	if _, _, err := flows.Next(*r, view, time.Now()); err != nil {
 		return s.refuse(ctx, "credentials", err)
@@ -242,7 +290,7 @@ func DecodeSecrets(plain []byte) ([]cards.Secret, error) {
 
 func (s *Service) reset(ctx context.Context, p *flows.Person, r *flows.Request, integration string, now time.Time) chat.Answer {
 	if !r.Grantee.Is(p.Email) {
-		return s.refuse(ctx, "reset", flows.Errorf(flows.CodeForbidden, "Only the person who has the access can reset these credentials."))
+		return s.refuse(ctx, "reset", notFor(chat.ActionReset, r.ID))
 	}
 	if _, err := s.Store.Apply(ctx, now, r.ID, flows.Event{Kind: flows.EventReset, By: p.Ref(), Integration: integration}); err != nil {
 		return s.refuse(ctx, "reset", err)

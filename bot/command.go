@@ -2,10 +2,13 @@ package bot
 
 import (
 	"context"
+	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"apono/bot/chat"
 	"apono/flows"
@@ -18,8 +21,7 @@ func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 	if err != nil {
 		return s.refuse(ctx, "command", err)
 	}
-	verb, rest, _ := strings.Cut(strings.TrimSpace(c.Text), " ")
-	rest = strings.TrimSpace(rest)
+	verb, rest := firstWord(c.Text)
 	switch strings.ToLower(verb) {
 	case "":
 		return s.openRequest(w, p, selection{}, time.Now())
@@ -51,78 +53,104 @@ func (s *Service) help(unknown string) chat.Answer {
 	return chat.Answer{Private: &c}
 }
 
+// firstWord cuts after the first word, at any white space.
+func firstWord(s string) (word, rest string) {
+	s = strings.TrimSpace(s)
+	if i := strings.IndexFunc(s, unicode.IsSpace); i >= 0 {
+		return s[:i], strings.TrimSpace(s[i:])
+	}
+	return s, ""
+}
+
+// firstRunes keeps at most n runes; of what is longer the last one is a marker.
 func firstRunes(s string, n int) string {
 	if r := []rune(s); len(r) > n {
-		return string(r[:n]) + "…"
+		return string(r[:n-1]) + "…"
 	}
 	return s
 }
 
-var forDuration = regexp.MustCompile(`(?i)^(?:(.*)\s)?for\s+(\S+)$`)
+var (
+	because     = regexp.MustCompile(`(?i)(?:^|\s)because(?:\s|$)`)
+	forDuration = regexp.MustCompile(`(?is)^(?:(.*)\s)?for\s+(.+)$`)
+)
+
+// maxDuration is how long the text of a duration in the form may be.
+const maxDuration = 40
 
 // requestLine reads "BUNDLE for 2h because INC-12 is burning". Everything after
-// "because" is the justification.
+// "because" is the justification. A bundle may itself be called "tools for ops".
 func (s *Service) requestLine(w flows.World, p *flows.Person, line string, now time.Time) chat.Answer {
-	sel := selection{}
-	head, why, found := cutWord(line, "because")
-	if found {
-		sel.justification = why
-	}
-	if m := forDuration.FindStringSubmatch(head); m != nil {
-		if _, err := ParseDuration(m[2]); err != nil {
-			return chat.Say(flows.ErrorMessage(err))
+	bundles, sel, head := w.OfferTo(p).Bundles(), selection{}, line
+	if _, whole := bundleCalled(bundles, line); !whole {
+		if at := because.FindStringIndex(line); at != nil {
+			head, sel.justification = line[:at[0]], firstRunes(strings.TrimSpace(line[at[1]:]), flows.MaxReason)
 		}
-		head, sel.duration = strings.TrimSpace(m[1]), m[2]
+	}
+	head = strings.TrimSpace(head)
+	if _, whole := bundleCalled(bundles, head); !whole {
+		if m := forDuration.FindStringSubmatch(head); m != nil {
+			d, err := ParseDuration(m[2])
+			if err != nil {
+				return chat.Say(flows.ErrorMessage(err))
+			}
+			head, sel.duration = strings.TrimSpace(m[1]), strings.TrimSpace(m[2])
+			if len(sel.duration) > maxDuration {
+				sel.duration = shortDuration(d)
+			}
+		}
 	}
 	if head == "" {
 		return s.openRequest(w, p, sel, now)
 	}
-	for _, name := range w.OfferTo(p).Bundles() {
-		if strings.EqualFold(name, head) {
-			sel.bundleMode, sel.bundle = true, name
-			return s.openRequest(w, p, sel, now)
-		}
+	name, ok := bundleCalled(bundles, head)
+	if !ok {
+		return chat.Say("There is no bundle " + firstRunes(strings.Join(strings.Fields(head), " "), 80) + " that you may ask for. " + bundleHint(head, bundles))
 	}
-	return chat.Say("There is no bundle " + firstRunes(head, 80) + " that you may ask for. " + bundleList(w.OfferTo(p).Bundles()))
+	sel.bundleMode, sel.bundle = true, name
+	return s.openRequest(w, p, sel, now)
 }
 
-func bundleList(names []string) string {
-	if len(names) == 0 {
+// bundleCalled finds a bundle by what somebody typed: without case, with or
+// without quotes. A name that is written exactly like this goes first.
+func bundleCalled(names []string, typed string) (string, bool) {
+	for _, t := range []string{typed, strings.Trim(strings.TrimSpace(typed), "\"'`“”„‘’")} {
+		for _, same := range []func(a, b string) bool{func(a, b string) bool { return a == b }, strings.EqualFold} {
+			if i := slices.IndexFunc(names, func(n string) bool { return same(n, t) }); i >= 0 {
+				return names[i], true
+			}
+		}
+	}
+	return "", false
+}
+
+func bundleHint(typed string, names []string) string {
+	const few = 10
+	near := flows.Nearest(typed, names)
+	switch {
+	case len(names) == 0:
 		return "At the moment there is none; use the form to choose resources."
+	case near != "":
+		return "Did you mean " + near + "?"
+	case len(names) > few:
+		return fmt.Sprintf("You may ask for %s and %d more; the form lists them.", strings.Join(names[:few], ", "), len(names)-few)
 	}
 	return "You may ask for: " + strings.Join(names, ", ") + "."
 }
 
-// cutWord cuts around the first occurrence of a word that stands by itself.
-func cutWord(s, word string) (before, after string, found bool) {
-	lower := strings.ToLower(s)
-	for from := 0; ; {
-		i := strings.Index(lower[from:], word)
-		if i < 0 {
-			return strings.TrimSpace(s), "", false
-		}
-		i += from
-		j := i + len(word)
-		if (i == 0 || lower[i-1] == ' ') && (j == len(lower) || lower[j] == ' ') && len(lower) == len(s) {
-			return strings.TrimSpace(s[:i]), strings.TrimSpace(s[j:]), true
-		}
-		from = j
-	}
-}
-
 func (s *Service) revokeLine(ctx context.Context, w flows.World, p *flows.Person, rest string) chat.Answer {
-	id, reason, _ := strings.Cut(rest, " ")
+	id, reason := firstWord(rest)
 	id = strings.ToUpper(id)
 	if !requestID.MatchString(id) {
 		return chat.Say("Please name the request, for example: " + s.CommandName + " revoke AR-12")
 	}
-	return s.endAccess(ctx, w, p, id, strings.TrimSpace(reason), "The access of "+id+" is being ended.")
+	return s.endAccess(ctx, w, p, id, reason, "The access of "+id+" is being ended.")
 }
 
 var requestID = regexp.MustCompile(`^AR-[1-9][0-9]{0,17}$`)
 
 // ParseDuration reads what people type: "90m", "8h", "5d", "2w", "1h30m",
-// "2 hours", and plain hours ("1.5" means an hour and a half).
+// "2 hours", and plain hours ("1.5" means an hour and a half). At least a second.
 // Error: flows.CodeInvalid.
 func ParseDuration(text string) (time.Duration, error) {
 	bad := flows.Errorf(flows.CodeInvalid, "%q is not a duration. Please write for example 30m, 2h or 1d.", firstRunes(text, 40))
@@ -131,14 +159,14 @@ func ParseDuration(text string) (time.Duration, error) {
 		t += "h"
 	}
 	d, err := flows.ParseDuration(t)
-	if err != nil || d <= 0 {
+	if err != nil || d < time.Second {
 		return 0, bad
 	}
 	return d, nil
 }
 
 var longUnits = strings.NewReplacer(
-	"weeks", "w", "week", "w", "days", "d", "day", "d", "hours", "h", "hour", "h", "hrs", "h",
+	"weeks", "w", "week", "w", "days", "d", "day", "d", "hours", "h", "hour", "h", "hrs", "h", "hr", "h",
 	"minutes", "m", "minute", "m", "mins", "m", "min", "m", "seconds", "s", "second", "s", "secs", "s", "sec", "s")
 
 // openRequest opens the request form.
@@ -149,8 +177,8 @@ func (s *Service) openRequest(w flows.World, p *flows.Person, sel selection, now
 
 // again opens the request form filled in like an earlier request.
 func (s *Service) again(w flows.World, p *flows.Person, r *flows.Request, now time.Time) chat.Answer {
-	if !r.Requestor.Is(p.Email) {
-		return chat.Say("Only the requester can ask for this again.")
+	if !w.Same(r.Requestor, p) {
+		return chat.Say(flows.ErrorMessage(notFor(chat.ActionAgain, r.ID)))
 	}
-	return s.openRequest(w, p, selectionOf(r), now)
+	return s.openRequest(w, p, selectionOf(w, r), now)
 }

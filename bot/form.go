@@ -23,15 +23,19 @@ type selection struct {
 	items                   []string // tokens
 	all                     bool
 	duration, justification string
+	stale                   bool // something chosen is not on offer any more and was dropped
+	cut                     int  // how many choices an earlier request had, where not all fit
 }
 
 // formState travels with the form, so that a search, which may come without the
-// form's values, knows what was chosen above it.
+// form's values, knows what was chosen above it. It says what was drawn: names as
+// tokens, and the duration that was filled in and not typed.
 type formState struct {
 	BundleMode  bool   `json:"m,omitempty"`
 	Integration string `json:"i,omitempty"`
 	Type        string `json:"t,omitempty"`
 	Bundle      string `json:"b,omitempty"`
+	Default     string `json:"d,omitempty"`
 }
 
 func readState(s string) formState {
@@ -42,8 +46,8 @@ func readState(s string) formState {
 	return st
 }
 
-func (sel selection) state() string {
-	b, err := json.Marshal(formState{sel.bundleMode, sel.integration, sel.typ, sel.bundle})
+func (sel selection) state(defaultDuration string) string {
+	b, err := json.Marshal(formState{sel.bundleMode, token(sel.integration), token(sel.typ), token(sel.bundle), defaultDuration})
 	if err != nil {
 		panic("bot: a form state that cannot be encoded (this is a bug): " + err.Error())
 	}
@@ -56,6 +60,40 @@ func token(s string) string {
 		return s
 	}
 	return "#" + hash(s)
+}
+
+// untoken finds the name that a token stands for; a token of nothing stays.
+func untoken(t string, names []string) string {
+	if strings.HasPrefix(t, "#") {
+		if i := slices.IndexFunc(names, func(n string) bool { return token(n) == t }); i >= 0 {
+			return names[i]
+		}
+	}
+	return t
+}
+
+// named turns the tokens of what a form holds into names.
+func (sel selection) named(w flows.World) selection {
+	var bundles, types, permissions []string
+	for _, b := range w.Catalog.Bundles() {
+		bundles = append(bundles, b.Name)
+	}
+	sel.bundle = untoken(sel.bundle, bundles)
+	sel.integration = untoken(sel.integration, w.Inventory.Integrations())
+	for _, t := range w.Inventory.Types(sel.integration) {
+		types = append(types, t.ID)
+	}
+	sel.typ = untoken(sel.typ, types)
+	if t, ok := w.Inventory.Type(sel.integration, sel.typ); ok {
+		for _, p := range t.Permissions {
+			permissions = append(permissions, p.ID)
+		}
+	}
+	sel.permissions = slices.Clone(sel.permissions)
+	for i, p := range sel.permissions {
+		sel.permissions[i] = untoken(p, permissions)
+	}
+	return sel
 }
 
 func hash(s string) string {
@@ -78,6 +116,12 @@ func readSelection(e chat.FormEvent) selection {
 		bundle: v.First(cards.FieldBundle), items: v[cards.FieldItems],
 		all:      v.First(cards.FieldAll) == cards.AllItems,
 		duration: v.First(cards.FieldDuration), justification: v.First(cards.FieldJustification),
+	}
+	switch { // the fields of the other mode are not in the form; what was chosen there stays
+	case st.BundleMode:
+		sel.integration, sel.typ = st.Integration, st.Type
+	default:
+		sel.bundle = st.Bundle
 	}
 	if sel.integration != st.Integration && st.Integration != "" {
 		sel.typ = ""
@@ -105,7 +149,10 @@ func (s *Service) Change(ctx context.Context, e chat.FormEvent) *chat.Form {
 		form := cards.Notice("Request access", flows.ErrorMessage(err))
 		return &form
 	}
-	sel := readSelection(e)
+	sel := readSelection(e).named(w)
+	if sel.duration == readState(e.State).Default {
+		sel.duration = "" // filled in for another choice, not typed
+	}
 	if e.Action == chat.ActionMode {
 		sel.bundleMode = !sel.bundleMode
 	}
@@ -132,14 +179,15 @@ func (s *Service) Submit(ctx context.Context, e chat.FormEvent) chat.Submitted {
 }
 
 func (s *Service) submitRequest(ctx context.Context, w flows.World, p *flows.Person, e chat.FormEvent, now time.Time) chat.Submitted {
-	sel := readSelection(e)
-	q, problems := s.question(w, p, sel, now)
+	sel, drawn := readSelection(e).named(w), readState(e.State)
+	q, problems := s.question(w, sel, now)
+	q.Requestor, q.Grantee = p, p
 	if len(problems) > 0 {
-		return chat.Submitted{Errors: problems}
+		return chat.Submitted{Errors: drawn.visible(problems)}
 	}
 	v := w.Evaluate(q)
 	if !v.Allowed() {
-		return chat.Submitted{Errors: fieldErrors(sel, v)}
+		return chat.Submitted{Errors: drawn.visible(fieldErrors(sel, v))}
 	}
 	made, err := s.Store.Submit(ctx, now, e.Key, w.Drafts(q, v))
 	if err != nil {
@@ -150,6 +198,38 @@ func (s *Service) submitRequest(ctx context.Context, w flows.World, p *flows.Per
 		s.Log.InfoContext(ctx, "request made", "request", r.ID, "person", p.Email, "flow", r.Flow, "state", string(r.State))
 	}
 	return chat.Submitted{}
+}
+
+// visible moves each error under a field that the form had when it was drawn. A
+// platform drops errors of other fields, and then nobody learns what is wrong.
+func (st formState) visible(errors map[string]string) map[string]string {
+	out := map[string]string{}
+	for _, field := range formFields {
+		at := field
+		switch field {
+		case cards.FieldItems, cards.FieldAll:
+			if st.Bundle == "" {
+				at = cards.FieldBundle
+			}
+		case cards.FieldType, cards.FieldResources, cards.FieldPermissions:
+			if st.Integration == "" {
+				at = cards.FieldIntegration
+			} else if st.Type == "" {
+				at = cards.FieldType
+			}
+		}
+		out[at] = strings.TrimSpace(out[at] + " " + errors[field])
+		if out[at] == "" {
+			delete(out, at)
+		}
+	}
+	return out
+}
+
+// formFields are the fields of the request form, from top to bottom.
+var formFields = []string{
+	cards.FieldBundle, cards.FieldItems, cards.FieldAll, cards.FieldIntegration, cards.FieldType, cards.FieldResources,
+	cards.FieldPermissions, cards.FieldDuration, cards.FieldJustification,
 }
 
 // fieldErrors puts each problem under the field it is about.
@@ -184,8 +264,8 @@ func fieldErrors(sel selection, v flows.Verdict) map[string]string {
 }
 
 // question turns a selection into a question; problems are by field.
-func (s *Service) question(w flows.World, p *flows.Person, sel selection, now time.Time) (flows.Question, map[string]string) {
-	q := flows.Question{Requestor: p, Grantee: p, Justification: sel.justification, Now: now}
+func (s *Service) question(w flows.World, sel selection, now time.Time) (flows.Question, map[string]string) {
+	q := flows.Question{Justification: sel.justification, Now: now}
 	problems := map[string]string{}
 	if sel.duration != "" {
 		d, err := ParseDuration(sel.duration)
@@ -204,7 +284,7 @@ func (s *Service) question(w flows.World, p *flows.Person, sel selection, now ti
 			units, missing := bundleUnits(w, sel)
 			q.Units = units
 			if missing {
-				problems[cards.FieldItems] = "Some of these items are not in the bundle any more. Please choose again."
+				problems[cards.FieldItems] = staleItems
 			}
 		}
 		return q, problems
@@ -219,15 +299,20 @@ func (s *Service) question(w flows.World, p *flows.Person, sel selection, now ti
 	case len(sel.permissions) == 0:
 		problems[cards.FieldPermissions] = "Please choose at least one permission."
 	}
-	units, missing := resourceUnits(w, p, sel)
+	units, missing := resourceUnits(w, sel)
 	q.Units = units
 	if missing {
-		problems[cards.FieldResources] = "Some of these resources are not there any more. Please choose again."
+		problems[cards.FieldResources] = staleResources
 	}
 	return q, problems
 }
 
-func resourceUnits(w flows.World, p *flows.Person, sel selection) (units []flows.Unit, missing bool) {
+const (
+	staleItems     = "Some of these items are not in the bundle any more. Please choose again."
+	staleResources = "Some of these resources are not there any more. Please choose again."
+)
+
+func resourceUnits(w flows.World, sel selection) (units []flows.Unit, missing bool) {
 	for _, t := range sel.resources {
 		r, ok := resourceByToken(w, sel.integration, sel.typ, t)
 		if !ok {
@@ -270,17 +355,27 @@ func bundleUnits(w flows.World, sel selection) (units []flows.Unit, missing bool
 	return units, len(wanted) > 0
 }
 
-// selectionOf fills the form like an earlier request.
-func selectionOf(r *flows.Request) selection {
+// selectionOf fills the form like an earlier request. The whole of a bundle is
+// asked for as a whole again.
+func selectionOf(w flows.World, r *flows.Request) selection {
 	sel := selection{justification: r.Justification}
 	if !r.Indefinite {
 		sel.duration = shortDuration(r.Duration)
 	}
 	if r.Bundle != "" {
 		sel.bundleMode, sel.bundle = true, r.Bundle
+		var before []flows.Unit
 		for _, it := range r.Items() {
+			before = append(before, it.Unit)
 			sel.items = append(sel.items, unitToken(it.Unit))
 		}
+		whole := w.BundleUnits(r.Bundle, 0)
+		slices.SortFunc(before, flows.Unit.Compare)
+		slices.SortFunc(whole, flows.Unit.Compare)
+		if slices.Equal(before, whole) {
+			sel.items = nil
+		}
+		sel.items, sel.cut = fit(sel.items)
 		return sel
 	}
 	for _, it := range r.Items() {
@@ -297,5 +392,15 @@ func selectionOf(r *flows.Request) selection {
 			sel.permissions = append(sel.permissions, it.Permission)
 		}
 	}
+	sel.resources, sel.cut = fit(sel.resources)
 	return sel
+}
+
+// fit keeps as many choices as a menu holds; cut is how many there were if that
+// is more.
+func fit(tokens []string) (kept []string, cut int) {
+	if len(tokens) <= maxOptions {
+		return tokens, 0
+	}
+	return tokens[:maxOptions], len(tokens)
 }

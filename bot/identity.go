@@ -27,10 +27,7 @@ func (s *Service) person(ctx context.Context, w flows.World, u chat.User) (*flow
 	case acc.Guest:
 		return nil, flows.Errorf(flows.CodeForbidden, "Guests cannot use this. Please ask a member of the workspace.")
 	}
-	p, err := w.People.BySlackID(u.ID)
-	if u.Platform == "teams" {
-		p, err = w.People.ByTeamsID(u.ID)
-	}
+	p, err := bound(w, u)
 	if flows.ErrorCode(err) == flows.CodeNotFound {
 		p, err = byVerifiedAddress(w, acc)
 	}
@@ -41,6 +38,17 @@ func (s *Service) person(ctx context.Context, w flows.World, u chat.User) (*flow
 		return nil, flows.Errorf(flows.CodeForbidden, "You are deactivated in the directory.")
 	}
 	return p, nil
+}
+
+// bound finds the person who is bound to an account.
+func bound(w flows.World, u chat.User) (*flows.Person, error) {
+	switch u.Platform {
+	case "slack":
+		return w.People.BySlackID(u.ID)
+	case "teams":
+		return w.People.ByTeamsID(u.ID)
+	}
+	return nil, flows.Errorf(flows.CodeForbidden, "I do not know the platform you come from.")
 }
 
 func byVerifiedAddress(w flows.World, acc chat.Account) (*flows.Person, error) {

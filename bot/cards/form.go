@@ -37,7 +37,9 @@ type RequestForm struct {
 	OfferAll, All                                   bool
 	TooManyForAll                                   bool
 	Generation                                      string // of what depends on the first choice
-	TypeGeneration                                  string // of what depends on the resource type
+	TypeGeneration                                  string // of the resources, which depend on the resource type
+	PermissionGeneration                            string // of the permissions
+	DurationGeneration                              string // of the duration, where it was filled in and not typed
 	Duration, Justification                         string
 	JustificationOptional                           bool
 	Hint                                            []chat.Text // the verdict, below the fields
@@ -60,7 +62,7 @@ func (f RequestForm) Form() chat.Form {
 	}
 	form.Parts = append(form.Parts,
 		chat.Part{
-			Kind: chat.PartInput, Field: FieldDuration, Label: "Duration", Value: f.Duration, Live: true, Max: 40, Optional: true,
+			Kind: chat.PartInput, Field: FieldDuration, Generation: f.DurationGeneration, Label: "Duration", Value: f.Duration, Live: true, Max: 40, Optional: true,
 			Hint: "For example 30m, 2h, 1d. Empty: as long as the access flow allows.",
 		},
 		chat.Part{
@@ -106,7 +108,7 @@ func (f RequestForm) resourceParts() []chat.Part {
 			Selected: f.Resources, Live: true, Placeholder: "Type to search",
 		},
 		chat.Part{
-			Kind: chat.PartMulti, Field: FieldPermissions, Generation: f.TypeGeneration, Label: "Permissions", Options: f.Permissions,
+			Kind: chat.PartMulti, Field: FieldPermissions, Generation: f.PermissionGeneration, Label: "Permissions", Options: f.Permissions,
 			Selected: f.ChosenPermissions, Live: true, Placeholder: "Choose permissions",
 		})
 }
@@ -173,7 +175,7 @@ func Reason(r flows.Request, verb flows.Verb, required bool, state string) chat.
 		word = "Deny"
 	}
 	return chat.Form{
-		ID: chat.FormReason, Title: word + " " + r.ID, Submit: word, Close: "Cancel", State: state,
+		ID: chat.FormReason, Title: "Reason", Submit: word, Close: "Cancel", State: state,
 		Parts: []chat.Part{
 			{Kind: chat.PartText, Text: chat.Text{person(r.Requestor)[0], chat.Plain(" asks for "), chat.Bold(summary(r)), chat.Plain(" for " + lower(duration(r.Duration, r.Indefinite)) + ".")}},
 			{Kind: chat.PartInput, Field: FieldReason, Label: "Reason", Multi: true, Max: flows.MaxReason, Optional: !required, Placeholder: "The requester will read this."},

@@ -1,0 +1,371 @@
+package bot_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"apono/bot/cards"
+	"apono/bot/chat"
+	"apono/flows"
+)
+
+// TestDecide presses Approve on one request in every situation and by everybody.
+func TestDecide(t *testing.T) {
+	const not = "You are not an approver of AR-1."
+	nothing := func(*office) {}
+	press := func(name string, action chat.ActionID) func(*office) {
+		return func(o *office) { o.click(name, action, "AR-1") }
+	}
+	for _, tt := range []struct {
+		name   string
+		before func(*office)
+		by     string
+		want   string // the private answer; empty: the card is the answer
+		state  flows.State
+	}{
+		{"an approver", nothing, "bob", "", flows.StateApproved},
+		{"a colleague", nothing, "carol", not, flows.StatePending},
+		{"an admin", nothing, "eve", not, flows.StatePending},
+		{"the requestor", nothing, "alice", not, flows.StatePending},
+		{"the second press", press("bob", chat.ActionApprove), "bob", "AR-1 was already approved by Bob; the access is being granted.", flows.StateApproved},
+		{"too late", press("alice", chat.ActionWithdraw), "bob", "AR-1 was withdrawn by Alice.", flows.StateWithdrawn},
+		{"too late, and a colleague", press("alice", chat.ActionWithdraw), "carol", not, flows.StateWithdrawn},
+		{"who is not an approver any more", func(o *office) { o.person("alice").Manager = "carol@example.com" }, "bob", not, flows.StatePending},
+		{"who has become one", func(o *office) { o.person("alice").Manager = "carol@example.com" }, "carol", "", flows.StateApproved},
+		{"not any more, and it is decided", func(o *office) {
+			press("bob", chat.ActionApprove)(o)
+			o.person("alice").Manager = "carol@example.com"
+		}, "bob", "AR-1 was already approved by Bob; the access is being granted.", flows.StateApproved},
+		{"the requestor has left", func(o *office) { o.people = o.people[1:] }, "bob", "Alice is not an active person in the directory any more, so AR-1 cannot be decided.", flows.StatePending},
+		{"the same, and a colleague", func(o *office) { o.people = o.people[1:] }, "carol", not, flows.StatePending},
+		{"the flow was removed", func(o *office) { o.policy.Flows = o.policy.Flows[1:] }, "bob", "The access flow read, under which AR-1 was asked, is not in force any more. The request cannot be decided; it has to be asked again.", flows.StatePending},
+		{"the same, and a colleague", func(o *office) { o.policy.Flows = o.policy.Flows[1:] }, "carol", not, flows.StatePending},
+	} {
+		o := newOffice(t)
+		o.ask("k")
+		tt.before(o)
+		o.change()
+		a := o.click(tt.by, chat.ActionApprove, "AR-1")
+		if got := said(a); got != tt.want || a.Open != nil {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+		if r := o.request("AR-1"); r.State != tt.state {
+			t.Errorf("%s: %s, want %s", tt.name, r.State, tt.state)
+		}
+	}
+}
+
+// TestDefect17_OutsidersLearnNothing: whatever a request is like, and whether it
+// exists, an outsider gets the same sentence.
+func TestDefect17_OutsidersLearnNothing(t *testing.T) {
+	o := newOffice(t)
+	o.ask("pending")
+	o.ask("denied")
+	o.ask("active")
+	o.click("alice", chat.ActionWithdraw, "AR-2")
+	o.activate("AR-3")
+	for action, want := range map[chat.ActionID]string{
+		chat.ActionApprove: "You are not an approver of AR-N.", chat.ActionDeny: "You are not an approver of AR-N.", chat.ActionDetails: "You are not an approver of AR-N.",
+		chat.ActionEndAccess: "You may not end AR-N; its grantee, requestor, approvers and the admins may.", chat.ActionWithdraw: "Only the requester can withdraw AR-N.",
+		chat.ActionAgain: "Only the requester can ask for AR-N again.", chat.ActionCredentials: "Only the person who has the access of AR-N can see its credentials.",
+		chat.ActionReset: "Only the person who has the access of AR-N can reset its credentials.",
+	} {
+		for _, id := range []string{"AR-1", "AR-2", "AR-3", "AR-4", "AR-18446744073709551616", "", "<!channel>", "%s"} {
+			a := o.click("carol", action, id)
+			if got := said(a); got != strings.ReplaceAll(want, "AR-N", cut20(id)) || a.Open != nil || a.Then != nil {
+				t.Errorf("%s of %q: %q, want %q", action, id, got, want)
+			}
+		}
+	}
+	if got := said(o.command("carol", "revoke AR-3")); got != "You may not end AR-3; its grantee, requestor, approvers and the admins may." {
+		t.Errorf("revoke: %q", got)
+	}
+	sub := o.Submit(t.Context(), chat.FormEvent{User: user("carol"), Form: chat.FormReason, State: `{"r":"AR-2","v":"deny"}`})
+	missing := o.Submit(t.Context(), chat.FormEvent{User: user("carol"), Form: chat.FormReason, State: `{"r":"AR-4","v":"deny"}`})
+	if plain(sub.Show.Parts[0].Text) != "You are not an approver of AR-2." || plain(missing.Show.Parts[0].Text) != "You are not an approver of AR-4." {
+		t.Errorf("reason: %+v, %+v", sub, missing)
+	}
+}
+
+func cut20(id string) string {
+	if r := []rune(id); len(r) > 20 {
+		return string(r[:19]) + "…"
+	}
+	return id
+}
+
+// TestDefect01_TheGapBeforeTheSweep: a request whose time has passed is timed out by
+// whoever presses first, and nobody is told otherwise.
+func TestDefect01_TheGapBeforeTheSweep(t *testing.T) {
+	for _, action := range []chat.ActionID{chat.ActionApprove, chat.ActionDeny, chat.ActionWithdraw} {
+		synctest.Test(t, func(t *testing.T) {
+			o := newOffice(t)
+			o.ask("k")
+			by := map[bool]string{true: "alice", false: "bob"}[action == chat.ActionWithdraw]
+			time.Sleep(24*time.Hour - 1)
+			if r := o.request("AR-1"); r.State != flows.StatePending {
+				t.Fatalf("%s before its time", r.State)
+			}
+			time.Sleep(1)
+			a := o.click(by, action, "AR-1")
+			if got := said(a); got != "AR-1 timed out: nobody decided in time." || a.Open != nil {
+				t.Errorf("%s: %q", action, got)
+			}
+			if r := o.request("AR-1"); r.State != flows.StateTimedOut {
+				t.Errorf("%s: %s, want timed out", action, r.State)
+			}
+		})
+	}
+}
+
+// TestNothingIsHandedOutAfterTheEnd: the access is over, the sweep has not seen it.
+func TestNothingIsHandedOutAfterTheEnd(t *testing.T) {
+	for _, action := range []chat.ActionID{chat.ActionCredentials, chat.ActionReset, chat.ActionEndAccess} {
+		synctest.Test(t, func(t *testing.T) {
+			o := newOffice(t)
+			o.ask("k")
+			o.activate("AR-1")
+			time.Sleep(8 * time.Hour)
+			a := o.click("alice", action, "AR-1")
+			if got := said(a); got != "The access of AR-1 is already being ended." || a.Then != nil {
+				t.Errorf("%s: %q", action, got)
+			}
+			if r := o.request("AR-1"); r.State != flows.StateRevoking || r.Ending.State != flows.StateExpired {
+				t.Errorf("%s: %s, %+v", action, r.State, r.Ending)
+			}
+		})
+	}
+}
+
+// TestReasonDialog: Deny always opens it, Approve where a reason is required; the
+// rights are judged again when it is submitted.
+func TestReasonDialog(t *testing.T) {
+	o := newOffice(t)
+	o.ask("k")
+	if a := o.click("bob", chat.ActionDeny, "AR-1"); a.Open == nil || a.Open.Title != "Reason" || a.Open.Submit != "Deny" || !part(t, a.Open, cards.FieldReason).Optional {
+		t.Fatalf("%+v", a)
+	}
+	o.policy.Flows[0].Settings.RequireApproverReason = true // by the policy of this moment
+	o.change()
+	a := o.click("bob", chat.ActionApprove, "AR-1")
+	if a.Open == nil || a.Open.Title != "Reason" || a.Open.Submit != "Approve" || part(t, a.Open, cards.FieldReason).Optional {
+		t.Fatalf("%+v", a)
+	}
+	submit := func(name, reason string) chat.Submitted {
+		return o.Submit(t.Context(), chat.FormEvent{User: user(name), Form: chat.FormReason, State: a.Open.State, Values: chat.Values{"reason": {reason}}})
+	}
+	if got := submit("bob", " \n").Errors[cards.FieldReason]; got != "Please give a reason." {
+		t.Errorf("blank: %q", got)
+	}
+	if got := submit("bob", strings.Repeat("x", flows.MaxReason+1)).Errors[cards.FieldReason]; got != "The reason is longer than 2000 characters." {
+		t.Errorf("long: %q", got)
+	}
+	if got := submit("carol", "why not"); got.Show == nil || plain(got.Show.Parts[0].Text) != "You are not an approver of AR-1." {
+		t.Errorf("somebody else submits the dialog: %+v", got)
+	}
+	for range 2 { // a platform may deliver it twice
+		if got := submit("bob", "  on call *today* %s"); got.Errors != nil || got.Show != nil {
+			t.Errorf("taken: %+v", got)
+		}
+	}
+	if got := submit("bob", "another"); got.Show == nil || plain(got.Show.Parts[0].Text) != "AR-1 was already approved by Bob; the access is being granted." {
+		t.Errorf("late: %+v", got)
+	}
+	ds := o.request("AR-1").Decisions
+	if len(ds) != 1 || ds[0].Reason != "on call *today* %s" || ds[0].Why != "You are Alice's manager." {
+		t.Errorf("%+v", ds)
+	}
+	for _, state := range []string{"", "{", `{"r":"AR-1"}`, `{"r":"AR-1","v":"grant"}`} {
+		got := o.Submit(t.Context(), chat.FormEvent{User: user("bob"), Form: chat.FormReason, State: state})
+		if got.Show == nil || !strings.HasPrefix(plain(got.Show.Parts[0].Text), "This dialog is from another version") {
+			t.Errorf("state %q: %+v", state, got)
+		}
+	}
+}
+
+// TestDenyWhatIsNotCovered: what cannot be approved any more can be denied.
+func TestDenyWhatIsNotCovered(t *testing.T) {
+	o := newOffice(t)
+	o.ask("k")
+	o.person("alice").Groups = nil
+	o.change()
+	if got := said(o.click("bob", chat.ActionApprove, "AR-1")); got != "Alice may not ask under the access flow read any more, so AR-1 cannot be approved." {
+		t.Errorf("%q", got)
+	}
+	a := o.click("bob", chat.ActionDeny, "AR-1")
+	if a.Open == nil {
+		t.Fatalf("%q", said(a))
+	}
+	o.Submit(t.Context(), chat.FormEvent{User: user("bob"), Form: chat.FormReason, State: a.Open.State})
+	if r := o.request("AR-1"); r.State != flows.StateDenied {
+		t.Errorf("%s", r.State)
+	}
+}
+
+func TestDetails(t *testing.T) {
+	o := newOffice(t)
+	o.ask("k")
+	for name, want := range map[string]bool{"alice": true, "bob": true, "eve": true, "carol": false} {
+		if a := o.click(name, chat.ActionDetails, "AR-1"); (a.Open != nil) != want {
+			t.Errorf("%s: %q", name, said(a))
+		}
+	}
+}
+
+func TestEndAccess(t *testing.T) {
+	for name, want := range map[string]string{
+		"alice": "The access of AR-1 is being ended.", "bob": "The access of AR-1 is being ended.", "eve": "The access of AR-1 is being ended.",
+		"carol": "You may not end AR-1; its grantee, requestor, approvers and the admins may.",
+	} {
+		o := newOffice(t)
+		o.ask("k")
+		if got := said(o.command("alice", "revoke AR-1")); got != "AR-1 is still waiting for approval, so there is nothing to end." {
+			t.Errorf("waiting: %q", got)
+		}
+		o.activate("AR-1")
+		if got := said(o.command(name, "revoke ar-1 the fire is out "+strings.Repeat("!", 3000))); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+		r := o.request("AR-1")
+		if ended := r.State == flows.StateRevoking; ended != (name != "carol") {
+			t.Errorf("%s: %s", name, r.State)
+		} else if ended && (r.Ending.By.Email != name+"@example.com" || !strings.HasPrefix(r.Ending.Reason, "the fire is out")) {
+			t.Errorf("%s: %+v", name, r.Ending)
+		}
+		if name == "alice" {
+			if got := said(o.click("eve", chat.ActionEndAccess, "AR-1")); got != "The access of AR-1 is already being ended." {
+				t.Errorf("twice: %q", got)
+			}
+		}
+	}
+}
+
+// TestCredentials: the dialog comes first, and the secret is spent once.
+func TestCredentials(t *testing.T) {
+	o := newOffice(t)
+	o.ask("k")
+	o.activate("AR-1")
+	first, second := o.click("alice", chat.ActionCredentials, "AR-1"), o.click("alice", chat.ActionCredentials, "AR-1")
+	if first.Then == nil || second.Then == nil || strings.Contains(plain(first.Open.Parts[0].Text), "hunter2") {
+		t.Fatalf("%+v, %+v", first, second)
+	}
+	if g := o.request("AR-1").Groups[0]; g.Secret != flows.SecretAvailable {
+		t.Fatalf("spent before the dialog is open: %s", g.Secret)
+	}
+	var wg sync.WaitGroup
+	var forms [2]*chat.Form
+	for i, a := range []chat.Answer{first, second} {
+		wg.Go(func() { forms[i] = a.Then(t.Context()) })
+	}
+	wg.Wait()
+	seen := 0
+	for _, f := range forms {
+		text := ""
+		for _, p := range f.Parts {
+			text += plain(p.Text) + "\n"
+		}
+		switch {
+		case strings.Contains(text, "hunter2") && strings.Contains(text, "db.example.com"):
+			seen++
+		case !strings.Contains(text, "shown once and are erased") && !strings.Contains(text, "not there any more"):
+			t.Errorf("the other one reads %q", text)
+		}
+	}
+	if seen != 1 {
+		t.Errorf("the secret was shown %d times", seen)
+	}
+	if got := said(o.click("alice", chat.ActionCredentials, "AR-1")); got != "These credentials were shown once and are erased. Use Reset credentials to get new ones." {
+		t.Errorf("%q", got)
+	}
+	if got := said(o.click("alice", chat.ActionReset, "AR-1")); got != "" || !o.request("AR-1").Groups[0].Resetting {
+		t.Errorf("reset: %q", got)
+	}
+	if got := said(o.click("alice", chat.ActionReset, "AR-1")); got != "New credentials for pg are already on their way." {
+		t.Errorf("reset again: %q", got)
+	}
+	for _, name := range []string{"bob", "eve"} {
+		if a := o.click(name, chat.ActionCredentials, "AR-1"); a.Then != nil || said(a) != "Only the person who has the access of AR-1 can see its credentials." {
+			t.Errorf("%s: %q", name, said(a))
+		}
+	}
+}
+
+// TestCredentialsThatCannotBeOpened are not spent.
+func TestCredentialsThatCannotBeOpened(t *testing.T) {
+	for sealed, want := range map[string]string{
+		"other key":      "The credentials cannot be opened. Use Reset credentials, or ask your administrator.",
+		"sealed:hunter2": "The credentials cannot be read. Use Reset credentials, or ask your administrator.",
+	} {
+		o := newOffice(t)
+		o.ask("k")
+		o.click("bob", chat.ActionApprove, "AR-1")
+		ev := flows.Event{Kind: flows.EventGranted, Integration: "pg", Access: flows.Access{Sealed: []byte(sealed), SealedUntil: time.Now().Add(time.Hour)}}
+		if _, err := o.store.Apply(t.Context(), time.Now(), "AR-1", ev); err != nil {
+			t.Fatal(err)
+		}
+		f := o.click("alice", chat.ActionCredentials, "AR-1").Then(t.Context())
+		if got := plain(f.Parts[0].Text); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+		if g := o.request("AR-1").Groups[0]; g.Secret != flows.SecretAvailable {
+			t.Errorf("spent: %s", g.Secret)
+		}
+	}
+}
+
+// TestRenamedPersonActs: the directory knows Alice and Bob by new addresses.
+func TestRenamedPersonActs(t *testing.T) {
+	o := newOffice(t)
+	o.ask("k")
+	for _, name := range []string{"alice", "bob"} {
+		p := o.person(name)
+		p.Aliases, p.Email = []string{p.Email}, "new."+p.Email
+	}
+	o.change()
+	if got := said(o.click("alice", chat.ActionApprove, "AR-1")); got != "You are not an approver of AR-1." {
+		t.Errorf("alice approves: %q", got)
+	}
+	if a := o.click("alice", chat.ActionAgain, "AR-1"); a.Open == nil {
+		t.Errorf("again: %q", said(a))
+	}
+	if got := said(o.click("alice", chat.ActionWithdraw, "AR-1")); got != "" || o.request("AR-1").State != flows.StateWithdrawn {
+		t.Errorf("withdraw: %q, %s", got, o.request("AR-1").State)
+	}
+}
+
+// TestRequestAgain fills the form like the earlier request.
+func TestRequestAgain(t *testing.T) {
+	o := newOffice(t)
+	o.ask("k")
+	o.click("alice", chat.ActionWithdraw, "AR-1")
+	f := o.click("alice", chat.ActionAgain, "AR-1").Open
+	got := map[string][]string{}
+	for _, field := range []string{"integration", "type", "resources", "permissions"} {
+		got[field] = chosen(part(t, f, field))
+	}
+	got["duration"], got["justification"] = []string{part(t, f, "duration").Value}, []string{part(t, f, "justification").Value}
+	want := map[string][]string{
+		"integration": {"pg"}, "type": {"database"}, "resources": {"db-1"}, "permissions": {"read"}, "duration": {"8h"}, "justification": {"INC-12"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := said(o.click("bob", chat.ActionAgain, "AR-1")); got != "Only the requester can ask for AR-1 again." {
+		t.Errorf("somebody else: %q", got)
+	}
+}
+
+func TestUnknownButton(t *testing.T) {
+	o := newOffice(t)
+	o.ask("k")
+	for _, action := range []chat.ActionID{"extend", "", chat.ActionMode} {
+		if got := said(o.click("alice", action, "AR-1")); got != "This button is from another version of the bot. Please open the latest message." {
+			t.Errorf("%q: %q", action, got)
+		}
+	}
+}
