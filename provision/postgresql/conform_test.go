@@ -10,34 +10,46 @@ import (
 	"apono/provision/provisiontest"
 )
 
+// TestConform takes the least rights on both versions, and each other set-up on
+// one; the stories take all of them on both.
 func TestConform(t *testing.T) {
-	everywhere(t, func(t *testing.T, w *world) {
-		proxy := provisiontest.NewProxy(t, w.admin.Host)
-		u, err := url.Parse(w.botDSN())
-		if err != nil {
-			t.Fatal(err)
+	for version, set := range map[string][]setup{"15": {options, superuser}, "18": {options, member}} {
+		for _, s := range set {
+			t.Run("PostgreSQL "+version+" "+string(s), func(t *testing.T) {
+				t.Parallel()
+				conform(t, newWorld(t, version, s))
+			})
 		}
-		u.Host = proxy.Addr()
-		provisiontest.Conform(t, provisiontest.Harness{
-			Connect: func(t *testing.T) provision.Driver { t.Helper(); return w.connect(t, u.String(), "") },
-			Holds:   w.holds,
-			Down:    proxy.Down,
-			Hang:    proxy.Hang,
-			Items: []flows.Item{
-				w.item("read_write", w.shop, "public", "orders"), w.item("read_only", w.shop, "hr"), w.item("read_only", w.other),
-			},
-			Left: w.roles,
-			Login: func(t *testing.T, c provision.Credentials) error {
-				t.Helper()
-				return w.as(t, c, cmp.Or(field(c, "database"), w.shop), "SELECT 1")
-			},
-			Hostile: []flows.Item{
-				w.item("read_only", w.other, hostileSchema), w.item("admin", w.other, hostileSchema, hostileTable),
-				w.item("read_write", w.other, hostileSchema, longTable),
-			},
-			Refused: []flows.Item{w.item("read_only", w.shop, "public", "nosuch")},
-			Secrets: []flows.Secret{botPassword, flows.Secret(u.String()), flows.Secret(url.QueryEscape(botPassword))},
-		})
+	}
+}
+
+func conform(t *testing.T, w *world) {
+	t.Helper()
+	proxy := provisiontest.NewProxy(t, w.admin.Host)
+	u, err := url.Parse(w.botDSN())
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Host = proxy.Addr()
+	provisiontest.Conform(t, provisiontest.Harness{
+		Connect: func(t *testing.T) provision.Driver { t.Helper(); return w.connect(t, u.String(), "") },
+		Holds:   w.holds,
+		Down:    proxy.Down,
+		Hang:    proxy.Hang,
+		Items: []flows.Item{
+			w.item("read_write", w.shop, "public", "orders"), w.item("read_only", w.shop, "hr"), w.item("read_only", w.other),
+		},
+		Left: w.roles,
+		Login: func(t *testing.T, c provision.Credentials) error {
+			t.Helper()
+			return w.as(t, c, cmp.Or(field(c, "database"), w.shop), "SELECT 1")
+		},
+		Hostile: []flows.Item{
+			w.item("read_only", w.other, hostileSchema), w.item("admin", w.other, hostileSchema, hostileTable),
+			w.item("read_write", w.other, hostileSchema, longTable),
+		},
+		Refused: []flows.Item{w.item("read_only", w.shop, "public", "nosuch")},
+		Secrets: []flows.Secret{botPassword, flows.Secret(u.String()), flows.Secret(url.QueryEscape(botPassword))},
 	})
 }
 

@@ -2,6 +2,7 @@ package postgresql_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -65,67 +66,74 @@ func (w *world) broken(t *testing.T, stop, way string, act func(context.Context)
 }
 
 func TestBrokenGrant(t *testing.T) {
-	for stop := range stops {
-		for _, way := range []string{"cancelled", "killed"} {
-			t.Run(way+" "+stop, func(t *testing.T) {
-				everywhere(t, func(t *testing.T, w *world) {
-					d := w.driver(t)
-					for n, next := range []string{"repeat", "revoke"} {
-						g := w.grant(n, w.item("read_write", w.shop), w.item("read_only", w.other))
-						err := w.broken(t, stop, way, func(ctx context.Context) error { _, err := d.Grant(ctx, g); return err })
-						if err == nil || provision.KindOf(err) == provision.KindRefused {
-							t.Errorf("the broken call ended with %v", err)
-						}
-						for _, role := range w.roles(t) {
-							if logins := w.texts(t, "postgres", "SELECT rolname::text FROM pg_roles WHERE rolcanlogin AND rolname = $1", role); len(logins) > 0 {
-								t.Error("somebody can log in to half a grant")
-							}
-						}
-						if ok, err := d.Check(t.Context(), g); ok || err != nil {
-							t.Errorf("Check = %t, %v", ok, err)
-						}
-						if next == "repeat" {
-							c := mustGrant(t, d, g)
-							if !w.holds(t, g) || w.as(t, c, w.shop, "SELECT * FROM orders") != nil || w.as(t, c, w.other, "SELECT * FROM plain") != nil {
-								t.Error("the repeat did not bring the access")
-							}
-						}
-						mustRevoke(t, d, g)
-						if left := w.roles(t); len(left) > 0 {
-							t.Errorf("left: %q", left)
-						}
-					}
-				}, options)
-			})
+	everywhere(t, func(t *testing.T, w *world) {
+		d, n := w.driver(t), 0
+		for stop := range stops {
+			for _, way := range []string{"cancelled", "killed"} {
+				for _, next := range []string{"repeat", "revoke"} {
+					n++
+					t.Run(way+" "+stop+", then "+next, func(t *testing.T) { w.brokenGrant(t, d, n, stop, way, next) })
+				}
+			}
 		}
+	}, options)
+}
+
+func (w *world) brokenGrant(t *testing.T, d driver, n int, stop, way, next string) {
+	g := w.grant(n, w.item("read_write", w.shop), w.item("read_only", w.other))
+	err := w.broken(t, stop, way, func(ctx context.Context) error { _, err := d.Grant(ctx, g); return err })
+	if err == nil || provision.KindOf(err) == provision.KindRefused {
+		t.Errorf("the broken call ended with %v", err)
+	}
+	for _, role := range w.roles(t) {
+		if logins := w.texts(t, "postgres", "SELECT rolname::text FROM pg_roles WHERE rolcanlogin AND rolname = $1", role); len(logins) > 0 {
+			t.Error("somebody can log in to half a grant")
+		}
+	}
+	if ok, err := d.Check(t.Context(), g); ok || err != nil {
+		t.Errorf("Check = %t, %v", ok, err)
+	}
+	if next == "repeat" {
+		c := mustGrant(t, d, g)
+		if !w.holds(t, g) || w.as(t, c, w.shop, "SELECT * FROM orders") != nil || w.as(t, c, w.other, "SELECT * FROM plain") != nil {
+			t.Error("the repeat did not bring the access")
+		}
+	}
+	mustRevoke(t, d, g)
+	if left := w.roles(t); len(left) > 0 {
+		t.Errorf("left: %q", left)
 	}
 }
 
 func TestBrokenRevoke(t *testing.T) {
-	for stop := range stops {
-		t.Run(stop, func(t *testing.T) {
-			everywhere(t, func(t *testing.T, w *world) {
-				d := w.driver(t)
-				for n, way := range []string{"cancelled", "killed"} {
-					g := w.grant(n, w.item("admin", w.shop), w.item("admin", w.other))
-					c := mustGrant(t, d, g)
-					w.run(t, w.personDSN(c, w.other), "CREATE TABLE public.mine"+way+" (what text)", "INSERT INTO public.mine"+way+" VALUES ('kept')")
-					if err := w.broken(t, stop, way, func(ctx context.Context) error { return d.Revoke(ctx, g) }); err == nil {
-						t.Error("the broken call ended well")
-					}
-					if stop != "before the first write" && w.as(t, c, w.shop, "SELECT 1") == nil {
-						t.Error("the person can still log in")
-					}
-					mustRevoke(t, d, g)
-					if got := w.texts(t, w.other, "SELECT what FROM public.mine"+way); len(got) != 1 {
-						t.Errorf("what the person made is %q", got)
-					}
-					if left := w.roles(t); len(left) > 0 {
-						t.Errorf("left: %q", left)
-					}
-				}
-			}, options)
-		})
+	everywhere(t, func(t *testing.T, w *world) {
+		d, n := w.driver(t), 0
+		for stop := range stops {
+			for _, way := range []string{"cancelled", "killed"} {
+				n++
+				t.Run(way+" "+stop, func(t *testing.T) { w.brokenRevoke(t, d, n, stop, way) })
+			}
+		}
+	}, options)
+}
+
+func (w *world) brokenRevoke(t *testing.T, d driver, n int, stop, way string) {
+	g := w.grant(n, w.item("admin", w.shop), w.item("admin", w.other))
+	c := mustGrant(t, d, g)
+	table := fmt.Sprintf("public.mine%d", n)
+	w.run(t, w.personDSN(c, w.other), "CREATE TABLE "+table+" (what text)", "INSERT INTO "+table+" VALUES ('kept')")
+	if err := w.broken(t, stop, way, func(ctx context.Context) error { return d.Revoke(ctx, g) }); err == nil {
+		t.Error("the broken call ended well")
+	}
+	if stop != "before the first write" && w.as(t, c, w.shop, "SELECT 1") == nil {
+		t.Error("the person can still log in")
+	}
+	mustRevoke(t, d, g)
+	if got := w.texts(t, w.other, "SELECT what FROM "+table); len(got) != 1 {
+		t.Errorf("what the person made is %q", got)
+	}
+	if left := w.roles(t); len(left) > 0 {
+		t.Errorf("left: %q", left)
 	}
 }
 

@@ -134,44 +134,55 @@ func TestForeignRole(t *testing.T) {
 // TestOthersGiveMore: what a DBA adds to a person's role is seen, taken back by a
 // repeat, and goes with the role.
 func TestOthersGiveMore(t *testing.T) {
-	for name, more := range map[string]string{
-		"table":          "SET ROLE OWNER; GRANT SELECT ON public.secrets TO PERSON",
-		"by a middleman": "GRANT SELECT ON public.secrets TO MIDDLE WITH GRANT OPTION; SET ROLE MIDDLE; GRANT SELECT ON public.secrets TO PERSON",
-		"grant option":   "SET ROLE OWNER; GRANT SELECT ON public.secrets TO PERSON WITH GRANT OPTION",
-		"schema":         "SET ROLE OWNER; GRANT CREATE ON SCHEMA hr TO PERSON",
-		"database":       "SET ROLE OWNER; GRANT CREATE ON DATABASE SHOP TO PERSON",
-		"membership":     "GRANT MIDDLE TO PERSON",
-	} {
-		t.Run(name, func(t *testing.T) {
-			everywhere(t, func(t *testing.T, w *world) {
-				d := w.driver(t)
-				g := w.grant(1, w.item("read_only", w.shop, "public", "orders"))
-				role := field(mustGrant(t, d, g), "username")
-				middle := "middle_" + w.tag
-				t.Cleanup(func() {
-					w.exec(t, w.shop, "DROP OWNED BY "+q(middle)+" CASCADE", "DROP ROLE "+q(middle))
-				})
-				w.exec(t, w.shop, "CREATE ROLE "+q(middle), "GRANT "+q(middle)+" TO "+q(w.bot)+" WITH ADMIN OPTION", "GRANT USAGE ON SCHEMA public TO "+q(middle))
-				w.exec(t, w.shop, strings.NewReplacer("MIDDLE", q(middle), "PERSON", q(role), "OWNER", q(w.owner), "SHOP", q(w.shop)).Replace(more))
-				if ok, err := d.Check(t.Context(), g); ok || err != nil {
-					t.Errorf("Check = %t, %v", ok, err)
-				}
-				if name == "membership" && w.version != "15" && w.setup != superuser {
-					_, err := d.Grant(t.Context(), g) // nobody but its giver and superusers can undo it
-					wantRefused(t, err, "revoke privileges granted by")
-				} else {
-					mustGrant(t, d, g)
-					if ok, err := d.Check(t.Context(), g); !ok || err != nil {
-						t.Errorf("Check after a repeat = %t, %v", ok, err)
-					}
-				}
-				w.exec(t, w.shop, strings.NewReplacer("MIDDLE", q(middle), "PERSON", q(role), "OWNER", q(w.owner), "SHOP", q(w.shop)).Replace(more))
-				mustRevoke(t, d, g)
-				if left := w.roles(t); len(left) > 0 {
-					t.Errorf("left: %q", left)
-				}
-			}, superuser, member)
-		})
+	everywhere(t, func(t *testing.T, w *world) {
+		middle := "middle_" + w.tag
+		t.Cleanup(func() { w.exec(t, "postgres", "DROP ROLE "+q(middle)) })
+		t.Cleanup(func() { w.exec(t, w.shop, "DROP OWNED BY "+q(middle)+" CASCADE") })
+		w.exec(t, w.shop, "CREATE ROLE "+q(middle), "GRANT "+q(middle)+" TO "+q(w.bot)+" WITH ADMIN OPTION", "GRANT USAGE ON SCHEMA public TO "+q(middle))
+		n := 0
+		for name, more := range map[string][]string{
+			"table":          {"SET ROLE OWNER", "GRANT SELECT ON public.secrets TO PERSON"},
+			"by a middleman": {"GRANT SELECT ON public.secrets TO MIDDLE WITH GRANT OPTION", "SET ROLE MIDDLE", "GRANT SELECT ON public.secrets TO PERSON"},
+			"by two":         {"GRANT SELECT ON public.secrets TO MIDDLE WITH GRANT OPTION", "SET ROLE MIDDLE", "GRANT SELECT ON public.secrets TO PERSON", "SET ROLE OWNER", "GRANT SELECT ON public.secrets TO PERSON"},
+			"grant option":   {"SET ROLE OWNER", "GRANT SELECT ON public.secrets TO PERSON WITH GRANT OPTION"},
+			"schema":         {"SET ROLE OWNER", "GRANT CREATE ON SCHEMA hr TO PERSON"},
+			"database":       {"SET ROLE OWNER", "GRANT CREATE ON DATABASE SHOP TO PERSON"},
+			"membership":     {"GRANT MIDDLE TO PERSON"},
+		} {
+			n++
+			t.Run(name, func(t *testing.T) { w.othersGive(t, n, name == "membership", middle, more) })
+		}
+	}, superuser, member)
+}
+
+func (w *world) othersGive(t *testing.T, n int, membership bool, middle string, more []string) {
+	d := w.driver(t)
+	g := w.grant(n, w.item("read_only", w.shop, "public", "orders"))
+	role := field(mustGrant(t, d, g), "username")
+	names := strings.NewReplacer("MIDDLE", q(middle), "PERSON", q(role), "OWNER", q(w.owner), "SHOP", q(w.shop))
+	give := func() {
+		for i := range more {
+			more[i] = names.Replace(more[i])
+		}
+		w.exec(t, w.shop, more...)
+	}
+	give()
+	if ok, err := d.Check(t.Context(), g); ok || err != nil {
+		t.Errorf("Check = %t, %v", ok, err)
+	}
+	if membership && w.version != "15" && w.setup != superuser {
+		_, err := d.Grant(t.Context(), g) // nobody but its giver and superusers can undo it
+		wantRefused(t, err, "revoke privileges granted by")
+	} else {
+		mustGrant(t, d, g)
+		if ok, err := d.Check(t.Context(), g); !ok || err != nil {
+			t.Errorf("Check after a repeat = %t, %v", ok, err)
+		}
+	}
+	give()
+	mustRevoke(t, d, g)
+	if left := w.roles(t); len(left) > 0 {
+		t.Errorf("left: %q", left)
 	}
 }
 

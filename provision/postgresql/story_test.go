@@ -105,40 +105,39 @@ func TestLevels(t *testing.T) {
 		}
 		return out
 	}
-	for name, tt := range map[string]struct {
+	levels := map[string]struct {
 		path []string
 		acts []act
 	}{
 		"table":    {[]string{"public", "orders"}, append(table, no("SELECT * FROM public.secrets", "SELECT * FROM hr.people", "CREATE TABLE public.mine (id int)", "CREATE SCHEMA mine")...)},
 		"schema":   {[]string{"public"}, append(schema, no("SELECT * FROM hr.people", "CREATE SCHEMA mine")...)},
 		"database": {nil, database},
-	} {
-		t.Run(name, func(t *testing.T) {
-			everywhere(t, func(t *testing.T, w *world) {
-				d := w.driver(t)
-				for n, permission := range []string{"read_only", "read_write", "admin"} {
-					g := w.grant(n, w.item(permission, append([]string{w.shop}, tt.path...)...))
-					c := mustGrant(t, d, g)
-					session := open(t, w.personDSN(c, w.shop))
-					for _, a := range tt.acts {
-						want := denied
-						if slices.Contains(strings.Fields(a.allowed), permission) {
-							want = ""
-						}
-						tx, err := session.Begin(t.Context())
-						if err != nil {
-							t.Fatal(err)
-						}
-						if _, err := tx.Exec(t.Context(), a.sql); state(t, err) != want {
-							t.Errorf("%s: %s: %v, want %q", permission, a.sql, err, want)
-						}
-						_ = tx.Rollback(t.Context())
-					}
-					mustRevoke(t, d, g)
-				}
-			})
-		})
 	}
+	everywhere(t, func(t *testing.T, w *world) {
+		d, n := w.driver(t), 0
+		for name, tt := range levels {
+			for _, permission := range []string{"read_only", "read_write", "admin"} {
+				n++
+				g := w.grant(n, w.item(permission, append([]string{w.shop}, tt.path...)...))
+				session := open(t, w.personDSN(mustGrant(t, d, g), w.shop))
+				for _, a := range tt.acts {
+					want := denied
+					if slices.Contains(strings.Fields(a.allowed), permission) {
+						want = ""
+					}
+					tx, err := session.Begin(t.Context())
+					if err != nil {
+						t.Fatal(err)
+					}
+					if _, err := tx.Exec(t.Context(), a.sql); state(t, err) != want {
+						t.Errorf("%s on a %s: %s: %v, want %q", permission, name, a.sql, err, want)
+					}
+					_ = tx.Rollback(t.Context())
+				}
+				mustRevoke(t, d, g)
+			}
+		}
+	})
 }
 
 func TestMaintainFromVersion17(t *testing.T) {
