@@ -150,6 +150,38 @@ func TestAuditChannelIsUsableAsSoonAsItIsMended(t *testing.T) {
 	})
 }
 
+func TestAuditChannelThatWasReplaced(t *testing.T) {
+	quiet(t, world(), func(r *rig) {
+		_, err := r.client.PostAudit(r.ctx, approval())
+		r.must(err)
+		r.SetChannel(slacksim.Channel{ID: "C0AUDIT001", Name: "access-audit-old", Archived: true, BotMember: true})
+		r.SetChannel(slacksim.Channel{ID: "C0AUDIT002", Name: "access-audit", Members: []string{bob}, BotMember: true})
+		_, err = r.client.PostAudit(r.ctx, approval())
+		wantError(t, err, chat.ErrorRefused, "is_archived")
+		ref, err := r.client.PostAudit(r.ctx, approval())
+		r.must(err)
+		if ref.Channel != "C0AUDIT002" {
+			t.Errorf("posted to %s", ref.Channel)
+		}
+	})
+}
+
+func TestDirectChatThatIsGone(t *testing.T) {
+	quiet(t, world(), func(r *rig) {
+		post := func() error {
+			_, err := r.client.Post(r.ctx, chat.Recipient{ID: bob}, approval(), chat.PriorityApprover)
+			return err
+		}
+		r.must(post())
+		r.Faults().Fail("chat.postMessage", "channel_not_found")
+		wantError(t, post(), chat.ErrorGone, "channel_not_found")
+		r.must(post())
+		if n := len(r.Calls("conversations.open")); n != 2 {
+			t.Errorf("the chat was opened %d times", n)
+		}
+	})
+}
+
 func TestManyChannels(t *testing.T) {
 	o := world()
 	for i := range 1500 {
@@ -231,6 +263,8 @@ func TestErrorsNameNoSecret(t *testing.T) {
 		_, err := r.client.Post(r.ctx, chat.Recipient{Email: "bob@example.com"}, approval(), chat.PriorityApprover)
 		fmt.Fprintf(&all, "%v %+v\n", err, err)
 		err = r.client.respond(r.ctx, "http://slack.test/response/T0/1/very-secret", approval())
+		fmt.Fprintf(&all, "%v %+v\n", err, err)
+		err = classify("x", true, &url.Error{Op: "Post", URL: "https://hooks.slack.com/very-secret", Err: io.EOF})
 		fmt.Fprintf(&all, "%v %+v\n", err, err)
 		_, err = r.client.Check(r.ctx)
 		fmt.Fprintf(&all, "%v %+v %#v\n", err, err, r.options)
@@ -399,6 +433,9 @@ func TestAccountOfAGrid(t *testing.T) {
 		if got := account(&tc.user, self).External; got != tc.want {
 			t.Errorf("%s: external %v, want %v", name, got, tc.want)
 		}
+	}
+	if !account(&slack.User{}, &slack.AuthTestResponse{}).External {
+		t.Error("nobody of nowhere belongs here")
 	}
 	if !account(&slack.User{ID: "USLACKBOT", TeamID: "T1"}, self).Bot {
 		t.Error("Slackbot is a person")

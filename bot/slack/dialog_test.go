@@ -128,6 +128,23 @@ func TestErrorsStayUnderTheirFieldsAndNothingTypedIsLost(t *testing.T) {
 	})
 }
 
+func TestSubmissionKey(t *testing.T) {
+	of := func(id, hash, value string) string {
+		v := view{ID: id, Hash: hash}
+		v.State.Values = map[string]map[string]fieldState{"b": {"f": {Value: value}, "g": {Value: "x"}}}
+		return v.submissionKey()
+	}
+	key := of("V1", "h1", "a")
+	if again := of("V1", "h1", "a"); again != key {
+		t.Errorf("a repeat of %q has the key %q", key, again)
+	}
+	for _, other := range []string{of("V2", "h1", "a"), of("V1", "h2", "a"), of("V1", "h1", "b")} {
+		if other == key {
+			t.Errorf("two submissions have the key %q", other)
+		}
+	}
+}
+
 func TestErrorWithoutAnyField(t *testing.T) {
 	s := &service{submit: func(context.Context, chat.FormEvent) chat.Submitted {
 		return chat.Submitted{Errors: map[string]string{"x": "It is too late."}}
@@ -301,6 +318,7 @@ func TestLineOfADialog(t *testing.T) {
 		"a late button has new values":  {[]pending{change("1.2", "b")}, []pending{button("1.1")}, []string{"1.1 b"}},
 		"a late button keeps its place": {nil, []pending{change("1.2", "b"), button("1.1")}, []string{"1.1 old", "1.2 b"}},
 		"a second more":                 {nil, []pending{change("9.9", "a"), change("10.1", "b")}, []string{"10.1 b"}},
+		"a second less":                 {nil, []pending{change("10.1", "b"), change("9.9", "a")}, []string{"10.1 b"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := &viewLine{}

@@ -135,6 +135,29 @@ func TestGateForgetsIdleChannels(t *testing.T) {
 	})
 }
 
+func TestWhoWaitsForAChannelKeepsHisPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate()
+		for i := range postMessage.burst - 1 { // one call is left
+			if err := g.wait(t.Context(), postMessage, fmt.Sprint(i), chat.PriorityRequester); err != nil {
+				t.Fatal(err)
+			}
+		}
+		waited := make(chan time.Duration, 2)
+		start := time.Now()
+		go func() {
+			_ = g.wait(t.Context(), postMessage, "0", chat.PriorityApprover)
+			waited <- time.Since(start)
+		}()
+		synctest.Wait()
+		if err := g.wait(t.Context(), postMessage, "other", chat.PriorityAudit); err != nil || time.Since(start) == 0 {
+			t.Errorf("an audit message took the last call from an approver: %v", err)
+		}
+		g.done(postMessage, "0")
+		<-waited
+	})
+}
+
 func TestOneMessageAtATimeToAChannel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := newGate()

@@ -147,6 +147,9 @@ func filled(text string, n int) chat.Card {
 	card.Sections = append(card.Sections, chat.Section{Fields: []chat.Field{
 		{Label: "Requested by", Value: append(chat.T("Alice "), spans...)}, {Label: "Justification", Value: append(chat.T("because "), spans...)},
 	}})
+	for range min(n, 5) {
+		card.Sections = append(card.Sections, chat.Section{Fields: []chat.Field{{Label: "Fact", Value: chat.T(text)}, {Label: text, Value: spans}}})
+	}
 	for i := range n {
 		card.Sections = append(card.Sections, chat.Section{Title: text, Fields: []chat.Field{{Label: text, Value: spans}, {Label: "", Value: nil}, {Label: fmt.Sprint(i), Value: chat.T(text)}}})
 		card.Notes = append(card.Notes, spans)
@@ -169,6 +172,23 @@ func TestNastyCards(t *testing.T) {
 		for _, n := range []int{0, 1, 9, 70} {
 			t.Run(fmt.Sprintf("%d/%d", i, n), func(t *testing.T) { slack.card(t, filled(text, n)) })
 		}
+	}
+}
+
+func TestManyFactsAndNoIntegration(t *testing.T) {
+	slack := newTaker(t)
+	for _, size := range []int{100, 1000, 10_000} {
+		card := approval()
+		card.Sections = nil
+		for range 8 {
+			s := chat.Section{}
+			for i := range 8 {
+				s.Fields = append(s.Fields, chat.Field{Label: fmt.Sprint("Fact ", i), Value: chat.T(strings.Repeat("x", size))})
+			}
+			card.Sections = append(card.Sections, s)
+		}
+		m := slack.card(t, card)
+		contains(t, m.Text, "Fact 0: xxx", "Fact 5: xxx")
 	}
 }
 
@@ -200,6 +220,18 @@ func TestLiteral(t *testing.T) {
 	} {
 		if got := literal(in); got != want {
 			t.Errorf("literal(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestOnlyWebAddressesAreLinks(t *testing.T) {
+	for address, want := range map[string]bool{
+		"https://example.com/x?y=1#z": true, "http://example.com": true, "ftp://example.com/x": false, "javascript:alert(1)": false,
+		"javascript://example.com/%0Aalert(1)": false, "data:text/html,x": false, "/path": false, "": false, "https://": false,
+		"https://example.com/" + strings.Repeat("x", 3000): false, "https://exa mple.com": false,
+	} {
+		if got, ok := webURL(address); ok != want {
+			t.Errorf("%.40q: link %v as %.40q", address, ok, got)
 		}
 	}
 }

@@ -104,6 +104,18 @@ func TestAckGoesOverAnotherSocket(t *testing.T) {
 	})
 }
 
+func TestAnswersAreSentInOnePiece(t *testing.T) {
+	given := &websocket.Dialer{WriteBufferSize: 1}
+	for _, d := range []*websocket.Dialer{nil, given} {
+		if got := dialer(d).WriteBufferSize; got <= maxAck {
+			t.Errorf("room for %d bytes, an answer has up to %d", got, maxAck)
+		}
+	}
+	if given.WriteBufferSize != 1 {
+		t.Error("the caller's dialer was changed")
+	}
+}
+
 func TestSocketsComeBackSoonAfterAnHour(t *testing.T) {
 	for _, outage := range []slacksim.Outage{slacksim.Refuse, slacksim.ServerError, slacksim.Hang} {
 		t.Run(string(outage), func(t *testing.T) {

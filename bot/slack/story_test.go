@@ -391,63 +391,6 @@ func TestPanicsAreSurvived(t *testing.T) {
 	})
 }
 
-func TestEndIsOrderly(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		started, finish := make(chan bool, 1), make(chan bool)
-		r := newRig(t, world(), &service{click: func(context.Context, chat.Click) chat.Answer {
-			started <- true
-			<-finish
-			return chat.Say("Finished.")
-		}})
-		r.start()
-		synctest.Wait()
-		m := r.post(bob, approval())
-		r.must(r.As(bob).Click(r.ctx, m, "Approve"))
-		<-started
-		r.stop()
-		time.Sleep(5 * time.Second)
-		if r.Sockets() != 0 || r.adapter.Ready() {
-			t.Errorf("%d sockets are open, ready %v", r.Sockets(), r.adapter.Ready())
-		}
-		select {
-		case err := <-r.ended:
-			t.Errorf("Run returned before the click was answered: %v", err)
-		default:
-		}
-		finish <- true
-		if err := <-r.ended; err != nil {
-			t.Error(err)
-		}
-		r.wantTold(bob, "Finished.")
-		if r.inbox.undone() != 0 {
-			t.Error("the press is still undone")
-		}
-		r.Close()
-	})
-}
-
-func TestPressesBeforeAStopAreAcknowledged(t *testing.T) {
-	for i := range 20 {
-		s := &service{click: says("Done.")}
-		synctest.Test(t, func(t *testing.T) {
-			r := newRig(t, world(), s)
-			r.start()
-			synctest.Wait()
-			m := r.post(bob, approval())
-			r.inbox.delay = time.Duration(i) * 50 * time.Millisecond
-			clicked := make(chan error, 1)
-			go func() { clicked <- r.As(bob).Click(r.ctx, m, "Approve") }()
-			synctest.Wait()
-			r.end()
-			if err := <-clicked; err != nil {
-				t.Errorf("a press that was taken was not acknowledged: %v", err)
-			}
-			r.wantTold(bob, "Done.")
-			r.Close()
-		})
-	}
-}
-
 func TestOtherDeliveriesAreAcknowledged(t *testing.T) {
 	story(t, world(), &service{}, func(r *rig) {
 		r.must(r.As(alice).OpenHome())
