@@ -11,6 +11,9 @@ import (
 // Audit draws events for the audit channel, oldest first: one message for one
 // event, or one message for several that had to wait.
 func Audit(events []flows.AuditEvent) chat.Card {
+	if len(events) == 0 {
+		return chat.Card{Fallback: "Nothing happened"}
+	}
 	if len(events) == 1 {
 		s := auditSection(events[0], shownNames)
 		return chat.Card{Body: auditHead(events[0]), Sections: []chat.Section{s}, Fallback: auditLine(events[0])}
@@ -19,6 +22,7 @@ func Audit(events []flows.AuditEvent) chat.Card {
 	for _, e := range events {
 		s := auditSection(e, 3)
 		s.Title = auditLine(e)
+		s.Fields = append([]chat.Field{{Label: "When", Value: chat.Text{chat.At(e.At)}}}, s.Fields...)
 		c.Sections = append(c.Sections, s)
 	}
 	return c
@@ -80,7 +84,7 @@ func auditSection(e flows.AuditEvent, limit int) chat.Section {
 	if f.Justification != "" {
 		add("Justification", chat.T(f.Justification))
 	}
-	if f.Reason != "" && len(f.Decisions) == 0 {
+	if f.Reason != "" && f.Kind != flows.FactApproved && f.Kind != flows.FactDenied { // those are in the decisions
 		add("Reason", chat.T(f.Reason))
 	}
 	if f.Text != "" && f.Request != "" {

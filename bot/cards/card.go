@@ -2,6 +2,7 @@ package cards
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"apono/bot/chat"
@@ -16,11 +17,11 @@ func Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool) {
 	}
 	switch key.Topic {
 	case flows.TopicAsked:
-		return asked(r), true
+		return asked(r, now), true
 	case flows.TopicApproved:
 		return approved(r), true
 	case flows.TopicDenied:
-		return denied(r), true
+		return denied(r), r.State == flows.StateDenied
 	case flows.TopicGranted:
 		return granted(r, now), true
 	case flows.TopicAccess:
@@ -45,7 +46,7 @@ func approver(r flows.Request, email string, now time.Time) (chat.Card, bool) {
 	}
 	c.Notes = append(c.Notes, decisionNotes(r)...)
 	c.Menu = []chat.Action{button(r, chat.ActionDetails, "Details", "")}
-	if r.State != flows.StatePending {
+	if !waiting(r, now) {
 		return c, true
 	}
 	if missing := stillNeeded(r); missing != "" {
@@ -59,6 +60,12 @@ func approver(r flows.Request, email string, now time.Time) (chat.Card, bool) {
 		}
 	}
 	return c, true
+}
+
+// waiting reports whether a request can still be decided or withdrawn. Its time
+// may be up before a sweep has seen it.
+func waiting(r flows.Request, now time.Time) bool {
+	return r.State == flows.StatePending && now.Before(r.PendingUntil)
 }
 
 func alreadyApproved(r flows.Request, email string) bool {
@@ -102,17 +109,11 @@ func duration(d time.Duration, indefinite bool) string {
 // status is the first line of a card: where the request stands now.
 func status(r flows.Request, now time.Time) (chat.Text, chat.Tone) {
 	by := func(verb string) chat.Text {
-		t := chat.Text{chat.Bold(verb)}
-		if who := r.DecidedBy(); who.Email != "" {
-			t = append(t, chat.Plain(" by "), chat.Person(who.DisplayName(), who.Email))
-		} else if verb == "Approved" {
-			t = append(t, chat.Plain(" automatically"))
-		}
-		return append(t, chat.Plain(" "), chat.At(r.DecidedAt))
+		return append(append(chat.Text{chat.Bold(verb)}, deciders(r)...), chat.Plain(" "), chat.At(r.DecidedAt))
 	}
 	switch r.State {
 	case flows.StatePending:
-		if !now.Before(r.PendingUntil) {
+		if !waiting(r, now) {
 			return chat.Text{chat.Bold("Timed out"), chat.Plain(": nobody decided in time")}, chat.ToneOver
 		}
 		return chat.Text{chat.Bold("Waiting for a decision")}, chat.ToneWaiting
@@ -131,7 +132,7 @@ func status(r flows.Request, now time.Time) (chat.Text, chat.Tone) {
 	case flows.StateExpired:
 		return chat.Text{chat.Bold("Expired"), chat.Plain(" "), chat.At(r.EndedAt)}, chat.ToneOver
 	case flows.StateRevoked:
-		return append(endedBy(r), chat.Plain(" "), chat.At(r.EndedAt)), chat.ToneOver
+		return revoked(r), chat.ToneOver
 	case flows.StateFailed:
 		return chat.Text{chat.Bold("Failed"), chat.Plain(": approved, but nothing could be granted")}, chat.ToneBad
 	}
@@ -158,13 +159,38 @@ func overdueTail(r flows.Request, now time.Time) chat.Text {
 	return nil
 }
 
-func endedBy(r flows.Request) chat.Text {
+// deciders says who decided: " by Bob and Carol", " automatically".
+func deciders(r flows.Request) chat.Text {
+	verb := flows.VerbApprove
+	if r.State == flows.StateDenied {
+		verb = flows.VerbDeny
+	}
+	who := slices.DeleteFunc(slices.Clone(r.Decisions), func(d flows.Decision) bool { return d.Verb != verb })
+	if len(who) == 0 {
+		return chat.T(" automatically")
+	}
+	t := chat.T(" by ")
+	for i, d := range who {
+		switch i {
+		case 0:
+		case len(who) - 1:
+			t = append(t, chat.Plain(" and "))
+		default:
+			t = append(t, chat.Plain(", "))
+		}
+		t = append(t, person(d.By)[0])
+	}
+	return t
+}
+
+func revoked(r flows.Request) chat.Text {
 	t := chat.Text{chat.Bold("Revoked")}
 	if r.Ending.By.Email != "" {
 		t = append(t, chat.Plain(" by "), person(r.Ending.By)[0])
 	}
+	t = append(t, chat.Plain(" "), chat.At(r.EndedAt))
 	if r.Ending.Reason != "" {
-		t = append(t, chat.Plain(" ("), chat.Plain(r.Ending.Reason), chat.Plain(")"))
+		t = append(t, chat.Plain(": "), chat.Plain(r.Ending.Reason))
 	}
 	return t
 }
@@ -191,15 +217,11 @@ func stillNeeded(r flows.Request) string {
 		return ""
 	}
 	counted := r.Counted()
-	var waiting string
+	var missing []string
 	for i, label := range r.Need.Groups {
-		if _, done := counted[i]; done {
-			continue
+		if _, done := counted[i]; !done {
+			missing = append(missing, label)
 		}
-		if waiting != "" {
-			waiting += ", "
-		}
-		waiting += label
 	}
-	return fmt.Sprintf("%d of %d: waiting for %s", len(counted), len(r.Need.Groups), waiting)
+	return fmt.Sprintf("%d of %d: waiting for %s", len(counted), len(r.Need.Groups), list(missing))
 }

@@ -103,16 +103,44 @@ func names(all []string, limit int) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(all[:limit], ", "), len(all)-limit)
 }
 
+// list joins for a sentence: "a", "a and b", "a, b and c".
+func list(all []string) string {
+	if n := len(all); n > 1 {
+		return strings.Join(all[:n-1], ", ") + " and " + all[n-1]
+	}
+	return strings.Join(all, "")
+}
+
 // summary says in a few words what a request is for.
 func summary(r flows.Request) string {
 	if r.Bundle != "" {
 		return "the bundle " + r.Bundle
 	}
+	return summaryOf(r.Groups)
+}
+
+func summaryOf(groups []flows.AccessGroup) string {
 	var parts []string
-	for _, g := range r.Groups {
+	for _, g := range groups {
 		for _, b := range blocks(g.Items) {
-			parts = append(parts, strings.Join(b.permissions, ", ")+" on "+names(b.resources, 3)+" in "+g.Integration)
+			parts = append(parts, list(b.permissions)+" on "+names(b.resources, 3)+" in "+g.Integration)
 		}
 	}
-	return names(parts, 3)
+	const few = 3
+	if len(parts) > few {
+		return fmt.Sprintf("%s; and %d more", strings.Join(parts[:few], "; "), len(parts)-few)
+	}
+	return strings.Join(parts, "; ")
+}
+
+// held is summary without what could not be granted.
+func held(r flows.Request) string {
+	granted := slices.DeleteFunc(slices.Clone(r.Groups), func(g flows.AccessGroup) bool { return g.GrantedAt.IsZero() })
+	switch {
+	case len(granted) == len(r.Groups):
+		return summary(r)
+	case r.Bundle != "":
+		return "a part of the bundle " + r.Bundle
+	}
+	return summaryOf(granted)
 }

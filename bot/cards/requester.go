@@ -1,6 +1,7 @@
 package cards
 
 import (
+	"slices"
 	"time"
 
 	"apono/bot/chat"
@@ -8,16 +9,16 @@ import (
 )
 
 // asked tells the requester that the request is made and who was asked.
-func asked(r flows.Request) chat.Card {
+func asked(r flows.Request, now time.Time) chat.Card {
 	c := chat.Card{Title: r.ID + " asked", Fallback: r.ID + ": your request was made"}
 	c.Body = chat.Text{chat.Plain("You asked for "), chat.Bold(summary(r)), chat.Plain(" for " + lower(duration(r.Duration, r.Indefinite)) + ".")}
 	c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Asked", Value: chat.T(whoIsAsked(r))}}}}
 	if r.Justification != "" {
 		c.Sections[0].Fields = append(c.Sections[0].Fields, chat.Field{Label: "Justification", Value: chat.T(r.Justification)})
 	}
-	c.Status, c.Tone = status(r, r.CreatedAt)
-	if r.State == flows.StatePending {
-		if missing := stillNeeded(r); missing != "" {
+	c.Status, c.Tone = status(r, now)
+	if waiting(r, now) {
+		if missing := stillNeeded(inOwnWords(r)); missing != "" {
 			c.Notes = append(c.Notes, chat.Text{chat.Bold("Still needed: "), chat.Plain(missing)})
 		}
 		c.Notes = append(c.Notes, chat.Text{chat.Plain("Times out "), chat.At(r.PendingUntil)})
@@ -26,10 +27,21 @@ func asked(r flows.Request) chat.Card {
 	return c
 }
 
+// inOwnWords names approver groups as the requester does.
+func inOwnWords(r flows.Request) flows.Request {
+	r.Need.Groups = slices.Clone(r.Need.Groups)
+	for i, label := range r.Need.Groups {
+		if label == r.Requestor.DisplayName()+"'s manager" {
+			r.Need.Groups[i] = "your manager"
+		}
+	}
+	return r
+}
+
 // whoIsAsked names the people where they are few.
 func whoIsAsked(r flows.Request) string {
 	if r.Need.Automatic {
-		return "Nobody: the access flow approves automatically"
+		return "Nobody, the access flow approves automatically"
 	}
 	var people []string
 	for _, a := range r.Asked {
@@ -47,10 +59,7 @@ func lower(s string) string {
 
 func approved(r flows.Request) chat.Card {
 	c := chat.Card{Title: r.ID + " approved", Tone: chat.ToneGood}
-	c.Body = chat.Text{chat.Plain("Your request for "), chat.Bold(summary(r)), chat.Plain(" was approved automatically.")}
-	if who := r.DecidedBy(); who.Email != "" {
-		c.Body = chat.Text{chat.Plain("Your request for "), chat.Bold(summary(r)), chat.Plain(" was approved by "), chat.Person(who.DisplayName(), who.Email), chat.Plain(".")}
-	}
+	c.Body = append(append(chat.Text{chat.Plain("Your request for "), chat.Bold(summary(r)), chat.Plain(" was approved")}, deciders(r)...), chat.Plain("."))
 	for _, d := range r.Decisions {
 		if d.Reason != "" {
 			c.Notes = append(c.Notes, chat.Text{chat.Person(d.By.DisplayName(), d.By.Email), chat.Plain(": "), chat.Plain(d.Reason)})
@@ -78,9 +87,9 @@ func denied(r flows.Request) chat.Card {
 // granted is the message about the live access. It is redrawn when that ends.
 func granted(r flows.Request, now time.Time) chat.Card {
 	c := chat.Card{Title: r.ID + " granted", Tone: chat.ToneGood, Fallback: r.ID + ": your access is granted"}
-	c.Body = chat.Text{chat.Plain("You have "), chat.Bold(summary(r)), chat.Plain(".")}
+	c.Body = chat.Text{chat.Plain("You have "), chat.Bold(held(r)), chat.Plain(".")}
 	if r.State != flows.StateActive {
-		c.Body = chat.Text{chat.Plain("You had "), chat.Bold(summary(r)), chat.Plain(".")}
+		c.Body = chat.Text{chat.Plain("You had "), chat.Bold(held(r)), chat.Plain(".")}
 		c.Status, c.Tone = status(r, now)
 		return c
 	}
@@ -114,11 +123,14 @@ func access(r flows.Request, integration string) (chat.Card, bool) {
 	if g.Instructions != "" {
 		c.Body = chat.T(g.Instructions)
 	}
-	if len(g.Details) == 0 && g.Instructions == "" {
+	if r.State == flows.StateActive && len(g.Details) == 0 && g.Instructions == "" && g.Secret == "" {
 		c.Body = chat.T("Use your own login for " + integration + "; it has the access now.")
 	}
 	if r.State != flows.StateActive {
 		c.Status, c.Tone = chat.T("This access has ended"), chat.ToneOver
+		if r.State == flows.StateRevoking {
+			c.Status, c.Tone = chat.T("This access is being ended"), chat.ToneWaiting
+		}
 		return c, true
 	}
 	switch {
@@ -154,17 +166,23 @@ func over(r flows.Request, topic flows.Topic) chat.Card {
 	c.Fallback = c.Title
 	c.Status, c.Tone = status(r, r.EndedAt)
 	what := chat.Bold(summary(r))
+	if !r.ActiveAt.IsZero() {
+		what = chat.Bold(held(r))
+	}
 	switch topic {
 	case flows.TopicExpired:
 		c.Body = chat.Text{chat.Plain("Your access to "), what, chat.Plain(" is over: its time was up. It was taken back in every system.")}
 	case flows.TopicRevoked:
 		c.Body = chat.Text{chat.Plain("Your access to "), what, chat.Plain(" was ended before its time. It was taken back in every system.")}
+		if r.ActiveAt.IsZero() {
+			c.Body = chat.Text{chat.Plain("The access to "), what, chat.Plain(" was ended before you had it. Nothing is left in any system.")}
+		}
 	case flows.TopicWithdrawn:
 		c.Body = chat.Text{chat.Plain("You withdrew your request for "), what, chat.Plain(".")}
 	case flows.TopicTimedOut:
 		c.Body = chat.Text{chat.Plain("Nobody decided on your request for "), what, chat.Plain(" in time. Asked: " + whoIsAsked(r) + ". Ask again, or speak to one of them.")}
 	case flows.TopicFailed:
-		c.Body = chat.Text{chat.Plain("Your request for "), what, chat.Plain(" was approved, but nothing could be granted. Nothing was left behind.")}
+		c.Body = chat.Text{chat.Plain("Your request for "), what, chat.Plain(" was approved, but nothing could be granted, and nothing is left in any system. Ask your administrator about the reason below, or request it again.")}
 		for _, g := range r.Groups {
 			c.Notes = append(c.Notes, chat.Text{chat.Bold(g.Integration + ": "), chat.Plain(g.Problem)})
 		}
