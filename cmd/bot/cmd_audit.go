@@ -19,7 +19,7 @@ import (
 )
 
 func auditCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "audit", Short: "Verify or export the audit trail, also while the bot runs", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "audit", Short: "Verify or export the audit trail, also while the bot runs", Args: cobra.NoArgs, RunE: helpAlone}
 	cmd.AddCommand(auditVerifyCommand(), auditExportCommand())
 	return cmd
 }

@@ -18,7 +18,7 @@ import (
 )
 
 func dbCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "db", Short: "Check, back up or restore the database", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "db", Short: "Check, back up or restore the database", Args: cobra.NoArgs, RunE: helpAlone}
 	cmd.AddCommand(dbCheckCommand(), dbBackupCommand(), dbRestoreCommand())
 	return cmd
 }

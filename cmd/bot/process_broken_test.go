@@ -25,7 +25,7 @@ const fileLimit = 4 << 10
 func processFullDisk(t *testing.T, w *town) {
 	p := w.start().ready()
 	card := w.asked("AR-1", "INC-12 is burning")
-	limit := exec.CommandContext(w.ctx, "prlimit", "--pid", fmt.Sprint(p.cmd.Process.Pid), fmt.Sprintf("--fsize=%d", fileLimit)) //nolint:gosec // our own child
+	limit := exec.CommandContext(w.ctx, "prlimit", "--pid", fmt.Sprint(p.cmd.Process.Pid), fmt.Sprintf("--fsize=%d", fileLimit))
 	if out, err := limit.CombinedOutput(); err != nil {
 		t.Fatalf("prlimit: %v\n%s", err, out)
 	}
@@ -34,6 +34,7 @@ func processFullDisk(t *testing.T, w *town) {
 		t.Error("a click was acknowledged that could not be kept")
 	}
 	p.end(exitUsage)
+	w.deaths++
 	last := lastLine(p.log.String())
 	for _, want := range []string{w.storePath(), "cannot be written", "file too large", "make room"} {
 		if !strings.Contains(last, want) {

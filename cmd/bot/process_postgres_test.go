@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,8 @@ func init() {
 	processStories["PostgreSQL cannot be reached"] = processUnreachable
 }
 
+var databases atomic.Int64 // that were made
+
 // server gives the story a database of its own at a real server.
 func (w *town) server(version int) *pgx.Conn {
 	w.t.Helper()
@@ -32,7 +35,7 @@ func (w *town) server(version int) *pgx.Conn {
 	ctx := context.WithoutCancel(w.ctx)
 	conn, err := pgx.Connect(ctx, dsn)
 	w.must(err)
-	database := fmt.Sprintf("apono_process_%d", os.Getpid())
+	database := fmt.Sprintf("apono_process_%d_%d", os.Getpid(), databases.Add(1))
 	_, err = conn.Exec(ctx, "CREATE DATABASE "+database)
 	w.must(err)
 	w.t.Cleanup(func() {

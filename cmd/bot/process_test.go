@@ -56,6 +56,7 @@ type town struct {
 	dir    string
 	binary string
 	env    []string
+	deaths int // of bots, each of which may have left a message unrecorded
 }
 
 // newTown takes the configuration of the demo, with an HTTP listener. Nine seconds of
@@ -164,7 +165,7 @@ func (w *town) start(wrapper ...string) *osProcess {
 	w.t.Helper()
 	args := append(wrapper, w.binary, "run", "--config", w.configPath())
 	p := &osProcess{w: w, log: &processLog{}, ended: make(chan struct{})}
-	p.cmd = exec.Command(args[0], args[1:]...) //nolint:gosec,noctx // the binary under test, which is ended by its own story
+	p.cmd = exec.Command(args[0], args[1:]...)
 	p.cmd.Env, p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = w.env, w.dir, p.log, p.log
 	w.must(p.cmd.Start())
 	go func() {
@@ -223,6 +224,7 @@ func (p *osProcess) kill() {
 	p.w.t.Helper()
 	p.w.must(p.cmd.Process.Kill())
 	<-p.ended
+	p.w.deaths++
 }
 
 // terminate is what a service manager does. The bot has to end in order, in time.
@@ -262,7 +264,7 @@ func (w *town) botWith(env []string, status int, args ...string) (out string) {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.ctx, patience*2)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, w.binary, args...) //nolint:gosec // the binary under test
+	cmd := exec.CommandContext(ctx, w.binary, args...)
 	cmd.Env, cmd.Dir = append([]string{"BOT_CONFIG=" + w.configPath()}, env...), w.dir
 	b, err := cmd.CombinedOutput()
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {

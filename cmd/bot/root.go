@@ -53,12 +53,16 @@ func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use: "bot", Short: "Just-in-time access, asked and approved in chat",
 		SilenceUsage: true, SilenceErrors: true, Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: helpAlone,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(runCommand(), demoCommand(), checkCommand(), dbCommand(), auditCommand(), versionCommand(), healthCommand())
 	return root
 }
+
+// helpAlone is what a command does that only has others below it. Without it, cobra
+// takes an unknown one for a question for help, and all is well.
+func helpAlone(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 
 // registry lists the types of integrations there are.
 func registry(types ...provision.Type) (*provision.Registry, error) {

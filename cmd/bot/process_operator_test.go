@@ -1,0 +1,206 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	bbolt "go.etcd.io/bbolt"
+
+	"apono/flows"
+)
+
+func init() {
+	processStories["backup, restore, continue"] = processRestore
+	processStories["the audit trail"] = processAudit
+	processStories["metrics"] = processMetrics
+	processStories["health"] = processHealth
+	processStories["the demo"] = processDemo
+}
+
+func processRestore(t *testing.T, w *town) {
+	p := w.start().ready()
+	card := w.asked("AR-1", "INC-12 is burning")
+	backup := filepath.Join(w.dir, "backup.db")
+	if out := w.bot(exitOK, "db", "backup", backup); !strings.Contains(out, backup+" written, ") {
+		t.Errorf("db backup says %q", out)
+	}
+	if info, err := os.Stat(backup); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the backup is %v, %v; want mode 0600", info, err)
+	}
+	if out := w.bot(exitUsage, "db", "restore", backup); !strings.Contains(out, "in use by another process") {
+		t.Errorf("a restore under a running bot says %q", out)
+	}
+	if out := w.bot(exitUsage, "db", "backup", filepath.Join(w.dir, "nowhere", "backup.db")); !strings.Contains(out, "no such file or directory") {
+		t.Errorf("a backup to nowhere says %q", out)
+	}
+	p.terminate()
+
+	w.env = append(w.env, "BOT_STORE_PATH="+filepath.Join(w.dir, "fresh", "place.db")) // another machine
+	w.bot(exitOK, "db", "restore", backup)
+	p = w.start().ready()
+	w.must(w.ws.As(slackBob).Click(w.ctx, card, "Approve"))
+	w.shut(w.holds("AR-1"))
+	w.finish(p, "AR-1")
+	garbage := filepath.Join(w.dir, "garbage.db")
+	w.must(os.WriteFile(garbage, bytes.Repeat([]byte("diary "), 4000), 0o600))
+	if out := w.bot(exitUsage, "db", "restore", garbage); !strings.Contains(out, "nothing was changed") {
+		t.Errorf("a restore of something else says %q", out)
+	}
+	if got := w.changes("AR-1"); got != whole {
+		t.Errorf("after a refused restore the audit trail says %q", got)
+	}
+}
+
+func processAudit(t *testing.T, w *town) {
+	p := w.start().ready()
+	const formula = `=HYPERLINK("https://evil.example.com","INC-12")`
+	card := w.asked("AR-1", formula)
+	w.must(w.ws.As(slackBob).Click(w.ctx, card, "Approve"))
+	w.shut(w.holds("AR-1"))
+	w.finish(p, "AR-1")
+
+	rows := w.table("--format", "csv")
+	for _, row := range rows {
+		if row["request_id"] == "AR-1" && (row["bundle_name"] != "ticket-rush" || row["integration"] != "support-desk" || row["justification"] != "'"+formula) {
+			t.Errorf("a row is %q", row)
+		}
+		for _, cell := range row {
+			if strings.ContainsAny(cell[:min(1, len(cell))], "=+-@\t\r") {
+				t.Errorf("a spreadsheet takes %q for a formula", cell)
+			}
+		}
+	}
+	events := w.events()
+	if len(rows) != len(events) {
+		t.Errorf("%d rows for %d events of one integration each", len(rows), len(events))
+	}
+	from, to := events[1].At, events[len(events)-1].At // of the decision, and of the end
+	var want, got []string
+	for _, ev := range events {
+		if !ev.At.Before(from) && ev.At.Before(to) {
+			want = append(want, fmt.Sprint(ev.Seq))
+		}
+	}
+	for _, row := range w.table("--from", from.Format(time.RFC3339Nano), "--to", to.Format(time.RFC3339Nano)) {
+		got = append(got, row["seq"])
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 || len(want) == len(events) {
+		t.Errorf("events of a part of the time (-want +got):\n%s", diff)
+	}
+	if out := w.bot(exitUsage, "audit", "export", "--from", "yesterday"); !strings.Contains(out, "--from is a date") {
+		t.Errorf("a wrong --from is answered with %q", out)
+	}
+	w.forge(events[2])
+	out := w.bot(exitProblems, "audit", "verify")
+	if !strings.Contains(out, "audit event 3") {
+		t.Errorf("of a forged third event audit verify says %q", out)
+	}
+}
+
+// table is a CSV export, its rows by column.
+func (w *town) table(args ...string) (rows []map[string]string) {
+	w.t.Helper()
+	lines, err := csv.NewReader(strings.NewReader(w.bot(exitOK, append([]string{"audit", "export"}, args...)...))).ReadAll()
+	w.must(err)
+	for _, line := range lines[1:] {
+		row := map[string]string{}
+		for i, cell := range line {
+			row[lines[0][i]] = cell
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// forge changes one character of a stored audit event.
+func (w *town) forge(ev flows.AuditEvent) {
+	w.t.Helper()
+	db, err := bbolt.Open(w.storePath(), 0o600, nil)
+	w.must(err)
+	w.must(db.Update(func(tx *bbolt.Tx) error {
+		b := tx.Bucket([]byte("audit"))
+		return b.ForEach(func(k, v []byte) error {
+			if !bytes.Contains(v, []byte(ev.Hash)) || bytes.Contains(v, []byte(`"prev":"`+ev.Hash)) {
+				return nil
+			}
+			return b.Put(bytes.Clone(k), bytes.Replace(v, []byte("INC-12"), []byte("INC-13"), 1))
+		})
+	}))
+	w.must(db.Close())
+}
+
+func processMetrics(t *testing.T, w *town) {
+	p := w.start().ready()
+	w.shut(w.granted("AR-1"))
+	_, err := w.message(w.ws.As(slackAlice), "AR-1 expired")
+	w.must(err)
+	text := p.metrics()
+	problems, err := promlint.New(strings.NewReader(text)).Lint()
+	w.must(err)
+	for _, problem := range problems {
+		if strings.HasPrefix(problem.Metric, "apono_") {
+			t.Errorf("%s: %s", problem.Metric, problem.Text)
+		}
+	}
+	source, err := os.ReadFile("internal/ops/metrics.go")
+	w.must(err)
+	names := regexp.MustCompile(`"(apono_\w+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(names) < 10 {
+		t.Fatalf("only %d metrics found", len(names))
+	}
+	calm := []string{"apono_overdue_revokes", "apono_outbox_tasks", "apono_outbox_oldest_seconds", "apono_requests", "apono_tasks_running"} // 0 in peace
+	for _, m := range names {
+		value := regexp.MustCompile(`(?m)^` + m[1] + `(_count)?(\{.*\})? (.*)$`).FindStringSubmatch(text)
+		if value == nil || (value[3] == "0" && !slices.Contains(calm, m[1])) {
+			t.Errorf("%s is never set: %q", m[1], value)
+		}
+	}
+	p.terminate()
+	w.peace()
+}
+
+func processHealth(t *testing.T, w *town) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	w.must(err)
+	addr := l.Addr().String()
+	w.must(l.Close())
+	w.change("127.0.0.1:0", addr)
+	if out := w.bot(exitProblems, "health"); !strings.Contains(out, "the bot does not answer") {
+		t.Errorf("without a bot: %q", out)
+	}
+	w.ws.Faults().RefuseSockets(2 * time.Second)
+	p := w.start()
+	w.soon("the listener is there", func() bool { status, _ := p.get("/healthz"); return status != 0 })
+	if out := w.bot(exitProblems, "health"); !strings.Contains(out, `"slack":"not connected"`) || !strings.Contains(out, "the bot is not ready") {
+		t.Errorf("without Slack: %q", out)
+	}
+	p.ready()
+	if out := w.bot(exitOK, "health"); out != `{"status":"ok"}`+"\n" {
+		t.Errorf("in peace: %q", out)
+	}
+	if out := w.bot(exitOK, "version"); out != "apono v0.0.0-process\n" {
+		t.Errorf("the version is %q", out)
+	}
+	p.terminate()
+}
+
+func processDemo(t *testing.T, w *town) {
+	w.server(15)
+	out := w.bot(exitOK, "demo", "--play")
+	for _, want := range []string{"AR-1 granted", "her token opens the door: 200", "when the time is up it is refused", "All of it was true"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the demo does not tell %q:\n%s", want, out)
+		}
+	}
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/spf13/cobra"
+
+	"apono/cmd/bot/internal/config"
+	"apono/flows"
+)
+
+// cli runs a command line in this process.
+func cli(t *testing.T, args ...string) (status int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	status = Main(t.Context(), args, &out, &errs)
+	return status, out.String(), errs.String()
+}
+
+func TestUsage(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing.yaml")
+	for _, c := range []struct {
+		args   []string
+		status int
+		says   string
+	}{
+		{[]string{"version"}, exitOK, "apono dev"},
+		{[]string{"help"}, exitOK, "Just-in-time access"},
+		{[]string{}, exitOK, "Available Commands"},
+		{[]string{"rnu"}, exitUsage, `unknown command "rnu"`},
+		{[]string{"run", "now"}, exitUsage, `unknown command "now"`},
+		{[]string{"run", "--cofnig", "x"}, exitUsage, "unknown flag: --cofnig"},
+		{[]string{"check", "--format", "xml"}, exitUsage, `--format is text or json, not "xml"`},
+		{[]string{"db", "backup"}, exitUsage, "accepts 1 arg(s)"},
+		{[]string{"db", "drop"}, exitUsage, `unknown command "drop"`},
+		{[]string{"audit", "export", "--format", "pdf"}, exitUsage, `--format is csv or jsonl, not "pdf"`},
+		{[]string{"check", "--config", missing}, exitProblems, "missing.yaml"},
+		{[]string{"run", "--config", missing}, exitProblems, "missing.yaml"},
+	} {
+		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
+			status, out, errs := cli(t, c.args...)
+			if status != c.status || !strings.Contains(out+errs, c.says) {
+				t.Errorf("status %d, want %d with %q:\n%s%s", status, c.status, c.says, out, errs)
+			}
+		})
+	}
+}
+
+// wrong has a problem in five lines.
+const wrong = `slack:
+  app_token: env:NO_SUCH_TOKEN
+  bot_token: env:NO_SUCH_TOKEN
+  comand: /apono
+integrations:
+  - name: people
+    type: statik
+  - {name: desk, type: webhook, config: {url: "http://desk.example.com/", secret: env:NO_SUCH_SECRET}}
+flows:
+  - name: F
+    requestors: {conditions: [{attribute: group, operator: iz, values: [a]}]}
+    targets: [{integration: nowhere, resource_type: x, permissions: [y]}]
+    grant_duration: soon
+`
+
+func TestEveryProblemAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(wrong), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"check", "run"} {
+		status, out, errs := cli(t, command, "--config", path)
+		out += errs
+		if status != exitProblems {
+			t.Errorf("bot %s: exit status %d", command, status)
+		}
+		for _, want := range []string{
+			path + ":2:3: ", path + ":3:3: ", "NO_SUCH_TOKEN", path + ":4:3: ", `did you mean "command"?`, path + ":7:5: ", `did you mean "static"?`,
+			path + ":8:75: ", "NO_SUCH_SECRET",
+			path + ":11:50: ", `did you mean "is"?`, path + ":12:16: ", `"nowhere" (known: people, desk)`, path + ":13:5: ", "write 90m",
+		} {
+			if !strings.Contains(out, want) {
+				t.Errorf("bot %s does not say %q:\n%s", command, want, out)
+			}
+		}
+	}
+	if err := os.WriteFile(path, []byte("slack:\n  app_token: x\n bot_token: y\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if status, out, _ := cli(t, "check", "--config", path); status != exitProblems || !strings.Contains(out, path+":2:") {
+		t.Errorf("of no YAML: status %d\n%s", status, out)
+	}
+}
+
+// load loads a configuration with the types of integrations that the program has and
+// a value for every variable.
+func load(t *testing.T, path string) (*config.Config, *config.Report) {
+	t.Helper()
+	values := map[string]string{
+		"SLACK_APP_TOKEN": "xapp-1-A", "SLACK_BOT_TOKEN": "xoxb-1-B", "PROD_PG_DSN": "postgres://bot@db.example.com/postgres",
+		"DEPLOY_HOOK_SECRET": "whsec_d2ViaG9va3Rlc3Qgc2lnbmluZyBzZWNyZXQgb25seSE=",
+	}
+	reg, err := registry()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, report := config.Load(t.Context(), config.Options{Path: path, Registry: reg, LookupEnv: func(name string) (string, bool) { v, ok := values[name]; return v, ok }})
+	if cfg != nil {
+		t.Cleanup(func() { _ = cfg.Close() })
+	}
+	return cfg, report
+}
+
+var fenced = regexp.MustCompile("(?s)```(\\w*)\n(.*?)```")
+
+func readme(t *testing.T) (yaml string, commands []string) {
+	t.Helper()
+	raw, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range fenced.FindAllStringSubmatch(string(raw), -1) {
+		if m[1] == "yaml" {
+			yaml += m[2]
+			continue
+		}
+		for line := range strings.Lines(m[2]) {
+			commands = append(commands, strings.TrimSpace(line))
+		}
+	}
+	return yaml, commands
+}
+
+func TestReadme_Configuration(t *testing.T) {
+	text, _ := readme(t)
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{path, "../../config.example.yaml"} {
+		cfg, report := load(t, path)
+		if diff := cmp.Diff([]flows.Issue(nil), issues(report)); diff != "" || cfg == nil {
+			t.Errorf("%s has problems (-want +got):\n%s", path, diff)
+		}
+	}
+}
+
+// issues of a report that refuse a configuration.
+func issues(r *config.Report) (out []flows.Issue) {
+	for _, p := range r.Problems {
+		if p.Severity == flows.SeverityError {
+			out = append(out, p.Issue)
+		}
+	}
+	return out
+}
+
+// TestReadme_Commands wants every command and flag that the README writes.
+func TestReadme_Commands(t *testing.T) {
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, commands := readme(t)
+	var bot int
+	for _, line := range commands {
+		line, _, _ = strings.Cut(line, "#")
+		words := strings.Fields(strings.NewReplacer("[", " ", "]", " ").Replace(line))
+		switch {
+		case len(words) == 0:
+		case words[0] == "make":
+			if !strings.Contains(string(makefile), "\n"+words[1]+":") {
+				t.Errorf("there is no make %s", words[1])
+			}
+		case words[0] == "bot":
+			bot++
+			knows(t, line, words[1:])
+		case strings.HasPrefix(line, "go run ./cmd/bot "):
+			bot++
+			knows(t, line, words[3:])
+		default:
+			t.Errorf("what is %q?", line)
+		}
+	}
+	if bot < 9 {
+		t.Errorf("only %d lines are about the bot", bot)
+	}
+}
+
+// knows wants a line of usage to exist: its command, those below it, which stand
+// between bars, and their flags.
+func knows(t *testing.T, line string, words []string) {
+	t.Helper()
+	cmd, _, err := rootCommand().Find(words[:1])
+	if err != nil {
+		t.Errorf("%s: %v", line, err)
+		return
+	}
+	below := []*cobra.Command{cmd}
+	for i, w := range words[1:] {
+		flag, isFlag := strings.CutPrefix(w, "--")
+		switch {
+		case isFlag:
+			if !slices.ContainsFunc(below, func(c *cobra.Command) bool { return c.Flags().Lookup(flag) != nil }) {
+				t.Errorf("%s: there is no --%s", line, flag)
+			}
+		case cmd.HasSubCommands() && (i == 0 || words[i] == "|"):
+			c, _, err := cmd.Find([]string{w})
+			if err != nil || c == cmd {
+				t.Errorf("%s: there is no bot %s %s", line, words[0], w)
+			}
+			below = append(below, c)
+		}
+	}
+}
+
+func TestAuditRows(t *testing.T) {
+	item := func(name string) flows.Item {
+		return flows.Item{ResourceName: name, TypeName: "Queue", PermissionName: "Read"}
+	}
+	rows := csvRows(flows.AuditEvent{Seq: 7, Fact: flows.Fact{
+		Kind: flows.FactGranted, Request: "AR-1", Bundle: "+rush", Justification: "@home",
+		Groups: []flows.FactGroup{{Integration: "desk", Items: []flows.Item{item("a"), item("b")}}, {Integration: "-pg", Items: []flows.Item{item("=c")}}},
+	}})
+	want := [][2]string{{"desk", "a, b"}, {"'-pg", "'=c"}}
+	if len(rows) != len(want) {
+		t.Fatalf("%d rows, want one for each integration", len(rows))
+	}
+	column := func(row []string, name string) string {
+		for i, head := range csvHead {
+			if head == name {
+				return row[i]
+			}
+		}
+		t.Fatalf("there is no column %s", name)
+		return ""
+	}
+	for i, row := range rows {
+		if got := [2]string{column(row, "integration"), column(row, "resources")}; got != want[i] {
+			t.Errorf("row %d is about %q, want %q", i, got, want[i])
+		}
+		if column(row, "bundle_name") != "'+rush" || column(row, "justification") != "'@home" || column(row, "seq") != "7" {
+			t.Errorf("row %d is %q", i, row)
+		}
+	}
+	if rows := csvRows(flows.AuditEvent{Fact: flows.Fact{Kind: flows.FactOperator}}); len(rows) != 1 || len(rows[0]) != len(csvHead) {
+		t.Errorf("an event without an integration has the rows %q", rows)
+	}
+}
