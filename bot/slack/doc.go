@@ -1,6 +1,9 @@
 // Package slack connects the service to a Slack workspace: Socket Mode in, Web
 // API out, Block Kit for what people see.
 //
+// RenderCard and RenderForm are pure. Client sends: it is a chat.Messenger and says who
+// an account is. Adapter receives, over two sockets at once, and calls a chat.Handler.
+//
 // It promises that a press on a card's button is committed (Inbox) before Slack
 // is told that it arrived, that a repeat of the same press is dropped, and that
 // what was committed is handled after a restart; that nothing it draws is refused
@@ -14,5 +17,8 @@
 // Caveats: a post whose answer was lost may be on the screen (chat.ErrorUnknown);
 // PostKeyed and FindPost recognise such a post. Message metadata is readable by
 // every member of a channel, so it holds ids only. A form that was opened before a
-// restart keeps working, one that was being opened does not: its trigger is gone.
+// restart keeps working, one that was being opened does not: its trigger is gone. A
+// press that Slack delivers while the process stops is left to the person, who sees
+// Slack's warning. Rate limits are kept per process, so several processes rely on
+// Slack's 429 between them.
 package slack
