@@ -2,7 +2,6 @@ package store
 
 import (
 	"errors"
-	"fmt"
 
 	"apono/flows"
 )
@@ -47,20 +46,18 @@ type OpenError struct {
 }
 
 func (e *OpenError) Error() string {
-	var s string
-	switch e.Kind {
-	case ErrLocked:
-		return fmt.Sprintf("the database %s is in use by another process (is the bot already running?)", e.Path)
-	case ErrCorrupt:
-		s = fmt.Sprintf("the database %s is damaged; put a backup in its place with `bot db restore FILE`", e.Path)
-	case ErrForeign:
-		s = fmt.Sprintf("the file %s is not a database of this bot", e.Path)
-	case ErrSchemaNewer:
-		s = fmt.Sprintf("the database %s was written by a newer version of the bot; use that version or a newer one", e.Path)
-	case ErrSchemaOlder:
-		s = fmt.Sprintf("the database %s was written by an older version of the bot; start the bot once to migrate it", e.Path)
-	default:
-		s = fmt.Sprintf("the database %s cannot be opened", e.Path)
+	s := "the database " + e.Path + " cannot be opened"
+	switch {
+	case errors.Is(e.Kind, ErrLocked):
+		return "the database " + e.Path + " is in use by another process (is the bot already running?)"
+	case errors.Is(e.Kind, ErrCorrupt):
+		s = "the database " + e.Path + " is damaged; put a backup in its place with `bot db restore FILE`"
+	case errors.Is(e.Kind, ErrForeign):
+		s = "the file " + e.Path + " is not a database of this bot"
+	case errors.Is(e.Kind, ErrSchemaNewer):
+		s = "the database " + e.Path + " was written by a newer version of the bot; use that version or a newer one"
+	case errors.Is(e.Kind, ErrSchemaOlder):
+		s = "the database " + e.Path + " was written by an older version of the bot; start the bot once to migrate it"
 	}
 	if e.Err != nil {
 		s += ": " + e.Err.Error()

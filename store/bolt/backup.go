@@ -96,7 +96,7 @@ func copyFile(from, to string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { _ = in.Close() }() // it was only read
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -108,12 +108,12 @@ func copyFile(from, to string) (err error) {
 	return out.Sync()
 }
 
-func syncDir(dir string) error {
+func syncDir(dir string) (err error) {
 	d, err := os.Open(dir)
 	if err != nil {
 		return err
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }() // it was only synced
 	return d.Sync()
 }
 

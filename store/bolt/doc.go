@@ -30,8 +30,8 @@
 //
 // Caveats:
 //
-//   - A context that ends while an operation waits stops the waiting, not the
-//     operation: it may still be committed. Every operation is safe to repeat.
+//   - A context that ends while an operation waits takes it back: an error means
+//     that nothing was written. One that a commit has begun with is waited for.
 //   - Never call the store from within Options.OnCommit other than to read.
 //   - Erased credentials leave the live pages with the commit that erases them.
 //     The page they were on is free from then on, and its bytes stay on the disk

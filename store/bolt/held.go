@@ -50,6 +50,6 @@ func cutString(b []byte) (s string, rest []byte, ok bool) {
 	if size <= 0 || n > uint64(len(b)-size) {
 		return "", nil, false
 	}
-	end := size + int(n) //nolint:gosec // at most len(b)
+	end := size + int(n)
 	return string(b[size:end]), b[end:], true
 }

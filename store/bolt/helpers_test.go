@@ -2,7 +2,6 @@ package bolt_test
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"testing"
 	"time"
@@ -109,7 +108,5 @@ func wantIs(t testing.TB, err, target error) {
 }
 
 func open(t testing.TB) *bolt.Store { t.Helper(); return storetest.Open(t) }
-
-var background = context.Background
 
 func one(d flows.Request) []flows.Request { return []flows.Request{d} }

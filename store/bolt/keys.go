@@ -26,12 +26,12 @@ func appendTime(b []byte, t time.Time) []byte {
 	case t.After(time.Unix(0, 0)):
 		n = t.UnixNano()
 	}
-	return binary.BigEndian.AppendUint64(b, uint64(n)) //nolint:gosec // never negative
+	return binary.BigEndian.AppendUint64(b, uint64(n))
 }
 
 // timeOf reads the time at the beginning of a key.
 func timeOf(key []byte) time.Time {
-	return time.Unix(0, int64(binary.BigEndian.Uint64(key))).UTC() //nolint:gosec // appendTime made it
+	return time.Unix(0, int64(binary.BigEndian.Uint64(key))).UTC()
 }
 
 // appendString writes s so that no other string is a prefix of it.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 )
 
 // bbolt trusts the numbers in its pages: a damaged count or page number makes it
@@ -63,14 +64,14 @@ func preflight(file *os.File) error {
 			break
 		}
 		// The second head is one page after the first, whatever a page is.
-		if m, ok := parseMeta(raw); ok && (at == 0 || uint64(at) == m.pageSize) && (!found || m.txid > best.txid) { //nolint:gosec // at is positive
+		if m, ok := parseMeta(raw); ok && (at == 0 || uint64(at) == m.pageSize) && (!found || m.txid > best.txid) {
 			best, found = m, true
 		}
 	}
 	if !found {
 		return nil
 	}
-	if have := uint64(info.Size()); best.high > have/best.pageSize { //nolint:gosec // a size is positive
+	if have := uint64(info.Size()); best.high > have/best.pageSize {
 		return fmt.Errorf("it is cut off: %d bytes long where %d pages of %d are in use", have, best.high, best.pageSize)
 	}
 	if best.freelist == noFreelist {
@@ -110,11 +111,11 @@ func (p *pages) read(id uint64, flags ...uint16) ([]byte, error) {
 		return nil, fmt.Errorf("page %d of %d", id, p.high)
 	}
 	head := make([]byte, pageHeader)
-	if _, err := p.file.ReadAt(head, int64(id*p.size)); err != nil { //nolint:gosec // within the file
+	if _, err := p.file.ReadAt(head, int64(id*p.size)); err != nil {
 		return nil, fmt.Errorf("page %d: %w", id, err)
 	}
 	more := uint64(native.Uint32(head[12:]))
-	if native.Uint64(head) != id || more >= p.high-id || !contains(flags, native.Uint16(head[8:])) {
+	if native.Uint64(head) != id || more >= p.high-id || !slices.Contains(flags, native.Uint16(head[8:])) {
 		return nil, fmt.Errorf("page %d is not what it should be", id)
 	}
 	if p.seen != nil {
@@ -126,19 +127,10 @@ func (p *pages) read(id uint64, flags ...uint16) ([]byte, error) {
 		}
 	}
 	raw := make([]byte, (more+1)*p.size)
-	if _, err := p.file.ReadAt(raw, int64(id*p.size)); err != nil { //nolint:gosec // within the file
+	if _, err := p.file.ReadAt(raw, int64(id*p.size)); err != nil {
 		return nil, fmt.Errorf("page %d: %w", id, err)
 	}
 	return raw, nil
-}
-
-func contains(flags []uint16, flag uint16) bool {
-	for _, f := range flags {
-		if f == flag {
-			return true
-		}
-	}
-	return false
 }
 
 // tree checks everything below a page.

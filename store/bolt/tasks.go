@@ -40,7 +40,7 @@ func encodeTask(task flows.Task) (*encodedTask, error) {
 		return nil, err
 	}
 	e := &encodedTask{lane: task.Effect.Lane(), key: []byte(task.Effect.Key())}
-	e.raw = binary.AppendUvarint(make([]byte, taskHead, taskHead+len(task.Problem)+len(effect)+8), uint64(task.Tries)) //nolint:gosec // never negative
+	e.raw = binary.AppendUvarint(make([]byte, taskHead, taskHead+len(task.Problem)+len(effect)+8), uint64(task.Tries))
 	e.raw = append(appendString(e.raw, task.Problem), effect...)
 	e.index = slices.Concat(lanePrefix(e.lane), []byte{task.Effect.Priority()}, make([]byte, 8), e.key)
 	return e, nil
@@ -107,7 +107,7 @@ func decodeTask(key, raw []byte) (task flows.Task, err error) {
 	if n <= 0 || size > uint64(len(rest)-n) {
 		return task, damaged
 	}
-	task.Tries, task.Problem = int(tries), string(rest[n:][:size]) //nolint:gosec // saveTask wrote an int
+	task.Tries, task.Problem = int(tries), string(rest[n:][:size])
 	task.Effect, err = decode[flows.Effect]("effect of task", key, rest[n:][size:])
 	return task, err
 }

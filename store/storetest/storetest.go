@@ -2,6 +2,7 @@
 package storetest
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
@@ -72,7 +73,7 @@ func Copy(t testing.TB, s *bolt.Store, path string) {
 }
 
 // copyUsed leaves out what the file has in reserve.
-func copyUsed(s *bolt.Store, path string) error {
+func copyUsed(s *bolt.Store, path string) (err error) {
 	size, err := s.Size()
 	if err != nil {
 		return err
@@ -81,7 +82,7 @@ func copyUsed(s *bolt.Store, path string) error {
 	if err != nil {
 		return err
 	}
-	defer in.Close()
+	defer func() { err = errors.Join(err, in.Close()) }()
 	raw, err := io.ReadAll(io.LimitReader(in, size))
 	if err != nil {
 		return err
