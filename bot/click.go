@@ -142,11 +142,11 @@ type reasonState struct {
 func (s *Service) submitReason(ctx context.Context, w flows.World, p *flows.Person, e chat.FormEvent, now time.Time) chat.Submitted {
 	var st reasonState
 	if err := json.Unmarshal([]byte(e.State), &st); err != nil || (st.Verb != flows.VerbApprove && st.Verb != flows.VerbDeny) {
-		return notice("Not done", "This dialog is from another version of the bot. Please press the button again.")
+		return notDone("This dialog is from another version of the bot. Please press the button again.")
 	}
 	r, err := s.load(ctx, st.Request, now)
 	if err != nil {
-		return notice("Not done", flows.ErrorMessage(notFor(chat.ActionApprove, st.Request)))
+		return notDone(flows.ErrorMessage(notFor(chat.ActionApprove, st.Request)))
 	}
 	reason := strings.TrimSpace(e.Values.First(cards.FieldReason))
 	got, err := right(w, p, &r, st.Verb)
@@ -165,7 +165,7 @@ func (s *Service) submitReason(ctx context.Context, w flows.World, p *flows.Pers
 		return chat.Submitted{Errors: map[string]string{cards.FieldReason: flows.ErrorMessage(err)}}
 	}
 	s.note(ctx, string(st.Verb), err)
-	return notice("Not done", flows.ErrorMessage(err))
+	return notDone(flows.ErrorMessage(err))
 }
 
 // decidedLike recognises the repeat of a submission that was taken already.
@@ -176,8 +176,8 @@ func (s *Service) decidedLike(w flows.World, p *flows.Person, id string, verb fl
 	})
 }
 
-func notice(title, sentence string) chat.Submitted {
-	f := cards.Notice(title, sentence)
+func notDone(sentence string) chat.Submitted {
+	f := cards.Notice("Not done", sentence)
 	return chat.Submitted{Show: &f}
 }
 

@@ -111,7 +111,7 @@ func TestDefect01_TheGapBeforeTheSweep(t *testing.T) {
 			if r := o.request("AR-1"); r.State != flows.StatePending {
 				t.Fatalf("%s before its time", r.State)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			a := o.click(by, action, "AR-1")
 			if got := said(a); got != "AR-1 timed out: nobody decided in time." || a.Open != nil {
 				t.Errorf("%s: %q", action, got)

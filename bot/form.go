@@ -166,7 +166,7 @@ func (s *Service) Submit(ctx context.Context, e chat.FormEvent) chat.Submitted {
 	p, err := s.person(ctx, w, e.User)
 	if err != nil {
 		s.note(ctx, "submit", err)
-		return notice("Not done", flows.ErrorMessage(err))
+		return notDone(flows.ErrorMessage(err))
 	}
 	switch e.Form {
 	case chat.FormReason:

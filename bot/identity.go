@@ -56,11 +56,10 @@ func byVerifiedAddress(w flows.World, acc chat.Account) (*flows.Person, error) {
 		return nil, flows.Errorf(flows.CodeForbidden, "Your account has no verified e-mail address, so I cannot tell who you are.")
 	}
 	p, err := w.People.ByEmail(acc.Email)
-	switch flows.ErrorCode(err) {
-	case "":
-	case flows.CodeNotFound:
+	if flows.ErrorCode(err) == flows.CodeNotFound {
 		return nil, flows.Errorf(flows.CodeForbidden, "I do not know you: %s is not in the directory. Please ask your administrator.", acc.Email)
-	default:
+	}
+	if err != nil {
 		return nil, err
 	}
 	bound := p.SlackID

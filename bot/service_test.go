@@ -40,8 +40,11 @@ func newOffice(t *testing.T) *office {
 		name, manager string
 		groups        []string
 	}{
-		{"alice", "bob@example.com", []string{"developers"}}, {"bob", "", []string{"leads"}},
-		{"carol", "", []string{"dba"}}, {"dan", "", []string{"dba"}}, {"eve", "", []string{"admins"}},
+		{"alice", "bob@example.com", []string{"developers"}},
+		{"bob", "", []string{"leads"}},
+		{"carol", "", []string{"dba"}},
+		{"dan", "", []string{"dba"}},
+		{"eve", "", []string{"admins"}},
 	} {
 		o.people = append(o.people, flows.Person{Email: p.name + "@example.com", Name: strings.ToUpper(p.name[:1]) + p.name[1:], Manager: p.manager, Groups: p.groups})
 		o.accounts[p.name] = chat.Account{Email: p.name + "@example.com", EmailVerified: true}

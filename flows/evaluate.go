@@ -127,21 +127,12 @@ func (w World) unitsOf(q Question, v *Verdict) ([]Unit, bool) {
 }
 
 // open reports whether a person may ask for anything under a flow now.
-func (w World) open(f *Flow, p *Person) (bool, Check) {
-	switch {
-	case !f.Active:
-		return false, Check{AboutPerson, Unmet, fmt.Sprintf("The access flow %s is switched off.", f.Name)}
-	case f.Trigger == TriggerAutomatic:
-		return false, Check{AboutPerson, Unmet, fmt.Sprintf("Nobody asks under the access flow %s; it grants by itself.", f.Name)}
+func (w World) open(f *Flow, p *Person) bool {
+	if !f.Active || f.Trigger == TriggerAutomatic {
+		return false
 	}
-	switch status, why := w.Matches(f.Requestors, p, p); status {
-	case Met:
-		return true, Check{AboutPerson, Met, fmt.Sprintf("You may ask under the access flow %s.", f.Name)}
-	case Broken:
-		return false, Check{AboutPerson, Broken, fmt.Sprintf("Whether the access flow %s is for you cannot be told: %s.", f.Name, why)}
-	default:
-		return false, Check{AboutPerson, Unmet, fmt.Sprintf("The access flow %s is for whoever is %s.", f.Name, why)}
-	}
+	status, _ := w.Matches(f.Requestors, p, p)
+	return status == Met
 }
 
 func (w World) eligible(q Question, v *Verdict) []*Flow {
@@ -151,7 +142,7 @@ func (w World) eligible(q Question, v *Verdict) []*Flow {
 	}
 	var out []*Flow
 	for _, f := range w.Catalog.Flows() {
-		if ok, _ := w.open(f, q.Requestor); ok {
+		if w.open(f, q.Requestor) {
 			out = append(out, f)
 		}
 	}

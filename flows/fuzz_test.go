@@ -13,7 +13,8 @@ import (
 func FuzzNext(f *testing.F) {
 	for _, story := range [][]flows.Event{
 		{approve, granted("pg"), granted("hook"), due},
-		{deny}, {approve, grantFailed("pg"), revoke, gone("pg"), gone("hook")},
+		{deny},
+		{approve, grantFailed("pg"), revoke, gone("pg"), gone("hook")},
 		{{Kind: "nonsense", By: flows.PersonRef{Email: "\x00%s<!channel>"}, CountsFor: []int{-1, 1 << 40}}},
 		{{Kind: flows.EventWithdraw, By: alice, Reason: "\xff\xfe"}},
 	} {

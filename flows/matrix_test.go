@@ -121,9 +121,14 @@ func specimens(t *testing.T) []struct {
 // difference to the golden file.
 func TestMatrix(t *testing.T) {
 	events := []flows.Event{
-		submit, {Kind: flows.EventApprove, By: carol, CountsFor: []int{1}}, {Kind: flows.EventDeny, By: carol, CountsFor: []int{0}},
-		{Kind: flows.EventWithdraw, By: alice}, revoke, {Kind: flows.EventView, By: alice, Integration: "pg"},
-		{Kind: flows.EventReset, By: alice, Integration: "pg"}, due, granted("pg"), grantFailed("pg"), gone("pg"),
+		submit,
+		{Kind: flows.EventApprove, By: carol, CountsFor: []int{1}},
+		{Kind: flows.EventDeny, By: carol, CountsFor: []int{0}},
+		{Kind: flows.EventWithdraw, By: alice},
+		revoke,
+		{Kind: flows.EventView, By: alice, Integration: "pg"},
+		{Kind: flows.EventReset, By: alice, Integration: "pg"},
+		due, granted("pg"), grantFailed("pg"), gone("pg"),
 		{Kind: flows.EventRotated, Integration: "pg"},
 	}
 	var b strings.Builder

@@ -16,7 +16,7 @@ type Offer struct {
 func (w World) OfferTo(p *Person) Offer {
 	o := Offer{w: w, targets: map[[2]string][]*Target{}}
 	for _, f := range w.Catalog.Flows() {
-		if ok, _ := w.open(f, p); ok {
+		if w.open(f, p) {
 			o.add(f)
 		}
 	}

@@ -213,7 +213,7 @@ func times(from, to *flows.Request) map[string][2]time.Time {
 		x, y := reflect.ValueOf(a), reflect.ValueOf(b)
 		for i := range x.NumField() {
 			name := x.Type().Field(i).Name
-			if before, ok := x.Field(i).Interface().(time.Time); ok && name != "SecretUntil" {
+			if before, ok := reflect.TypeAssert[time.Time](x.Field(i)); ok && name != "SecretUntil" {
 				out[prefix+name] = [2]time.Time{before, y.Field(i).Interface().(time.Time)}
 			}
 		}

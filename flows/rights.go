@@ -79,7 +79,7 @@ func (w World) KnownAs(r *Request, p *Person) PersonRef {
 // stillCovered lets a policy that has become tighter win over what was asked.
 func (w World) stillCovered(f *Flow, r *Request, requestor *Person, a Approvers) error {
 	changed := Errorf(CodeRefused, "The access flow %s has changed since %s was asked and does not cover it any more. Please have it asked again.", f.Name, r.ID)
-	if ok, _ := w.open(f, requestor); !ok {
+	if !w.open(f, requestor) {
 		return Errorf(CodeRefused, "%s may not ask under the access flow %s any more, so %s cannot be approved.", r.Requestor.DisplayName(), f.Name, r.ID)
 	}
 	if (r.Indefinite && !f.Duration.Indefinite) || !f.Duration.Allows(r.Duration) {

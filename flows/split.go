@@ -27,7 +27,7 @@ func (w World) split(flows []*Flow, q Question, units []Unit, v *Verdict) []cove
 		uncovered = uncovered.without(c.set)
 	}
 	if n := uncovered.count(); n > 0 {
-		w.explainUncovered(q, units, uncovered, v)
+		w.explainUncovered(units, uncovered, v)
 		return nil
 	}
 	slices.SortStableFunc(cs, func(a, b candidate) int { return rank(a.flow, q) - rank(b.flow, q) })
@@ -92,7 +92,7 @@ func rank(f *Flow, q Question) int {
 	return r
 }
 
-func (w World) explainUncovered(q Question, units []Unit, uncovered bitset, v *Verdict) {
+func (w World) explainUncovered(units []Unit, uncovered bitset, v *Verdict) {
 	i := uncovered.first()
 	it := w.Inventory.Describe(units[i])
 	what := it.PermissionName + " on " + it.ResourceName + " in " + it.Integration

@@ -291,8 +291,8 @@ func TestButtonsThatWork(t *testing.T) {
 		for _, k := range s.r.Posts() {
 			c, _ := cards.Card(s.r, k, s.now)
 			for _, a := range c.Actions {
-				if make, ok := events[a.ID]; ok {
-					if _, _, err := flows.Next(s.r, make(k), s.now); err != nil {
+				if event, ok := events[a.ID]; ok {
+					if _, _, err := flows.Next(s.r, event(k), s.now); err != nil {
 						t.Errorf("%s, %s: %s is offered and refused: %v", s.name, k, a.Label, err)
 					}
 				}

@@ -2,6 +2,7 @@ package cards
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"apono/bot/chat"
@@ -132,7 +133,7 @@ func (f RequestForm) bundleParts() []chat.Part {
 	case f.OfferAll:
 		all := chat.Option{Value: AllItems, Label: "Select all"}
 		p := chat.Part{
-			Kind: chat.PartCheck, Field: FieldAll, Generation: f.Generation, Label: "Whole bundle", Options: []chat.Option{all}, Live: true, Optional: true,
+			Kind: chat.PartCheck, Field: FieldAll, Generation: f.Generation, Label: "Select all", Options: []chat.Option{all}, Live: true, Optional: true,
 		}
 		if f.All {
 			p.Selected = []chat.Option{all}
@@ -224,7 +225,7 @@ func Credentials(integration string, details []flows.Detail, secrets []Secret, c
 		f.Parts = append(f.Parts, chat.Part{Kind: chat.PartText, Text: chat.Text{chat.Bold(d.Name), chat.Plain("\n"), chat.Code(d.Value)}})
 	}
 	for _, s := range secrets {
-		f.Parts = append(f.Parts, chat.Part{Kind: chat.PartText, Text: chat.Text{chat.Bold(s.Name), chat.Plain("\n"), chat.Code(s.Value.Reveal())}})
+		f.Parts = append(f.Parts, secretParts(s)...)
 	}
 	note := "Copy them now: they are erased and are not shown again."
 	if canReset {
@@ -232,6 +233,22 @@ func Credentials(integration string, details []flows.Detail, secrets []Secret, c
 	}
 	f.Parts = append(f.Parts, chat.Part{Kind: chat.PartNote, Text: chat.T(note)})
 	return f
+}
+
+// longLine is the longest secret, in bytes, that is shown on one line.
+const longLine = 200
+
+// secretParts shows a secret to the letter. What is not one line of words, a key
+// in several lines for example, gets blocks of its own.
+func secretParts(s Secret) []chat.Part {
+	value := s.Value.Reveal()
+	if len(value) <= longLine && value == strings.Join(strings.Fields(value), " ") {
+		return []chat.Part{{Kind: chat.PartText, Text: chat.Text{chat.Bold(s.Name), chat.Plain("\n"), chat.Code(value)}}}
+	}
+	return []chat.Part{
+		{Kind: chat.PartText, Text: chat.Text{chat.Bold(s.Name)}},
+		{Kind: chat.PartVerbatim, Value: value},
+	}
 }
 
 // Notice is a dialog of one sentence.

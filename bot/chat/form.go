@@ -24,12 +24,15 @@ type PartKind string
 
 // Part kinds.
 const (
-	PartText   PartKind = "text"   // reading matter; with Action a button on its right
-	PartNote   PartKind = "note"   // small print
-	PartSelect PartKind = "select" // one of Options, or of a search
-	PartMulti  PartKind = "multi"  // several of Options, or of a search
-	PartInput  PartKind = "input"  // text
-	PartCheck  PartKind = "check"  // checkboxes
+	PartText PartKind = "text" // reading matter; with Action a button on its right
+	PartNote PartKind = "note" // small print
+	// PartVerbatim shows Value to the letter, white space and length included, in as
+	// many pieces as it takes. Nothing of it may be cut or left out.
+	PartVerbatim PartKind = "verbatim"
+	PartSelect   PartKind = "select" // one of Options, or of a search
+	PartMulti    PartKind = "multi"  // several of Options, or of a search
+	PartInput    PartKind = "input"  // text
+	PartCheck    PartKind = "check"  // checkboxes
 )
 
 // Part is one element of a form, drawn in order.

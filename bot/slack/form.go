@@ -126,6 +126,8 @@ func (v *viewDrawing) part(p chat.Part, index int) {
 	switch p.Kind {
 	case chat.PartText:
 		v.text(p)
+	case chat.PartVerbatim:
+		v.verbatim(p.Value)
 	case chat.PartNote:
 		if o, _ := textObject(p.Text, maxTextObject); o != nil {
 			v.add(slack.NewContextBlock("", o))
@@ -152,6 +154,19 @@ func (v *viewDrawing) text(p chat.Part) {
 	r.text(p.Text, maxTextObject)
 	if !r.empty() {
 		v.add(r.block())
+	}
+}
+
+// verbatim shows a value to the letter: a secret that was shown once and altered
+// on the way is lost. Its blocks are never dropped.
+func (v *viewDrawing) verbatim(value string) {
+	for rest := []rune(value); len(rest) > 0; {
+		n := min(len(rest), maxTextObject/2) // a rune may count as two
+		v.blocks = append(v.blocks, viewBlock{slack.NewRichTextBlock("", &slack.RichTextPreformatted{
+			Type:     slack.RTEPreformatted,
+			Elements: []slack.RichTextSectionElement{slack.NewRichTextSectionTextElement(string(rest[:n]), nil)},
+		}), true})
+		rest = rest[n:]
 	}
 }
 
@@ -193,7 +208,7 @@ func inputElement(p chat.Part) slack.BlockElement {
 		return multiSelect(p)
 	case chat.PartSelect:
 		return singleSelect(p)
-	case chat.PartText, chat.PartNote:
+	case chat.PartText, chat.PartNote, chat.PartVerbatim:
 	}
 	return nil
 }

@@ -134,7 +134,7 @@ func csvRows(ev flows.AuditEvent) [][]string {
 	}
 	var names, emails, reasons []string
 	for _, d := range f.Decisions {
-		names, emails = append(names, string(d.Verb)+" "+d.By.DisplayName()), append(emails, d.By.Email)
+		names, emails = append(names, d.By.DisplayName()), append(emails, d.By.Email)
 		if d.Reason != "" {
 			reasons = append(reasons, d.Reason)
 		}

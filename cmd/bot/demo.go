@@ -77,8 +77,10 @@ const (
 	slackEve   = "U0EVE00001"
 )
 
-func demoWorkspace() *slacksim.Workspace {
-	return slacksim.New(slacksim.Options{
+func demoWorkspace() *slacksim.Workspace { return slacksim.New(demoPeople()) }
+
+func demoPeople() slacksim.Options {
+	return slacksim.Options{
 		Commands: []string{"/apono"},
 		Users: []slacksim.User{
 			{ID: slackAlice, Name: "alice", RealName: "Alice", Email: "alice@example.com", TZ: "Europe/Berlin"},
@@ -91,7 +93,7 @@ func demoWorkspace() *slacksim.Workspace {
 			{Name: "general", Members: []string{slackAlice, slackBob, slackCarol, slackDana, slackEve}},
 			{Name: "access-audit", Members: []string{slackEve}, BotMember: true},
 		},
-	})
+	}
 }
 
 func newDemo(ctx context.Context, lookupEnv func(string) (string, bool), logTo io.Writer) (_ *demo, err error) {

@@ -343,7 +343,7 @@ func (s *story) database() error {
 	before := target.Copy()
 	before.User, before.Password = "alice", "anything"
 	if s.login(before) == nil {
-		return errors.New("Alice can log in before anything was granted")
+		return errors.New("a login of Alice works before anything was granted")
 	}
 	s.tell("before: a login of Alice is refused")
 	card, err := s.message(bob, "Access request AR-3", "postgres", "Approve")

@@ -203,8 +203,11 @@ func TestCredentials(t *testing.T) {
 	got := postgresql.CredentialsOf(c, "apono_x", "pass", []string{"shop", `o'th"er/ $(id)%ü`})
 	want := provision.Credentials{
 		Fields: []provision.Field{
-			{Name: "host", Value: "a.example.com, ::1"}, {Name: "port", Value: "1, 2"}, {Name: "databases", Value: `shop, o'th"er/ $(id)%ü`},
-			{Name: "username", Value: "apono_x"}, {Name: "password", Value: "pass", Secret: true},
+			{Name: "host", Value: "a.example.com, ::1"},
+			{Name: "port", Value: "1, 2"},
+			{Name: "databases", Value: `shop, o'th"er/ $(id)%ü`},
+			{Name: "username", Value: "apono_x"},
+			{Name: "password", Value: "pass", Secret: true},
 		},
 		Instructions: "Connect with psql, which asks for the password:\n" +
 			"psql 'postgresql://apono_x@a.example.com:1,[::1]:2/shop?sslmode=require'\n" +

@@ -28,7 +28,8 @@ func (c *connection) credentials(role string, password flows.Secret, databases [
 	return provision.Credentials{
 		Fields: []provision.Field{
 			plain("host", strings.Join(names, ", ")), plain("port", strings.Join(unique(ports), ", ")), database,
-			plain("username", role), {Name: "password", Value: password, Secret: true},
+			plain("username", role),
+			{Name: "password", Value: password, Secret: true},
 		},
 		Instructions: b.String(),
 	}

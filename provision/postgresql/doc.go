@@ -1,6 +1,6 @@
-// Package postgresql gives people access to PostgreSQL, version 14 or later: for
-// each grant a login role of its own, which has exactly the chosen resources,
-// expires by itself, and is dropped in the end.
+// Package postgresql gives people access to PostgreSQL: for each grant a login
+// role of its own, which has exactly the chosen resources, expires by itself, and
+// is dropped in the end. It needs version 14, and is tested on 15 and 18.
 //
 // # The bot's role
 //
@@ -75,6 +75,8 @@
 //
 // The server gets a SCRAM verifier that is made here. The clear password is in no
 // statement, and so in no log. pg_hba.conf must ask for scram-sha-256 or md5.
+// Like any role, the person's may change its own password and settings; both end
+// with it. What it cannot change is when it ends.
 //
 // # Order of a revoke
 //

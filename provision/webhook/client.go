@@ -135,7 +135,7 @@ func backoff(least, most time.Duration, attempt int, resp *http.Response) time.D
 		}
 	}
 	wait := retryablehttp.DefaultBackoff(least, most, attempt, nil)
-	return wait/2 + rand.N(wait/2)
+	return wait/2 + rand.N(wait/2) //nolint:gosec // spreads tries, keeps no secret
 }
 
 // retryAfter is how long the system asks to be left alone: seconds or a date,

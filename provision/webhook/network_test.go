@@ -19,10 +19,10 @@ import (
 )
 
 // serveTLS serves a target over TLS and writes down whom to trust for it.
-func serveTLS(t *testing.T, h http.Handler, max uint16) (server *httptest.Server, caFile string) {
+func serveTLS(t *testing.T, h http.Handler, newest uint16) (server *httptest.Server, caFile string) {
 	t.Helper()
 	server = httptest.NewUnstartedServer(h)
-	server.TLS = &tls.Config{MaxVersion: max, MinVersion: tls.VersionTLS10}
+	server.TLS = &tls.Config{MaxVersion: newest, MinVersion: tls.VersionTLS10}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
 	server.EnableHTTP2 = max >= tls.VersionTLS12        // it does not speak anything older
 	server.StartTLS()

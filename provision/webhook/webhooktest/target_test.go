@@ -314,7 +314,7 @@ func TestFaultsInTurn(t *testing.T) {
 func TestDownOverlaps(t *testing.T) {
 	c := &caller{T: t, target: newTarget(t, webhooktest.Options{})}
 	serve := func() (broke bool) {
-		defer func() { broke = recover() == http.ErrAbortHandler }()
+		defer func() { broke = recover() == http.ErrAbortHandler }() //nolint:errorlint // a recovered value
 		c.call("get-status", "")
 		return false
 	}

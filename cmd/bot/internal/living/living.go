@@ -9,6 +9,7 @@ package living
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -152,6 +153,11 @@ func (c *Context) syncOne(ctx context.Context, s Source) {
 }
 
 func read(ctx context.Context, s Source) (people []flows.Person, shifts []flows.Shift, holdings *flows.Holdings, err error) {
+	defer func() {
+		if p := recover(); p != nil { // a driver's defect must not end the bot
+			err = fmt.Errorf("the driver panicked: %v", p)
+		}
+	}()
 	if d, ok := s.Connection.(provision.Directory); ok {
 		if people, shifts, err = d.People(ctx); err != nil {
 			return nil, nil, nil, err
