@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -149,4 +150,26 @@ func spread(b *testing.B, n int, fn func(i int) error) {
 		})
 	}
 	wg.Wait()
+}
+
+// BenchmarkReady measures a start: open the database, ask what is due, what waits
+// to be done and what is unfinished. The number of past requests must not matter,
+// neither to the time nor to the memory that stays in use.
+func BenchmarkReady(b *testing.B) {
+	for _, past := range []int{1000, 1_000_000} {
+		path := pastRequests(b, past)
+		b.Run(fmt.Sprint(past), func(b *testing.B) {
+			var before, after runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&before)
+			for b.Loop() {
+				ready(b, path)
+			}
+			s := openBench(b, path)
+			defer s.Close()
+			runtime.GC()
+			runtime.ReadMemStats(&after)
+			b.ReportMetric(float64(int64(after.HeapAlloc)-int64(before.HeapAlloc)), "heap-B")
+		})
+	}
 }

@@ -131,4 +131,11 @@ func TestUnitsAreNotConfused(t *testing.T) {
 	apply(t, s, start, "AR-2", approve("bob"))
 	wantHolders(t, s, "one", "alice@example.com", a.Groups[0].Items[0].Unit, []string{"AR-1/pg"}, nil)
 	wantHolders(t, s, "other", "alice@example.com", b.Groups[0].Items[0].Unit, []string{"AR-2/pg"}, nil)
+	want := []flows.Unit{b.Groups[0].Items[0].Unit, a.Groups[0].Items[0].Unit}
+	if diff := cmp.Diff(want, must[[]flows.Unit](t)(s.Held("alice@example.com", "pg"))); diff != "" {
+		t.Errorf("held (-want +got):\n%s", diff)
+	}
+	if got := must[[]flows.Unit](t)(s.Held("alice@example.com", "p")); got != nil {
+		t.Errorf("held in an integration that is the beginning of another: %v", got)
+	}
 }

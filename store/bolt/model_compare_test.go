@@ -88,12 +88,19 @@ func (x *machine) compareLists() {
 func (x *machine) compareHolders() {
 	for _, who := range []string{"alice@example.com", "dave@example.com", "erin@example.com"} {
 		for _, integration := range []string{"pg", "k8s"} {
+			var held []flows.Unit
 			for _, resource := range []string{"a", "b", "c"} {
 				live, _, released := x.m.holds(who, unit(integration, resource))
 				gotLive, gotReleased, err := x.s.Holders(who, unit(integration, resource))
 				x.ok(err)
 				x.same("holders", [2][]string{live, released}, [2][]string{gotLive, gotReleased})
+				if len(live) > 0 {
+					held = append(held, unit(integration, resource))
+				}
 			}
+			got, err := x.s.Held(who, integration)
+			x.ok(err)
+			x.same("held", held, got)
 		}
 	}
 	for i := range x.m.requests {
