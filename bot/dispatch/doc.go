@@ -6,7 +6,9 @@
 //
 //   - Act, then record, then strike the task off. No transaction is open while a
 //     target or a chat is asked. A crash anywhere repeats the act, and every act
-//     is safe to repeat; the first post of a chat message alone may show twice.
+//     is safe to repeat. A chat message whose first post may have gone through is
+//     looked for before it is posted again, where the messenger is Keyed; a
+//     message in the audit channel alone may show twice.
 //   - Tasks say what to look at, not what to do. What is done follows from the
 //     record at the moment of doing, so a task that is late does no harm.
 //   - No task runs twice at once, and no two acts for one person in one
@@ -22,8 +24,9 @@
 //
 //	[{"name":"password","value":"…"}]
 //
-// Post.Shows is the hash of the card last shown. One that begins with "!" says
-// that the message could not be shown, and that the operator was told.
+// Post.Shows is the hash of the card last shown. "!posting" says that a first post
+// was begun; another one that begins with "!" says that the message could not be
+// shown, and that the operator was told.
 //
 // Caveats: a driver or messenger that ignores its context holds its place in the
 // worker until it returns. Locks are held in this process only: two processes

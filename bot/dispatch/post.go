@@ -52,6 +52,16 @@ type People interface {
 	Recipient(email string) (chat.Recipient, error)
 }
 
+// Keyed is a chat.Messenger that finds its own messages again. With one, a first
+// post whose outcome is unknown, after a crash for example, is looked for before it
+// is repeated; without, it may show twice.
+type Keyed interface {
+	// PostKeyed is Post with a key by which FindPost recognises the message.
+	PostKeyed(ctx context.Context, to chat.Recipient, card chat.Card, p chat.Priority, key string) (chat.MessageRef, error)
+	// FindPost looks for a keyed message to the person since a moment.
+	FindPost(ctx context.Context, to chat.Recipient, key string, since time.Time, p chat.Priority) (chat.MessageRef, bool, error)
+}
+
 // ChatOptions are what the worker of flows.LaneChat is made of. Zero numbers mean
 // the defaults.
 type ChatOptions struct {
@@ -153,7 +163,7 @@ func (m message) show(ctx context.Context, key flows.PostKey, onlyNew bool) outc
 	if err != nil {
 		return m.storeFailed(m.task, err)
 	}
-	if onlyNew && known {
+	if onlyNew && known && p.Shows != postingMark {
 		return done(ResultNothing)
 	}
 	card, ok := m.Renderer.Card(m.r, key, time.Now())
@@ -171,11 +181,16 @@ func (m message) show(ctx context.Context, key flows.PostKey, onlyNew bool) outc
 	return m.redraw(ctx)
 }
 
-// Marks of a Post whose message could not be shown; see the package comment.
+// Marks of a Post whose message could not be shown, or is being posted for the
+// first time; see the package comment.
 const (
 	refusedMark = "!refused "
 	goneMark    = "!gone "
+	postingMark = "!posting"
 )
+
+// lookBack is how much earlier than the bot's clock the platform's may be.
+const lookBack = 5 * time.Minute
 
 // hashOf identifies what a card shows. Cards hold no maps, so their JSON is
 // the same every time.
@@ -198,7 +213,40 @@ func (m message) first(ctx context.Context) outcome {
 	default:
 		return again(ResultRetry, time.Now().Add(chatBackoff.delay(m.task.Key, m.task.Tries, 0)), err)
 	}
+	if k, ok := m.Messenger.(Keyed); ok {
+		return m.firstKeyed(ctx, k, to)
+	}
 	ref, err := m.Messenger.Post(ctx, to, m.card, priorityOf(m.post.Key))
+	return m.posted(ctx, ref, err)
+}
+
+// firstKeyed says on record that it will post before it does. Where that was said
+// before, the message may be there: then it is redrawn and not posted again.
+func (m message) firstKeyed(ctx context.Context, k Keyed, to chat.Recipient) outcome {
+	key, priority := m.post.Key.String(), priorityOf(m.post.Key)
+	if m.post.Shows == postingMark {
+		ref, found, err := k.FindPost(ctx, to, key, m.post.At.Add(-lookBack), priority)
+		switch {
+		case found:
+			m.post.Platform, m.post.Channel, m.post.Message = ref.Platform, ref.Channel, ref.Message
+			m.post.Shows = "" // one that cannot be redrawn is posted anew, and not looked for again
+			return m.redraw(ctx)
+		case err != nil && chat.KindOf(err) != chat.ErrorRefused: // who may not look posts
+			return m.posted(ctx, ref, err)
+		}
+	} else {
+		p := m.post
+		p.Platform, p.Channel, p.Message, p.Shows, p.At = "", "", "", postingMark, time.Now().UTC()
+		if err := m.Posts.SavePost(context.WithoutCancel(ctx), p); err != nil {
+			return m.storeFailed(m.task, err)
+		}
+	}
+	ref, err := k.PostKeyed(ctx, to, m.card, priority, key)
+	return m.posted(ctx, ref, err)
+}
+
+// posted records the outcome of a first post.
+func (m message) posted(ctx context.Context, ref chat.MessageRef, err error) outcome {
 	if err != nil {
 		if chat.KindOf(err) == chat.ErrorGone {
 			return m.gone(ctx, err)
