@@ -10,7 +10,7 @@ import (
 // Candidate is a person who could approve, and the right to it.
 type Candidate struct {
 	Person *Person
-	// Role says the right in the third person, such as "in the group dba".
+	// Role says the right in the third person, such as: in the group dba.
 	Role string
 }
 

@@ -24,7 +24,7 @@ func serveTLS(t *testing.T, h http.Handler, newest uint16) (server *httptest.Ser
 	server = httptest.NewUnstartedServer(h)
 	server.TLS = &tls.Config{MaxVersion: newest, MinVersion: tls.VersionTLS10}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are meant to fail
-	server.EnableHTTP2 = newest >= tls.VersionTLS12        // it does not speak anything older
+	server.EnableHTTP2 = newest >= tls.VersionTLS12     // it does not speak anything older
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	caFile = filepath.Join(t.TempDir(), "ca.pem")
