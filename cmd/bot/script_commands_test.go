@@ -436,7 +436,7 @@ func (s *script) restart(bool, []string) {
 
 func (s *script) kill(bool, []string) {
 	synctest.Wait()
-	s.world.bot.kill()
+	s.world.current().kill()
 }
 
 func (s *script) policy(_ bool, args []string) {

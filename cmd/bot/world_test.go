@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -41,11 +42,17 @@ type world struct {
 	ws      *slacksim.Workspace
 	systems map[string]*system
 	key     string
-	text    string // the configuration, with ${…} to fill in
-	bot     *life
+	text    string         // the configuration, with ${…} to fill in
 	gone    sync.WaitGroup // processes that were killed and still end their goroutines
-	runs    int
 	log     worldLog
+
+	mu   sync.Mutex
+	bot  *life  // the newest
+	path string // of the database for the next one
+	runs int
+
+	// refuses says which calls of the bot a system refuses; nil: none.
+	refuses func(name, body string) bool
 	// onCommit and onCall are told of each commit of the running bot, and of each
 	// call it makes, before the call has an effect and after. onCall says whether
 	// the call goes on. Either may kill the bot.
@@ -65,7 +72,6 @@ type system struct {
 type life struct {
 	app  *App
 	cfg  *config.Config
-	path string
 	line *line
 }
 
@@ -80,7 +86,7 @@ func newWorld(t testing.TB, dir, text string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, dir: dir, text: text, key: id.String(), systems: map[string]*system{}}
+	w := &world{t: t, dir: dir, text: text, path: filepath.Join(dir, "bot.db"), key: id.String(), systems: map[string]*system{}}
 	w.ws = slacksim.New(workspace())
 	for name, o := range offers() {
 		target, err := webhooktest.New(o)
@@ -142,15 +148,24 @@ func address(name string) string {
 // observed tells onCall of each call of the bot around what the system does.
 func (w *world) observed(name string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		p, seen := w.bot, w.onCall
-		if seen == nil || r.Method != http.MethodPost {
+		p, seen := w.current(), w.onCall
+		if seen == nil || p == nil || r.Method != http.MethodPost {
 			next.ServeHTTP(rw, r)
 			return
 		}
 		if !seen(p, name, false) {
 			panic(http.ErrAbortHandler)
 		}
-		next.ServeHTTP(rw, r)
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler) // whoever called is dead
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if w.refuses != nil && w.refuses(name, string(body)) {
+			refuse("No.")(rw, r)
+		} else {
+			next.ServeHTTP(rw, r)
+		}
 		if !seen(p, name, true) {
 			panic(http.ErrAbortHandler)
 		}
@@ -159,13 +174,13 @@ func (w *world) observed(name string, next http.Handler) http.Handler {
 
 // start runs the bot on the newest database.
 func (w *world) start() error {
+	p := &life{line: &line{world: w}}
+	w.mu.Lock()
 	w.runs++
-	p := &life{line: &line{world: w}, path: filepath.Join(w.dir, "bot.db")}
-	if w.bot != nil {
-		p.path = w.bot.path
-	}
 	path := filepath.Join(w.dir, fmt.Sprintf("config-%d.yaml", w.runs))
-	if err := os.WriteFile(path, []byte(w.fill(p.path)), 0o600); err != nil {
+	text := w.fill(w.path)
+	w.mu.Unlock()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		return err
 	}
 	cfg, err := w.load(p.line, path)
@@ -178,7 +193,7 @@ func (w *world) start() error {
 		SlackHTTP:   &http.Client{Transport: p.line.calls(p, &http.Transport{DialContext: p.line.dial(w.ws.Pipe().Dial), DisableKeepAlives: true}), Timeout: 30 * time.Second},
 		SlackDialer: &websocket.Dialer{NetDialContext: p.line.dial(w.ws.Pipe().Dial), HandshakeTimeout: 10 * time.Second},
 		Store: bolt.Options{NoSync: true, OnCommit: func() {
-			if w.onCommit != nil && p.app != nil {
+			if w.onCommit != nil && w.current() == p {
 				w.onCommit(p)
 			}
 		}},
@@ -187,8 +202,20 @@ func (w *world) start() error {
 	if err != nil {
 		return errors.Join(err, cfg.Close())
 	}
-	p.app, w.bot = app, p
-	return app.Start(context.Background())
+	p.app = app
+	w.mu.Lock()
+	w.bot = p
+	w.mu.Unlock()
+	if err := app.Start(context.Background()); err != nil && !p.line.isCut() {
+		return err
+	}
+	return nil
+}
+
+func (w *world) current() *life {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.bot
 }
 
 func (w *world) fill(dbPath string) string {
@@ -227,7 +254,7 @@ func (w *world) dialSystem(ctx context.Context, network, addr string) (net.Conn,
 
 // stop ends the bot as a service manager does.
 func (w *world) stop() error {
-	p := w.bot
+	p := w.current()
 	p.app.Stop()
 	return p.cfg.Close()
 }
@@ -240,44 +267,53 @@ func (p *life) kill() {
 	if !p.line.cut() {
 		return
 	}
-	next := &life{path: filepath.Join(w.dir, fmt.Sprintf("bot-%d.db", w.runs))}
-	f, err := os.OpenFile(next.path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	w.mu.Lock()
+	path := filepath.Join(w.dir, fmt.Sprintf("bot-%d.db", w.runs))
+	w.mu.Unlock()
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err == nil {
 		err = errors.Join(p.app.store.Backup(f), f.Close())
 	}
 	if err != nil {
 		w.t.Errorf("keep what was on the disk: %v", err)
 	}
-	p.path = next.path
+	w.mu.Lock()
+	w.path = path
+	w.mu.Unlock()
 	w.gone.Go(func() {
 		p.app.Stop()
-		_ = p.cfg.Close() // its connections are cut
+		p.app.running.Wait() // it may try to tell people for longer than Stop waits
+		_ = p.cfg.Close()    // its connections are cut
 	})
 }
 
 // until lets virtual time pass until something is true.
 func until(patience time.Duration, cond func() bool) bool {
-	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+	begun := time.Now()
+	for {
 		synctest.Wait()
 		if cond() {
 			return true
 		}
-		if time.Now().After(deadline) {
+		waited := time.Since(begun)
+		if waited > patience {
 			return false
 		}
+		// To look costs real time; who has waited for long can wait a little longer.
+		time.Sleep(max(100*time.Millisecond, waited/8))
 	}
 }
 
 // ready waits until Slack can reach the bot.
 func (w *world) ready() bool {
-	return until(2*time.Minute, func() bool { return len(w.bot.app.Ready()) == 0 })
+	return until(2*time.Minute, func() bool { return len(w.current().app.Ready()) == 0 })
 }
 
 // end stops the bot and checks what must be true after every story.
 func (w *world) end() {
 	t := w.t
 	t.Helper()
-	if w.bot != nil && w.bot.app != nil && !w.bot.line.isCut() {
+	if p := w.current(); p != nil && !p.line.isCut() {
 		if err := w.stop(); err != nil {
 			t.Errorf("close: %v", err)
 		}
@@ -304,10 +340,10 @@ func (w *world) end() {
 
 func (w *world) checkStore() {
 	w.t.Helper()
-	if w.bot == nil {
+	if w.current() == nil {
 		return
 	}
-	s, err := bolt.Open(w.bot.path, bolt.Options{ReadOnly: true})
+	s, err := bolt.Open(w.path, bolt.Options{ReadOnly: true})
 	if err != nil {
 		w.t.Errorf("open the store to check it: %v", err)
 		return
@@ -425,10 +461,14 @@ func (b *worldLog) String() string {
 
 // refuseNext makes the system refuse the next call with a sentence.
 func (s *system) refuseNext(sentence string) {
-	s.AnswerNext(1, func(w http.ResponseWriter, _ *http.Request) {
+	s.AnswerNext(1, refuse(sentence))
+}
+
+func refuse(sentence string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
-		_ = json.NewEncoder(w).Encode(map[string]any{"status": "error", "message": sentence, "retry": false})
-	})
+		_ = json.NewEncoder(w).Encode(map[string]any{"status": "error", "message": sentence, "retry": false}) // a caller that is gone
+	}
 }
 
 // knock tries a token at the door of the system and returns the status.

@@ -1,0 +1,519 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	slackapi "github.com/slack-go/slack"
+
+	"apono/bot/cards"
+	"apono/bot/slack"
+	"apono/bot/slack/slacksim"
+	"apono/flows"
+)
+
+// TestCrash tells short stories again and again. Each time the bot is killed at
+// another point: after a commit, before a call to Slack or to the system has an
+// effect, or after it had one and before the bot learns of it. What is on the disk
+// at that moment is all that the next run has. People go on as people do: what
+// gave an error they do once more, what was taken they do not.
+//
+// However it was killed, these hold, all the time where that makes sense:
+//   - no access is there that no request accounts for, nor later than two seconds
+//     after its end (while the bot runs),
+//   - nothing is granted twice, no request is made twice,
+//   - a press, a form or a reason that was acknowledged is acted on,
+//   - every card of the request in anybody's chat is what cards.Card draws,
+//   - each request ends in the state in which it ends without a crash,
+//   - the audit channel was told of each change in order; the message that was
+//     being sent when the bot died may be there twice,
+//   - the audit chain is whole, the database sound, and nobody objects.
+func TestCrash(t *testing.T) {
+	for _, s := range crashStories {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			s.enumerate(t)
+		})
+	}
+}
+
+// crashStory is a story and what is true at its end.
+type crashStory struct {
+	name  string
+	tell  func(r *crashRun)
+	state flows.State
+	// refuses makes the system refuse some calls; nil: none.
+	refuses func(name, body string) bool
+	audit   []string
+	grants  int // permissions that the system was given, ever
+}
+
+var crashStories = []crashStory{
+	{
+		name: "expires", state: flows.StateExpired, grants: 2,
+		audit: []string{"AR-1 asked", "AR-1 approved by Bob", "AR-1 granted", "AR-1 expired"},
+		tell: func(r *crashRun) {
+			r.ask()
+			r.click("bob", "Access request AR-1", "Approve", func() bool { return r.dm("bob", "Access request AR-1", "Approved by Bob") })
+			r.credentials()
+			r.wait("it expires", 10*time.Minute, func() bool { return r.dm("alice", "AR-1 expired") })
+		},
+	},
+	{
+		name: "denied", state: flows.StateDenied,
+		audit: []string{"AR-1 asked", "AR-1 denied by Bob"},
+		tell: func(r *crashRun) {
+			r.ask()
+			r.dialog("bob", "Access request AR-1", "Deny", func(p *slacksim.Person, v slacksim.View) error {
+				return p.Type(r.ctx, v, "Reason", "Curiosity is no reason.")
+			}, func() bool { return r.dm("alice", "AR-1 denied", "Curiosity is no reason.") })
+		},
+	},
+	{
+		name: "ended-early", state: flows.StateRevoked, grants: 2,
+		audit: []string{"AR-1 asked", "AR-1 approved by Bob", "AR-1 granted", "AR-1 revoked by Alice"},
+		tell: func(r *crashRun) {
+			r.ask()
+			r.click("bob", "Access request AR-1", "Approve", func() bool { return r.dm("bob", "Access request AR-1", "Approved by Bob") })
+			r.click("alice", "AR-1 granted", "End access", func() bool { return r.dm("alice", "AR-1 revoked") })
+		},
+	},
+	{
+		name: "taken-back", state: flows.StateFailed, grants: 1,
+		refuses: func(_, body string) bool {
+			return strings.Contains(body, `"grant-access"`) && strings.Contains(body, `"permission":"read"`)
+		},
+		audit: []string{"AR-1 asked", "AR-1 approved by Bob", "AR-1 failed"},
+		tell: func(r *crashRun) {
+			r.ask()
+			r.click("bob", "Access request AR-1", "Approve", func() bool { return r.dm("bob", "Access request AR-1", "Approved by Bob|Failed") })
+			r.wait("it fails", time.Minute, func() bool { return r.dm("alice", "AR-1 failed") })
+		},
+	},
+}
+
+const crashFlows = `
+bundles:
+  - name: ticket-rush
+    targets: [{integration: support-desk, resource_type: queue, permissions: [read, answer], resources: {include: {names: [refunds]}}}]
+flows:
+  - name: Developers help support
+    trigger: self_serve
+    active: true
+    requestors: {match: all, conditions: [{attribute: group, values: [developers]}]}
+    targets: [{bundle: ticket-rush}]
+    grant_duration: 1m
+    approval: {mode: any_of, groups: [{match: all, approvers: [{attribute: manager}]}]}
+`
+
+// enumerate tells the story with a crash at the first point, the second, …, and
+// at last without one.
+func (s crashStory) enumerate(t *testing.T) {
+	// One system is enough, and each one costs time at every start.
+	base, _, _ := strings.Cut(readFile(t, filepath.Join("testdata", "world.yaml")), "  - name: archive\n")
+	points := 0
+	for at := 1; ; at++ {
+		r := &crashRun{story: s, at: at, ctx: context.Background()}
+		ok := t.Run(fmt.Sprint(at), func(t *testing.T) {
+			dir := t.TempDir()
+			synctest.Test(t, func(t *testing.T) { r.run(t, dir, base+crashFlows) })
+		})
+		if !r.dead {
+			break
+		}
+		if points++; !ok {
+			t.Errorf("broken by a crash %s", r.where)
+		}
+	}
+	t.Logf("%d crash points", points)
+	if points < 20 {
+		t.Errorf("only %d crash points: the story is not watched any more", points)
+	}
+}
+
+// reads are calls without an effect: a crash around them is like one before the
+// next point.
+var reads = regexp.MustCompile(`^slack (auth|apps|users|conversations)\.`)
+
+// crashRun is one telling of a story.
+type crashRun struct {
+	t     *testing.T
+	ctx   context.Context
+	world *world
+	story crashStory
+	at    int // the point at which the bot dies
+
+	mu     sync.Mutex
+	seen   int
+	dead   bool
+	where  string
+	died   chan struct{}
+	lived  time.Time // since when the bot runs
+	orphan time.Time // since when there is an access that nobody accounts for
+}
+
+func (r *crashRun) run(t *testing.T, dir, text string) {
+	r.t, r.world, r.died = t, newWorld(t, dir, text), make(chan struct{})
+	w := r.world
+	defer w.end()
+	w.refuses = r.story.refuses
+	if err := w.start(); err != nil {
+		t.Fatal(err)
+	}
+	if !w.ready() {
+		t.Fatal("Slack cannot reach the bot")
+	}
+	r.lived = time.Now()
+	w.onCommit = func(p *life) { r.point(p, "after a commit") }
+	w.onCall = func(p *life, name string, after bool) bool {
+		if reads.MatchString(name) {
+			return !p.line.isCut()
+		}
+		when := "before "
+		if after {
+			when = "after "
+		}
+		return r.point(p, when+name)
+	}
+	done := make(chan struct{})
+	var others sync.WaitGroup
+	others.Go(func() { r.revive(done) })
+	others.Go(func() { r.guard(done) })
+	defer func() { close(done); others.Wait() }()
+	r.story.tell(r)
+	r.check()
+}
+
+// point is one point at which the bot may die. It reports whether it lives.
+func (r *crashRun) point(p *life, where string) bool {
+	r.mu.Lock()
+	if p.line.isCut() {
+		r.mu.Unlock()
+		return false
+	}
+	r.seen++
+	dies := !r.dead && r.seen == r.at
+	if dies {
+		r.dead, r.where = true, where
+	}
+	r.mu.Unlock()
+	if dies {
+		p.kill()
+		close(r.died)
+	}
+	return !dies
+}
+
+// revive starts the bot anew, a while after it died.
+func (r *crashRun) revive(done <-chan struct{}) {
+	select {
+	case <-done:
+		return
+	case <-r.died:
+	}
+	time.Sleep(5 * time.Second)
+	r.mu.Lock()
+	r.lived = time.Now()
+	r.mu.Unlock()
+	if err := r.world.start(); err != nil {
+		r.t.Errorf("start again after a crash %s: %v", r.where, err)
+	}
+}
+
+// guard looks all the time for access that should not be.
+func (r *crashRun) guard(done <-chan struct{}) {
+	for {
+		select {
+		case <-done:
+			return
+		case <-time.After(250 * time.Millisecond):
+		}
+		p := r.world.current()
+		r.mu.Lock()
+		lived := r.lived
+		r.mu.Unlock()
+		if p.line.isCut() {
+			continue
+		}
+		has := r.world.systems["support-desk"].All()
+		req, err := p.app.store.Request("AR-1")
+		if len(has) == 0 || err != nil && !p.line.isCut() {
+			if len(has) > 0 {
+				r.t.Errorf("there is access, %v, and no request for it: %v", has, err)
+			}
+			continue
+		}
+		end := req.EndsAt
+		if req.State == flows.StateRevoking && req.Ending.State == flows.StateRevoked {
+			end = req.EndingAt
+		}
+		if end.IsZero() && !req.State.Terminal() {
+			continue
+		}
+		if end.Before(lived) {
+			end = lived
+		}
+		if now := time.Now(); now.After(end.Add(2 * time.Second)) {
+			r.t.Errorf("at %s there is still access, %v; %s should have ended it at %s (crash %s)", now, has, req.State, end, r.where)
+			return
+		}
+	}
+}
+
+// wait waits for what must come by itself.
+func (r *crashRun) wait(what string, patience time.Duration, cond func() bool) {
+	r.t.Helper()
+	if !until(patience, cond) {
+		r.t.Fatalf("this did not happen within %s: %s (crash %s). Bob reads:\n%s\nAlice reads:\n%s", patience, what, r.where,
+			all(r.person("bob").DMs()), all(r.person("alice").DMs()))
+	}
+}
+
+func (r *crashRun) person(handle string) *slacksim.Person { return r.world.ws.As(slackID(handle)) }
+
+func (r *crashRun) message(handle string, patterns ...string) (slacksim.Message, bool) {
+	for _, m := range slices.Backward(r.person(handle).DMs()) {
+		if !slices.ContainsFunc(patterns, func(p string) bool { return !regexp.MustCompile(p).MatchString(flat(m.String())) }) {
+			return m, true
+		}
+	}
+	return slacksim.Message{}, false
+}
+
+func (r *crashRun) dm(handle string, patterns ...string) bool {
+	_, ok := r.message(handle, patterns...)
+	return ok
+}
+
+// persist repeats what a person does until it is taken.
+func (r *crashRun) persist(what string, act func() error) {
+	r.t.Helper()
+	var err error
+	for range 30 {
+		if err = act(); err == nil {
+			return
+		}
+		if _, shown := errors.AsType[*slacksim.UserError](err); !shown && !errors.Is(err, slacksim.ErrGone) && !errors.Is(err, slacksim.ErrNotThere) {
+			break
+		}
+		time.Sleep(time.Second)
+	}
+	r.t.Fatalf("%s: %v (crash %s)", what, err, r.where)
+}
+
+// ask asks for the bundle. A command is not kept over a crash: whoever sees no
+// form types it again. A form is kept.
+func (r *crashRun) ask() {
+	r.t.Helper()
+	alice := r.person("alice")
+	r.persist("alice asks", func() error {
+		if _, open := alice.View(); !open {
+			if _, err := alice.Slash(r.ctx, "#general", "/apono", "request ticket-rush because INC-12"); err != nil {
+				return err
+			}
+		}
+		var v slacksim.View
+		if !until(5*time.Second, func() bool { var open bool; v, open = alice.View(); return open && v.Submit != "" }) {
+			return slacksim.ErrNotThere
+		}
+		done, err := alice.Submit(r.ctx, v)
+		if err == nil && len(done.Errors) > 0 {
+			r.t.Fatalf("the form is refused: %v", done.Errors)
+		}
+		return err
+	})
+	r.wait("alice is told that she asked", 30*time.Second, func() bool { return r.dm("alice", "AR-1 asked") })
+}
+
+// click presses a button. Once the press was taken it has to happen.
+func (r *crashRun) click(handle, card, button string, happened func() bool) {
+	r.t.Helper()
+	r.wait(handle+" can press "+button, time.Minute, func() bool { return r.dm(handle, card, `\[`+button+`\]`) || happened() })
+	r.persist(handle+" presses "+button, func() error {
+		m, ok := r.message(handle, card, `\[`+button+`\]`)
+		if !ok {
+			return nil // an earlier press, of which Slack said that it failed, was taken after all
+		}
+		return r.person(handle).Click(r.ctx, m, button)
+	})
+	r.wait(handle+" pressed "+button+", and it happens", 30*time.Second, happened)
+}
+
+// dialog presses a button that opens a dialog, fills that in and submits it. A
+// dialog that does not open is asked for again.
+func (r *crashRun) dialog(handle, card, button string, fill func(*slacksim.Person, slacksim.View) error, happened func() bool) {
+	r.t.Helper()
+	p := r.person(handle)
+	r.persist(handle+" presses "+button, func() error {
+		if happened() {
+			return nil
+		}
+		v, open := p.View()
+		if !open {
+			m, ok := r.message(handle, card, `\[`+button+`\]`)
+			if !ok {
+				return slacksim.ErrNotThere
+			}
+			if err := p.Click(r.ctx, m, button); err != nil {
+				return err
+			}
+			if !until(5*time.Second, func() bool { v, open = p.View(); return open }) {
+				return slacksim.ErrNotThere
+			}
+		}
+		if v.Submit == "" {
+			return p.CloseAll(r.ctx) // it says that the first try was taken
+		}
+		if err := fill(p, v); err != nil {
+			return err
+		}
+		_, err := p.Submit(r.ctx, v)
+		return err
+	})
+	r.wait(handle+" submitted, and it happens", 30*time.Second, happened)
+}
+
+// credentials shows them. If the bot dies after they were erased and before they
+// were on the screen, they are to be had anew with Reset credentials.
+func (r *crashRun) credentials() {
+	r.t.Helper()
+	alice := r.person("alice")
+	r.wait("alice gets access details", time.Minute, func() bool { return r.dm("alice", "Access details") })
+	r.persist("alice reads the credentials", func() error {
+		m, ok := r.message("alice", "Access details", `\[Show credentials\]`)
+		if !ok {
+			if m, ok = r.message("alice", "Access details", `\[Reset credentials\]`); ok {
+				if err := alice.Click(r.ctx, m, "Reset credentials"); err != nil {
+					return err
+				}
+			}
+			return slacksim.ErrNotThere
+		}
+		if err := alice.Click(r.ctx, m, "Show credentials"); err != nil {
+			return err
+		}
+		var v slacksim.View
+		if !until(5*time.Second, func() bool { v, _ = alice.View(); return strings.Contains(v.Text, "Copy them now") }) {
+			return errors.Join(slacksim.ErrNotThere, alice.CloseAll(r.ctx))
+		}
+		return alice.CloseAll(r.ctx)
+	})
+}
+
+// check is what holds at the end.
+func (r *crashRun) check() {
+	w, t := r.world, r.t
+	r.wait("the bot settles", time.Minute, func() bool {
+		p := w.current()
+		if p.line.isCut() || len(p.app.Ready()) > 0 {
+			return false
+		}
+		for _, lane := range []flows.Lane{flows.LaneTarget, flows.LaneChat} {
+			if n, _, err := p.app.store.Backlog(lane); err != nil || n > 0 {
+				return false
+			}
+		}
+		return true
+	})
+	w.onCall, w.onCommit = nil, nil
+	store := w.current().app.store
+	made, err := store.Requests(0, 10)
+	if err != nil || len(made) != 1 {
+		t.Fatalf("there are %d requests, %v; want one", len(made), err)
+	}
+	req := made[0]
+	if req.State != r.story.state {
+		t.Errorf("%s is %s; want %s", req.ID, req.State, r.story.state)
+	}
+	desk := w.systems["support-desk"]
+	if has := desk.All(); len(has) > 0 {
+		t.Errorf("there is access at the end: %v", has)
+	}
+	if got := desk.Done("grant-access"); got != r.story.grants {
+		t.Errorf("the desk granted %d times; want %d", got, r.story.grants)
+	}
+	if undone, err := store.Undone(10); err != nil || len(undone) > 0 {
+		t.Errorf("%d presses are not done with, %v", len(undone), err)
+	}
+	if _, err := store.VerifyAudit(); err != nil {
+		t.Errorf("audit chain: %v", err)
+	}
+	r.checkAudit()
+	r.checkCards(req)
+}
+
+// checkAudit wants each change once, in order. One message may be there twice.
+func (r *crashRun) checkAudit() {
+	got, double := []string{}, 0
+	for _, line := range (&script{world: r.world}).told() {
+		if n := len(got); n > 0 && got[n-1] == line {
+			double++
+			continue
+		}
+		got = append(got, line)
+	}
+	var short []string
+	for _, line := range got {
+		short = append(short, strings.TrimSpace(auditTime.ReplaceAllString(strings.TrimSuffix(line, " by Alice"), "")))
+	}
+	want := slices.Clone(r.story.audit)
+	for i, line := range short {
+		if i < len(want) && strings.HasPrefix(line, want[i]) {
+			want[i] = line
+		}
+	}
+	if diff := cmp.Diff(want, short); diff != "" || double > 1 {
+		r.t.Errorf("the audit channel, %d messages twice (-want +got):\n%s", double, diff)
+	}
+}
+
+var auditTime = regexp.MustCompile(` (today|yesterday) at .*$`)
+
+// checkCards draws each message of the request anew, sends it to a channel of its
+// own, and wants every message that people have to look like one of them.
+func (r *crashRun) checkCards(req flows.Request) {
+	ws := r.world.ws
+	ws.SetChannel(slacksim.Channel{Name: "drawn", BotMember: true, Members: []string{slackID("alice"), slackID("bob")}})
+	api := slackapi.New(ws.BotToken(), slackapi.OptionAPIURL(ws.APIURL()), slackapi.OptionHTTPClient(ws.HTTPClient()))
+	for _, handle := range []string{"alice", "bob"} {
+		var want []string
+		for _, key := range req.Posts() {
+			if key.Person != handle+"@example.com" {
+				continue
+			}
+			card, ok := cards.Card(req, key, time.Now())
+			if !ok {
+				r.t.Errorf("%s has no card", key)
+				continue
+			}
+			m := slack.RenderCard(card)
+			if _, _, err := api.PostMessage("#drawn", slackapi.MsgOptionText(m.Text, false), slackapi.MsgOptionBlocks(m.Blocks...)); err != nil {
+				r.t.Fatalf("draw %s: %v", key, err)
+			}
+			drawn := r.person(handle).Messages("#drawn")
+			want = append(want, drawn[len(drawn)-1].String())
+			time.Sleep(1100 * time.Millisecond)
+		}
+		var have []string
+		for _, m := range r.person(handle).DMs() {
+			if m.FromApp {
+				have = append(have, m.String())
+			}
+		}
+		slices.Sort(want)
+		slices.Sort(have)
+		if diff := cmp.Diff(want, have); diff != "" {
+			r.t.Errorf("what %s reads is not what is true (-want +got):\n%s", handle, diff)
+		}
+	}
+}
