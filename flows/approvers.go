@@ -14,7 +14,7 @@ type Candidate struct {
 	Role string
 }
 
-// WhyYou says the right to the candidate: "You are Alice's manager."
+// WhyYou says the right to the candidate, such as: You are Alice's manager.
 func (c Candidate) WhyYou() string {
 	if c.Role == namedInPerson {
 		return "You are named as an approver."
