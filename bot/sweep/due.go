@@ -24,7 +24,7 @@ const (
 	batch = 512 // requests looked up at once
 	// together is how many are moved at once, so that a store which commits what
 	// waits together writes few times.
-	together = 64
+	together = 512
 	// rounds bounds how often one request is moved in one pass: several things may
 	// be due, but one that stays due whatever is done must not be moved for ever.
 	rounds = 8

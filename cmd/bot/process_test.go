@@ -25,19 +25,26 @@ import (
 // TestProcess runs the binary as an operator does: as a process of its own, with a
 // file and an environment, against systems on loopback sockets.
 func TestProcess(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "bot")
-	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X main.version=v0.0.0-process", "-o", binary, ".")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build: %v\n%s", err, out)
-	}
+	binary := built(t)
 	// They mostly wait for time to pass: all at once, however few the processors.
 	var all sync.WaitGroup
 	for name, tell := range processStories {
 		all.Go(func() {
-			t.Run(name, func(t *testing.T) { tell(t, newTown(t, binary)) })
+			t.Run(name, func(t *testing.T) { tell(t, newTown(t, binary, demoPeople())) })
 		})
 	}
 	all.Wait()
+}
+
+// built is the program.
+func built(t testing.TB) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "bot")
+	build := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-X main.version=v0.0.0-process", "-o", path, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	return path
 }
 
 var processStories = map[string]func(*testing.T, *town){
@@ -61,9 +68,9 @@ type town struct {
 
 // newTown takes the configuration of the demo, with an HTTP listener. Nine seconds of
 // access: four messages to one person take Slack three of them.
-func newTown(t testing.TB, binary string) *town {
+func newTown(t testing.TB, binary string, workspace slacksim.Options) *town {
 	t.Helper()
-	d := &demo{ws: demoWorkspace()}
+	d := &demo{ws: slacksim.New(workspace)}
 	t.Cleanup(func() {
 		d.close()
 		d.ws.Close()

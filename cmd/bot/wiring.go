@@ -154,14 +154,23 @@ func (a *App) tried(t dispatch.Try) {
 func (a *App) snapshot() ops.Snapshot {
 	s := ops.Snapshot{Requests: map[flows.State]int{}, Backlog: map[flows.Lane]ops.Backlog{}}
 	now, ctx := time.Now(), context.Background() // a scrape brings none
-	live, err := a.store.Live()
-	if err != nil {
-		a.log.WarnContext(ctx, "could not count requests", "err", err)
+	for _, state := range flows.States() {
+		if state.Terminal() {
+			continue
+		}
+		n, err := a.store.Count(state)
+		if err != nil {
+			a.log.WarnContext(ctx, "could not count requests", "state", string(state), "err", err)
+		}
+		s.Requests[state] = n
 	}
-	for i := range live {
-		s.Requests[live[i].State]++
-		for g := range live[i].Groups {
-			if live[i].Groups[g].Overdue(now) {
+	ending, err := a.store.Ending()
+	if err != nil {
+		a.log.WarnContext(ctx, "could not count overdue revokes", "err", err)
+	}
+	for i := range ending {
+		for g := range ending[i].Groups {
+			if ending[i].Groups[g].Overdue(now) {
 				s.Overdue++
 			}
 		}
