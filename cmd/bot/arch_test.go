@@ -101,9 +101,7 @@ const (
 )
 
 var (
-	longFiles = map[string]string{
-		"bot/dispatch/target_test.go": "the stories of one worker; should be cut in two",
-	}
+	longFiles     = map[string]string{}
 	longFunctions = map[string]string{}
 )
 

@@ -2,6 +2,7 @@ package postgresql_test
 
 import (
 	"cmp"
+	"fmt"
 	"net/url"
 	"testing"
 
@@ -32,10 +33,14 @@ func conform(t *testing.T, w *world) {
 	}
 	u.Host = proxy.Addr()
 	provisiontest.Conform(t, provisiontest.Harness{
-		Connect: func(t *testing.T) provision.Driver { t.Helper(); return w.connect(t, u.String(), "") },
-		Holds:   w.holds,
-		Down:    proxy.Down,
-		Hang:    proxy.Hang,
+		// Only these: other tests make and drop databases on the same server.
+		Connect: func(t *testing.T) provision.Driver {
+			t.Helper()
+			return w.connect(t, u.String(), fmt.Sprintf("databases: [%q, %q]", w.shop, w.other))
+		},
+		Holds: w.holds,
+		Down:  proxy.Down,
+		Hang:  proxy.Hang,
 		Items: []flows.Item{
 			w.item("read_write", w.shop, "public", "orders"), w.item("read_only", w.shop, "hr"), w.item("read_only", w.other),
 		},
