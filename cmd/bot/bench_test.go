@@ -165,7 +165,8 @@ func BenchmarkLateness(b *testing.B) {
 		w := newTown(b, "", demoPeople())
 		s := w.archive()
 		w.grants(b, s, live, time.Now(), time.Hour)
-		ids := w.grants(b, s, ending, time.Now(), 1500*time.Millisecond)
+		w.settled(b, s)
+		ids := w.grants(b, s, ending, time.Now(), 3*time.Second) // the bot is there before
 		w.settled(b, s)
 		w.must(s.Close())
 		app := w.application(b)
