@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"regexp"
@@ -150,7 +149,7 @@ func (w *town) application(b *testing.B) *App {
 		return "", false
 	}})
 	w.must(report.Err())
-	app, err := New(Options{Config: cfg, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	app, err := New(Options{Config: cfg, Log: slog.New(slog.DiscardHandler)})
 	w.must(err)
 	return app
 }

@@ -152,13 +152,12 @@ type crashRun struct {
 	story crashStory
 	at    int // the point at which the bot dies
 
-	mu     sync.Mutex
-	seen   int
-	dead   bool
-	where  string
-	died   chan struct{}
-	lived  time.Time // since when the bot runs
-	orphan time.Time // since when there is an access that nobody accounts for
+	mu    sync.Mutex
+	seen  int
+	dead  bool
+	where string
+	died  chan struct{}
+	lived time.Time // since when the bot runs
 }
 
 func (r *crashRun) run(t *testing.T, dir, text string) {

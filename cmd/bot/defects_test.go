@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -84,7 +83,7 @@ func TestDefect02_StaleListOverwritesWithdrawal(t *testing.T) {
 				t.Errorf("withdraw: %v", err)
 			}
 		}}
-		sweeper, err := sweep.New(sweep.Options{Requests: eyes, Inbox: reopened, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		sweeper, err := sweep.New(sweep.Options{Requests: eyes, Inbox: reopened, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -51,11 +51,13 @@ func (s *Store) Ending() (out []flows.Request, err error) {
 
 // grantOf is the grant of a holder key; empty: it is none.
 func grantOf(key []byte) string {
-	rest, ok := key, true
+	rest := key
 	for range 5 { // person, integration, resource type, resource, permission
-		if _, rest, ok = cutString(rest); !ok {
+		_, after, ok := cutString(rest)
+		if !ok {
 			return ""
 		}
+		rest = after
 	}
 	return string(rest)
 }
