@@ -106,9 +106,26 @@ func TestDiscoverClosedDatabases(t *testing.T) {
 		if diff := cmp.Diff(want, closed()); diff != "" {
 			t.Errorf("databases (-want +got):\n%s", diff)
 		}
-		h, err := w.connect(t, w.botDSN(), "").Discover(t.Context())
-		if err != nil {
-			t.Fatal(err)
+		w.exec(t, "postgres", "ALTER DATABASE "+q(w.other)+" ALLOW_CONNECTIONS true", "GRANT CONNECT ON DATABASE "+q(w.other)+" TO "+q(w.bot),
+			"ALTER DATABASE "+q(w.other)+" CONNECTION LIMIT 0")
+		if _, err := d.Discover(t.Context()); provision.KindOf(err) != provision.KindRetry { // or its tables would be gone for a while
+			t.Errorf("with a full database: %v", err)
+		}
+		w.exec(t, "postgres", "ALTER DATABASE "+q(w.other)+" CONNECTION LIMIT -1", "ALTER DATABASE "+q(w.other)+" SET session_preload_libraries = 'nosuch'")
+		want[0] = strings.Replace(want[0], "it takes no connections", `could not access file "nosuch": No such file or directory`, 1)
+		if diff := cmp.Diff(want, closed()); diff != "" {
+			t.Errorf("databases (-want +got):\n%s", diff)
+		}
+		w.exec(t, "postgres", "ALTER DATABASE "+q(w.other)+" ALLOW_CONNECTIONS false")
+		var h flows.Holdings
+		err := error(&provision.Error{Kind: provision.KindRetry})
+		for range 20 { // another test may drop its database, and our session there, as we look
+			if provision.KindOf(err) == provision.KindRetry {
+				h, err = w.driver(t).Discover(t.Context())
+			}
+		}
+		if err != nil || !offered(h, w.item("read_only", w.shop).Unit) {
+			t.Fatalf("the bot's own database is not offered: %v", err)
 		}
 		for _, r := range h.Resources { // without a list: what takes connections and is no template
 			if r.Name == "template1" || r.Name == "template0" || r.Name == w.other {

@@ -82,8 +82,10 @@
 //
 // First no login and no password; then live sessions are ended; then, database by
 // database, what the role owns is handed on and its privileges are revoked; last
-// the role is dropped. What cannot be cleaned up is an error, and leaves a role
-// that nobody can use.
+// the role is dropped. What cannot be cleaned up is an error that names it, and
+// leaves a role that nobody can use. Such is what an owner gave to the role by
+// hand, where the bot has grant options alone, and what lies in a database that
+// takes no connections.
 //
 // What people made is not dropped. Its new owner is a role without login and
 // without any rights, apono_kept_… (one for each bot). It is deliberately not the

@@ -65,7 +65,7 @@ var stateKinds = map[string]provision.Kind{
 	"54": provision.KindRefused,
 	"55": provision.KindRetry, "55000": provision.KindRefused, // locks; a database that takes no connections
 	"57": provision.KindRetry, "57P04": provision.KindRefused, // shutdown, start, time-out; database dropped
-	"58": provision.KindRetry, // the server's disk
+	"58": provision.KindRetry, "58P01": provision.KindRefused, // the server's disk; a library that is not there
 }
 
 func kindOfState(code string) provision.Kind {

@@ -186,6 +186,46 @@ func (w *world) othersGive(t *testing.T, n int, membership bool, middle string, 
 	}
 }
 
+// TestOwnerGivesMore to a person than a bot without the owner's rights can take
+// back: it says what, and still lets nobody in.
+func TestOwnerGivesMore(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world) {
+		d := w.driver(t)
+		g := w.grant(1, w.item("read_only", w.shop, "public", "orders"))
+		c := mustGrant(t, d, g)
+		role := field(c, "username")
+		w.own(t, w.shop, "GRANT SELECT ON public.secrets TO "+q(role))
+		_, err := d.Grant(t.Context(), g)
+		wantRefused(t, err, fmt.Sprintf(`Role %q has SELECT on table "secrets" in schema "public"`, role))
+		err = d.Revoke(t.Context(), g)
+		wantRefused(t, err, fmt.Sprintf("Nobody can log in as role %q", role))
+		wantRefused(t, err, "privileges for table public.secrets")
+		if err := w.as(t, c, w.shop, "SELECT 1"); state(t, err) != "28P01" {
+			t.Errorf("login: %v", err)
+		}
+		w.own(t, w.shop, "REVOKE SELECT ON public.secrets FROM "+q(role))
+		mustRevoke(t, d, g)
+	}, options)
+}
+
+// TestRightsInSeveralHands: one GRANT is by one giver, and the server says no more
+// than a warning if that one lacks a part.
+func TestRightsInSeveralHands(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world) {
+		hand := "hand_" + w.tag
+		t.Cleanup(func() { w.exec(t, "postgres", "DROP ROLE "+hand) })
+		t.Cleanup(func() { w.exec(t, w.shop, "DROP OWNED BY "+hand+" CASCADE") })
+		w.exec(t, w.shop, "CREATE ROLE "+hand, "GRANT "+hand+" TO "+q(w.bot), "GRANT ALL ON public.orders TO "+hand+" WITH GRANT OPTION",
+			"SET ROLE "+q(w.owner), "REVOKE GRANT OPTION FOR DELETE ON public.orders FROM "+q(w.bot))
+		w.own(t, w.shop, "REVOKE GRANT OPTION FOR INSERT ON public.orders FROM "+hand)
+		d := w.driver(t)
+		g := w.grant(1, w.item("read_write", w.shop, "public", "orders"))
+		_, err := d.Grant(t.Context(), g)
+		wantRefused(t, err, `on table "orders" in schema "public"`)
+		mustRevoke(t, d, g)
+	}, options)
+}
+
 // TestRaisedRole: the bot does not go on with a role that somebody made powerful.
 func TestRaisedRole(t *testing.T) {
 	everywhere(t, func(t *testing.T, w *world) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -56,15 +57,18 @@ func dependent(err error) bool {
 	return ok && e.Code == "2BP01"
 }
 
-// shut says of a role that the server does not let go that nobody can use it.
+// shut says of a role that the server does not let go that nobody can use it, and
+// what the server names as the reason.
 func (c *connection) shut(r *role, err error) error {
-	if kind, message := c.classify(err); err != nil && !isOurs(err) && kind == provision.KindRefused {
-		return &provision.Error{
-			Kind: kind, Err: err,
-			Message: fmt.Sprintf("Nobody can log in as role %q any more, but it cannot be removed. %s", r.name, message),
-		}
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || kindOfState(e.Code) != provision.KindRefused {
+		return err
 	}
-	return err
+	_, message := c.classify(err)
+	return &provision.Error{
+		Kind: provision.KindRefused, Err: err,
+		Message: strings.TrimSpace(fmt.Sprintf("Nobody can log in as role %q any more, but it cannot be removed. %s %s", r.name, message, printable(e.Detail))),
+	}
 }
 
 // cut ends the sessions of the role. Each look is a transaction of its own: within
