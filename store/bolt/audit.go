@@ -49,10 +49,7 @@ func (s *Store) Record(ctx context.Context, now time.Time, fact flows.Fact) erro
 	if err != nil {
 		return err
 	}
-	task, err := newTask(flows.Effect{Kind: flows.EffectAuditChannel})
-	if err != nil {
-		return err
-	}
+	task := newTask(flows.Effect{Kind: flows.EffectAuditChannel})
 	told := fact.Kind.Told()
 	return s.do(ctx, func(t *tx) error {
 		if err := t.appendFact(now, encodedFact{fact, raw}); err != nil || !told {

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"slices"
-	"time"
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -126,8 +125,7 @@ func (s *Store) commitLoop() {
 			closing := s.closing
 			s.mu.Unlock()
 			if n > 0 {
-				disk := s.commit(batch)
-				s.gather(n, disk)
+				s.commit(batch)
 				continue
 			}
 			if closing {
@@ -138,40 +136,8 @@ func (s *Store) commitLoop() {
 	}
 }
 
-// gather lets those come back whom the last commit answered, if others wait that
-// it shut out: committing the two crowds in turn would cost twice the syncs. It
-// ends when they are all there, or after a quarter of the time that the disk took.
-// So an idle store never waits, and a busy one answers later by that at most.
-func (s *Store) gather(answered int, disk time.Duration) {
-	shut := s.backlog()
-	if shut == 0 || disk <= 0 {
-		return
-	}
-	patience := time.NewTimer(disk / 4)
-	defer patience.Stop()
-	for n := shut; n > 0 && n < min(shut+answered, maxBatch); n = s.backlog() {
-		select {
-		case <-s.kick:
-		case <-patience.C:
-			return
-		}
-	}
-}
-
-// backlog is how many operations may be waited with; none when the store closes.
-func (s *Store) backlog() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		return 0
-	}
-	return len(s.waiting)
-}
-
-// commit runs the operations in one transaction, answers all of them, and returns
-// how long the disk took.
-func (s *Store) commit(batch []*op) (disk time.Duration) {
-	before := s.diskTime()
+// commit runs the operations in one transaction and answers all of them.
+func (s *Store) commit(batch []*op) {
 	results := make([]error, len(batch))
 	out := make([]bool, len(batch)) // failed after its first write: not run again
 	for {
@@ -192,12 +158,6 @@ func (s *Store) commit(batch []*op) (disk time.Duration) {
 	for i, o := range batch {
 		o.done <- results[i]
 	}
-	return s.diskTime() - before
-}
-
-func (s *Store) diskTime() time.Duration {
-	stats := s.db.Stats()
-	return stats.TxStats.GetWriteTime()
 }
 
 // attempt is one try at a batch. again means that an operation failed after it

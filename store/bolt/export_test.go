@@ -102,10 +102,16 @@ func (r Raw) Key(bucket, part, other string) string {
 
 // Task encodes a target task.
 func (r Raw) Task(id, integration string) []byte {
-	e, err := newTask(flows.Effect{Kind: flows.EffectTarget, Request: id, Integration: integration})
-	if err != nil {
-		panic(err)
-	}
+	e := newTask(flows.Effect{Kind: flows.EffectTarget, Request: id, Integration: integration})
 	copy(e.raw, seqKey(1))
 	return e.raw
+}
+
+// Recode encodes a task as it is kept, and decodes it.
+func Recode(task flows.Task) (flows.Task, error) {
+	e := encodeTask(task)
+	copy(e.raw, seqKey(task.Rev))
+	copy(e.raw[taskSince:], appendTime(nil, task.Since))
+	copy(e.raw[taskDue:], appendTime(nil, task.Due))
+	return decodeTask(e.key, e.raw)
 }

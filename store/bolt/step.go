@@ -63,10 +63,7 @@ func (st *step) add(e flows.Effect) error {
 		}
 		st.facts = append(st.facts, encodedFact{*e.Fact, raw})
 	case flows.EffectTarget, flows.EffectPost, flows.EffectAuditChannel:
-		task, err := newTask(e)
-		if err != nil {
-			return err
-		}
+		task := newTask(e)
 		if !slices.ContainsFunc(st.tasks, func(o *encodedTask) bool { return bytes.Equal(o.key, task.key) }) {
 			st.tasks = append(st.tasks, task)
 		}

@@ -16,8 +16,8 @@ import (
 )
 
 // A task is kept as revision, since and due (8 bytes each), the number of tries,
-// str(problem), and the JSON of its effect: a transition that wants the effect
-// anew has nothing to decode.
+// str(problem), and the strings of its effect: a transition makes many of them, and
+// one that wants an effect anew has nothing to decode.
 const (
 	taskSince = 8
 	taskDue   = 16
@@ -32,18 +32,26 @@ type encodedTask struct {
 	index []byte // in bucket tasks_due: lane 0 priority, due, key
 }
 
-func newTask(e flows.Effect) (*encodedTask, error) { return encodeTask(flows.Task{Effect: e}) }
+func newTask(e flows.Effect) *encodedTask { return encodeTask(flows.Task{Effect: e}) }
 
-func encodeTask(task flows.Task) (*encodedTask, error) {
-	effect, err := encode(task.Effect)
-	if err != nil {
-		return nil, err
-	}
+func encodeTask(task flows.Task) *encodedTask {
 	e := &encodedTask{lane: task.Effect.Lane(), key: []byte(task.Effect.Key())}
-	e.raw = binary.AppendUvarint(make([]byte, taskHead, taskHead+len(task.Problem)+len(effect)+8), uint64(task.Tries))
-	e.raw = append(appendString(e.raw, task.Problem), effect...)
+	e.raw = binary.AppendUvarint(make([]byte, taskHead, taskHead+len(task.Problem)+2*len(e.key)+64), uint64(task.Tries))
+	e.raw = appendString(e.raw, task.Problem)
+	for _, part := range effectParts(&task.Effect) {
+		e.raw = appendString(e.raw, *part)
+	}
 	e.index = slices.Concat(lanePrefix(e.lane), []byte{task.Effect.Priority()}, make([]byte, 8), e.key)
-	return e, nil
+	return e
+}
+
+// effectParts are the fields of an effect that a task keeps, in the order in which
+// it keeps them. New ones go to the end.
+func effectParts(e *flows.Effect) [8]*string {
+	return [...]*string{
+		(*string)(&e.Kind), &e.Request, &e.Integration,
+		&e.Post.Request, (*string)(&e.Post.Audience), &e.Post.Person, (*string)(&e.Post.Topic), &e.Post.Integration,
+	}
 }
 
 // at is the key in tasks_due; the next call changes it.
@@ -102,14 +110,17 @@ func decodeTask(key, raw []byte) (task flows.Task, err error) {
 	if n <= 0 {
 		return task, damaged
 	}
-	rest = rest[n:]
-	size, n := binary.Uvarint(rest)
-	if n <= 0 || size > uint64(len(rest)-n) {
+	task.Tries, rest = int(tries), rest[n:]
+	var ok bool
+	if task.Problem, rest, ok = cutString(rest); !ok {
 		return task, damaged
 	}
-	task.Tries, task.Problem = int(tries), string(rest[n:][:size])
-	task.Effect, err = decode[flows.Effect]("effect of task", key, rest[n:][size:])
-	return task, err
+	for _, part := range effectParts(&task.Effect) {
+		if *part, rest, ok = cutString(rest); !ok {
+			return task, damaged
+		}
+	}
+	return task, nil
 }
 
 func getTask(btx *bolt.Tx, key string) (flows.Task, bool, error) {
@@ -232,11 +243,7 @@ func (s *Store) Retry(ctx context.Context, key string, rev uint64, due time.Time
 		}
 		task.Problem = problem
 		task.Tries++
-		e, err := encodeTask(task)
-		if err != nil {
-			return err
-		}
-		return t.saveTask(e, rev, appendTime(nil, task.Since), appendTime(nil, due), false)
+		return t.saveTask(encodeTask(task), rev, appendTime(nil, task.Since), appendTime(nil, due), false)
 	})
 }
 
