@@ -217,6 +217,23 @@ func (s *Service) endAccess(ctx context.Context, w flows.World, p *flows.Person,
 	return chat.Say(done)
 }
 
+// EndByOperator ends the access of a request on the word of whoever operates the
+// bot; the caller vouches for that. It is recorded under flows.TheOperator with the
+// reason, which may be empty. It returns what the request becomes: its targets are
+// asked in the background. Errors: flows.CodeNotFound, and CodeLate with a sentence
+// where there is no access to end.
+func (s *Service) EndByOperator(ctx context.Context, id, reason string) (flows.Request, error) {
+	now := time.Now()
+	r, err := s.load(ctx, id, now)
+	switch {
+	case err != nil:
+		return r, err
+	case r.State == flows.StatePending:
+		return r, flows.Errorf(flows.CodeLate, "%s is still waiting for approval, so there is nothing to end.", r.ID)
+	}
+	return s.Store.Apply(ctx, now, r.ID, flows.Event{Kind: flows.EventRevoke, By: flows.TheOperator, Reason: firstRunes(reason, flows.MaxReason)})
+}
+
 func (s *Service) withdraw(ctx context.Context, w flows.World, p *flows.Person, r *flows.Request, now time.Time) chat.Answer {
 	if !w.Same(r.Requestor, p) {
 		return s.refuse(ctx, "withdraw", notFor(chat.ActionWithdraw, r.ID))

@@ -12,7 +12,7 @@ const (
 	EventApprove  EventKind = "approve"  // one approver says yes
 	EventDeny     EventKind = "deny"     // one approver says no
 	EventWithdraw EventKind = "withdraw" // the requestor takes it back
-	EventRevoke   EventKind = "revoke"   // somebody with the right ends the access
+	EventRevoke   EventKind = "revoke"   // somebody with the right, or TheOperator, ends the access
 	EventView     EventKind = "view"     // the grantee looks at the credentials
 	EventReset    EventKind = "reset"    // the grantee asks for new credentials
 	// Time.

@@ -45,6 +45,10 @@ type PersonRef struct {
 	Name  string `json:"name,omitempty"`
 }
 
+// TheOperator is who acts through the bot's own commands on its machine, and so is
+// nobody in the directory: a reference with a name and no address.
+var TheOperator = PersonRef{Name: "the operator"}
+
 // Ref returns the reference that records keep.
 func (p *Person) Ref() PersonRef { return PersonRef{Email: NormalizeEmail(p.Email), Name: p.Name} }
 

@@ -29,12 +29,18 @@ func TestRights(t *testing.T) {
 		{"then the fallback decides", func(w *world) { w.person("bob").Disabled = true }, "eve", "", "", ""},
 		{"the manager has left", func(w *world) { w.drop("bob") }, "eve", "", "", ""},
 		{"no manager is known", func(w *world) { w.person("alice").Manager = "" }, "eve", "", "", ""},
-		{"there is a new manager", func(w *world) { w.person("alice").Manager = "dan@example.com" }, "bob", no, no, no},
+		{"there is a new manager", func(w *world) { w.person("alice").Manager = "dan@example.com" }, "bob", no, no, ""},
 		{"the new manager decides", func(w *world) { w.person("alice").Manager = "dan@example.com" }, "dan", "", "", ""},
-		{"the requestor was deactivated", func(w *world) { w.person("alice").Disabled = true }, "bob", gone, gone, no},
-		{"the requestor has left", func(w *world) { w.drop("alice") }, "bob", gone, gone, no},
+		{"the requestor was deactivated", func(w *world) { w.person("alice").Disabled = true }, "bob", gone, gone, ""},
+		{"the requestor has left", func(w *world) { w.drop("alice") }, "bob", gone, gone, ""},
 		{"the requestor may not ask any more", func(w *world) { w.person("alice").Groups = nil }, "bob", gone, "", ""},
-		{"the flow was removed", func(w *world) { w.flow().Name = "other" }, "bob", gone, gone, no},
+		{"the flow was removed", func(w *world) { w.flow().Name = "other" }, "bob", gone, gone, ""},
+		{"the flow was removed, an outsider", func(w *world) { w.flow().Name = "other" }, "carol", gone, gone, no},
+		{"the requestor has left, an outsider", func(w *world) { w.drop("alice") }, "carol", gone, gone, no},
+		{"the requestor has left and the group of approvers has grown", func(w *world) {
+			w.drop("alice")
+			w.flow().Approval.Groups = []flows.ApproverGroup{approverGroup(is("group", "dba"))}
+		}, "carol", gone, gone, ""},
 		{"the flow was switched off", func(w *world) { w.flow().Active = false }, "bob", gone, gone, ""},
 		{"the flow is shorter", func(w *world) { w.flow().Duration.Max = time.Hour }, "bob", gone, "", ""},
 		{"the flow offers less", func(w *world) { w.flow().Targets[0].Include = &flows.Selector{Names: []string{"users"}} }, "bob", gone, "", ""},
@@ -43,7 +49,7 @@ func TestRights(t *testing.T) {
 			w.flow().Approval.Groups = append(w.flow().Approval.Groups, approverGroup(is("group", "dba")))
 		}, "bob", gone, "", ""},
 		{"the flow needs all groups", func(w *world) { w.flow().Approval.Mode = flows.ModeAllOf }, "bob", gone, "", ""},
-		{"the flow is automatic now", func(w *world) { w.flow().Approval = nil }, "bob", no, no, no},
+		{"the flow is automatic now", func(w *world) { w.flow().Approval = nil }, "bob", no, no, ""},
 		{"the flow was only described", func(w *world) { w.flow().Description = "Read things." }, "bob", "", "", ""},
 		{"the resource is gone", func(w *world) { w.resources = w.resources[1:] }, "bob", gone, "", ""},
 		{"a sibling flow's approver", func(w *world) {

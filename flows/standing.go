@@ -1,6 +1,9 @@
 package flows
 
-import "cmp"
+import (
+	"cmp"
+	"strings"
+)
 
 // Posts lists every chat message that must exist for the request as it is. Each
 // is redrawn after every change; none is ever taken back.
@@ -68,9 +71,17 @@ func (r *Request) Standing() string {
 	case StateExpired:
 		return "The access of " + r.ID + " has expired."
 	case StateRevoked:
-		return "The access of " + r.ID + " was ended by " + cmp.Or(r.Ending.By.DisplayName(), "the bot") + "."
+		return "The access of " + r.ID + " was ended by " + cmp.Or(r.Ending.By.DisplayName(), "the bot") + r.because() + "."
 	case StateFailed:
 		return r.ID + " was approved, but nothing could be granted."
 	}
 	return "There is no such request."
+}
+
+// because is the cause of an ending that no person stands for.
+func (r *Request) because() string {
+	if r.Ending.By.Email != "" || r.Ending.Reason == "" {
+		return ""
+	}
+	return ": " + strings.TrimSuffix(r.Ending.Reason, ".")
 }

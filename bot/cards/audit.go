@@ -45,7 +45,7 @@ func auditLine(e flows.AuditEvent) string {
 	switch {
 	case f.Kind == flows.FactApproved && len(f.Decisions) == 0:
 		return line + " automatically"
-	case f.Actor.Email != "":
+	case f.Actor != (flows.PersonRef{}):
 		return line + " by " + f.Actor.DisplayName()
 	}
 	return line

@@ -99,6 +99,14 @@ func askFields(r flows.Request) []chat.Field {
 
 func person(p flows.PersonRef) chat.Text { return chat.Text{chat.Person(p.DisplayName(), p.Email)} }
 
+// actor is a person, or flows.TheOperator, who has no address.
+func actor(p flows.PersonRef) chat.Span {
+	if p.Email == "" {
+		return chat.Plain(p.Name)
+	}
+	return person(p)[0]
+}
+
 func duration(d time.Duration, indefinite bool) string {
 	if indefinite {
 		return "Without limit"
@@ -185,8 +193,8 @@ func deciders(r flows.Request) chat.Text {
 
 func revoked(r flows.Request) chat.Text {
 	t := chat.Text{chat.Bold("Revoked")}
-	if r.Ending.By.Email != "" {
-		t = append(t, chat.Plain(" by "), person(r.Ending.By)[0])
+	if r.Ending.By != (flows.PersonRef{}) {
+		t = append(t, chat.Plain(" by "), actor(r.Ending.By))
 	}
 	t = append(t, chat.Plain(" "), chat.At(r.EndedAt))
 	if r.Ending.Reason != "" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -151,7 +152,7 @@ func csvRows(ev flows.AuditEvent) [][]string {
 		}
 		row := []string{
 			fmt.Sprint(ev.Seq), ev.At.UTC().Format(time.RFC3339Nano), string(f.Kind), f.Request, f.Requestor.Name, f.Requestor.Email,
-			f.Grantee.Name, f.Grantee.Email, f.Actor.Email, f.Flow, f.Bundle, g.Integration, strings.Join(types, ", "),
+			f.Grantee.Name, f.Grantee.Email, cmp.Or(f.Actor.Email, f.Actor.Name), f.Flow, f.Bundle, g.Integration, strings.Join(types, ", "),
 			strings.Join(resources, ", "), strings.Join(permissions, ", "), string(g.Status), fmt.Sprint(int64(f.Duration.Seconds())),
 			ends, strings.Join(names, ", "), strings.Join(emails, ", "), strings.Join(reasons, " | "), f.Justification, f.Reason, f.Text, ev.Hash,
 		}
