@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"store":                         {"flows"},
 	"store/*":                       {"flows", "store"},
 	"store/storetest":               {"flows", "store", "store/*"},
+	"store/bolt/bolttest":           {"flows", "store", "store/bolt"},
 	"provision":                     {"flows"},
 	"provision/*":                   {"flows", "provision"},
 	"provision/webhook/webhooktest": {"flows"},
@@ -55,6 +56,7 @@ var helpers = map[string]bool{ // value: cmd/bot may import it
 	"provision/provisiontest":       false,
 	"provision/webhook/webhooktest": true,
 	"store/storetest":               false,
+	"store/bolt/bolttest":           false,
 }
 
 // libraries is who may import which modules of others in production code.
@@ -70,7 +72,7 @@ var libraries = map[string][]string{
 	"github.com/spf13/pflag":                {"cmd/bot", "cmd/bot/internal/config"},
 	"github.com/spf13/viper":                {"cmd/bot/internal/config"},
 	"github.com/standard-webhooks":          {"provision/webhook", "provision/webhook/webhooktest"},
-	"go.etcd.io/bbolt":                      {"store/bolt"},
+	"go.etcd.io/bbolt":                      {"store/bolt", "store/bolt/bolttest"},
 	"go.yaml.in/yaml/v3":                    {"cmd/bot/internal/config"},
 	"golang.org/x":                          {"bot/slack", "bot/teams", "store/*", "provision/*", "cmd/bot", "cmd/bot/internal/*"},
 	// For tests.
