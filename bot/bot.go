@@ -42,6 +42,16 @@ type Service struct {
 	Log   *slog.Logger
 	// CommandName is what people type, for help texts: "/apono".
 	CommandName string
+	// Now is the time by which everything is judged; nil: time.Now. It is there for
+	// a demonstration that moves the time.
+	Now func() time.Time
+}
+
+func (s *Service) now() time.Time {
+	if s.Now != nil {
+		return s.Now()
+	}
+	return time.Now()
 }
 
 var _ chat.Handler = (*Service)(nil)

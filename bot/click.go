@@ -20,7 +20,7 @@ func (s *Service) Click(ctx context.Context, c chat.Click) chat.Answer {
 	if err != nil {
 		return s.refuse(ctx, "click", err)
 	}
-	now := time.Now()
+	now := s.now()
 	r, err := s.load(ctx, c.Target.Request, now)
 	if err != nil {
 		if flows.ErrorCode(err) == flows.CodeNotFound {
@@ -194,7 +194,7 @@ func (s *Service) details(w flows.World, p *flows.Person, r *flows.Request, now 
 // endAccess ends the access of a request. done is the private answer; the
 // redrawn card is the answer where it is empty.
 func (s *Service) endAccess(ctx context.Context, w flows.World, p *flows.Person, id, reason, done string) chat.Answer {
-	now := time.Now()
+	now := s.now()
 	r, err := s.load(ctx, id, now)
 	if err == nil {
 		err = w.MayEnd(&r, p)
@@ -251,7 +251,7 @@ func (s *Service) credentials(ctx context.Context, p *flows.Person, r *flows.Req
 	if !r.Grantee.Is(p.Email) {
 		return s.refuse(ctx, "credentials", notFor(chat.ActionCredentials, r.ID))
 	}
-	if _, _, err := flows.Next(*r, view, time.Now()); err != nil {
+	if _, _, err := flows.Next(*r, view, s.now()); err != nil {
 		return s.refuse(ctx, "credentials", err)
 	}
 	loading := cards.Loading("Credentials")
@@ -282,7 +282,7 @@ func (s *Service) reveal(ctx context.Context, id, integration string, view flows
 	if err != nil {
 		return fail(err)
 	}
-	r, err := s.Store.Apply(ctx, time.Now(), id, view)
+	r, err := s.Store.Apply(ctx, s.now(), id, view)
 	if err != nil {
 		return fail(err)
 	}

@@ -24,9 +24,9 @@ func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 	verb, rest := firstWord(c.Text)
 	switch strings.ToLower(verb) {
 	case "":
-		return s.openRequest(w, p, selection{}, time.Now())
+		return s.openRequest(w, p, selection{}, s.now())
 	case "request":
-		return s.requestLine(w, p, rest, time.Now())
+		return s.requestLine(w, p, rest, s.now())
 	case "revoke":
 		return s.revokeLine(ctx, w, p, rest)
 	case "help":

@@ -156,7 +156,7 @@ func (s *Service) Change(ctx context.Context, e chat.FormEvent) *chat.Form {
 	if e.Action == chat.ActionMode {
 		sel.bundleMode = !sel.bundleMode
 	}
-	form := s.requestForm(w, p, sel, time.Now())
+	form := s.requestForm(w, p, sel, s.now())
 	return &form
 }
 
@@ -170,9 +170,9 @@ func (s *Service) Submit(ctx context.Context, e chat.FormEvent) chat.Submitted {
 	}
 	switch e.Form {
 	case chat.FormReason:
-		return s.submitReason(ctx, w, p, e, time.Now())
+		return s.submitReason(ctx, w, p, e, s.now())
 	case chat.FormRequest:
-		return s.submitRequest(ctx, w, p, e, time.Now())
+		return s.submitRequest(ctx, w, p, e, s.now())
 	case chat.FormDetails, chat.FormCredentials, chat.FormNotice:
 	}
 	return chat.Submitted{}

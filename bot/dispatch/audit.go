@@ -131,7 +131,7 @@ func (d *chats) tell(ctx context.Context, t flows.Task, batch []flows.AuditEvent
 		result = ResultRetry
 	case chat.ErrorUnknown:
 	}
-	return 0, again(result, time.Now().Add(auditBackoff.delay(t.Key, t.Tries, chat.RetryAfterOf(err))), err)
+	return 0, again(result, d.Now().Add(auditBackoff.delay(t.Key, t.Tries, chat.RetryAfterOf(err))), err)
 }
 
 func (d *chats) sendAudit(ctx context.Context, card chat.Card) error {

@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"apono/flows"
 	"apono/provision"
@@ -27,7 +26,7 @@ func (a *act) revoke(ctx context.Context) outcome {
 	}
 	p, err := a.parting()
 	if err != nil {
-		return again(ResultStore, time.Now().Add(revokeBackoff.delay(a.task.Key, a.task.Tries, 0)), err)
+		return again(ResultStore, a.Now().Add(revokeBackoff.delay(a.task.Key, a.task.Tries, 0)), err)
 	}
 	for _, g := range p.revoke {
 		_, err := call(ctx, a, func(ctx context.Context) (struct{}, error) { return struct{}{}, a.in.Driver.Revoke(ctx, g) })
@@ -35,7 +34,7 @@ func (a *act) revoke(ctx context.Context) outcome {
 			return a.retry(ctx, err, revokeBackoff) // also where it was refused: the access must not stay
 		}
 	}
-	_, err = a.Requests.ApplyGone(context.WithoutCancel(ctx), time.Now(), a.r.ID, a.group.Integration, p.kept, p.released)
+	_, err = a.Requests.ApplyGone(context.WithoutCancel(ctx), a.Now(), a.r.ID, a.group.Integration, p.kept, p.released)
 	return a.applied(err, ResultDone, nil)
 }
 

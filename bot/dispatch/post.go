@@ -74,6 +74,7 @@ type ChatOptions struct {
 	AuditChannel func() bool
 	Log          *slog.Logger
 	Hooks        Hooks
+	Now          func() time.Time // nil: time.Now
 
 	Total     int           // tasks under way at once
 	AuditPace time.Duration // at least this between two messages in the audit channel
@@ -83,10 +84,11 @@ type ChatOptions struct {
 // NewChat makes the worker that posts and redraws messages.
 func NewChat(o ChatOptions) *Worker {
 	o.AuditPace = cmp.Or(o.AuditPace, DefaultAuditPace)
+	o.Now = clockOr(o.Now)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	return &Worker{
 		lane: flows.LaneChat, queue: o.Queue, doer: &chats{ChatOptions: o},
-		total: cmp.Or(o.Total, DefaultChat), grace: cmp.Or(o.Grace, DefaultGrace), log: o.Log, hooks: o.Hooks,
+		total: cmp.Or(o.Total, DefaultChat), grace: cmp.Or(o.Grace, DefaultGrace), log: o.Log, hooks: o.Hooks, now: o.Now,
 	}
 }
 
@@ -166,7 +168,7 @@ func (m message) show(ctx context.Context, key flows.PostKey, onlyNew bool) outc
 	if onlyNew && known && p.Shows != postingMark {
 		return done(ResultNothing)
 	}
-	card, ok := m.Renderer.Card(m.r, key, time.Now())
+	card, ok := m.Renderer.Card(m.r, key, m.Now())
 	if !ok {
 		return done(ResultNothing)
 	}
@@ -211,7 +213,7 @@ func (m message) first(ctx context.Context) outcome {
 	case code == flows.CodeNotFound, code == flows.CodeAmbiguous:
 		return m.gone(ctx, err)
 	default:
-		return again(ResultRetry, time.Now().Add(chatBackoff.delay(m.task.Key, m.task.Tries, 0)), err)
+		return again(ResultRetry, m.Now().Add(chatBackoff.delay(m.task.Key, m.task.Tries, 0)), err)
 	}
 	if k, ok := m.Messenger.(Keyed); ok {
 		return m.firstKeyed(ctx, k, to)
@@ -236,7 +238,7 @@ func (m message) firstKeyed(ctx context.Context, k Keyed, to chat.Recipient) out
 		}
 	} else {
 		p := m.post
-		p.Platform, p.Channel, p.Message, p.Shows, p.At = "", "", "", postingMark, time.Now().UTC()
+		p.Platform, p.Channel, p.Message, p.Shows, p.At = "", "", "", postingMark, m.Now().UTC()
 		if err := m.Posts.SavePost(context.WithoutCancel(ctx), p); err != nil {
 			return m.storeFailed(m.task, err)
 		}
@@ -294,7 +296,7 @@ func (m message) notShown(ctx context.Context, err error) outcome {
 		result = ResultRetry
 	case chat.ErrorGone, chat.ErrorUnknown:
 	}
-	return again(result, time.Now().Add(chatBackoff.delay(m.task.Key, m.task.Tries, chat.RetryAfterOf(err))), err)
+	return again(result, m.Now().Add(chatBackoff.delay(m.task.Key, m.task.Tries, chat.RetryAfterOf(err))), err)
 }
 
 func (m message) giveUp(ctx context.Context, mark string, cause error, o outcome, sentence string) outcome {
@@ -302,7 +304,7 @@ func (m message) giveUp(ctx context.Context, mark string, cause error, o outcome
 	m.Log.ErrorContext(ctx, "message_not_shown", "request", m.r.ID, "task", m.task.Key, "attempt", m.task.Tries+1, "error", cause)
 	if !strings.HasPrefix(m.post.Shows, mark) {
 		fact := flows.Fact{Kind: flows.FactOperator, Text: sentence}
-		if err := m.Posts.Record(ctx, time.Now(), fact); err != nil {
+		if err := m.Posts.Record(ctx, m.Now(), fact); err != nil {
 			return m.storeFailed(m.task, err)
 		}
 	}
@@ -310,7 +312,7 @@ func (m message) giveUp(ctx context.Context, mark string, cause error, o outcome
 }
 
 func (m message) save(ctx context.Context, shows string, o outcome) outcome {
-	m.post.Shows, m.post.Version, m.post.At = shows, m.r.Version, time.Now().UTC()
+	m.post.Shows, m.post.Version, m.post.At = shows, m.r.Version, m.Now().UTC()
 	if err := m.Posts.SavePost(context.WithoutCancel(ctx), m.post); err != nil {
 		return m.storeFailed(m.task, err)
 	}
@@ -318,7 +320,7 @@ func (m message) save(ctx context.Context, shows string, o outcome) outcome {
 }
 
 func (d *chats) storeFailed(t flows.Task, err error) outcome {
-	return again(ResultStore, time.Now().Add(chatBackoff.delay(t.Key, t.Tries, 0)), err)
+	return again(ResultStore, d.Now().Add(chatBackoff.delay(t.Key, t.Tries, 0)), err)
 }
 
 func priorityOf(k flows.PostKey) chat.Priority {

@@ -69,6 +69,7 @@ type TargetOptions struct {
 	Sealer       Sealer
 	Log          *slog.Logger
 	Hooks        Hooks
+	Now          func() time.Time // nil: time.Now
 
 	Total          int           // tasks under way at once
 	PerIntegration int           // of these, in one integration
@@ -79,13 +80,14 @@ type TargetOptions struct {
 
 // NewTargets makes the worker that grants, revokes and rotates.
 func NewTargets(o TargetOptions) *Worker {
+	o.Now = clockOr(o.Now)
 	o.CallTimeout = cmp.Or(o.CallTimeout, DefaultCallTimeout)
 	o.CredentialsTTL = cmp.Or(o.CredentialsTTL, DefaultCredentialsTTL)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	return &Worker{
 		lane: flows.LaneTarget, queue: o.Queue, doer: &targets{o},
 		total: cmp.Or(o.Total, DefaultTargets), perPool: cmp.Or(o.PerIntegration, DefaultPerIntegration),
-		grace: cmp.Or(o.Grace, DefaultGrace), log: o.Log, hooks: o.Hooks,
+		grace: cmp.Or(o.Grace, DefaultGrace), log: o.Log, hooks: o.Hooks, now: o.Now,
 	}
 }
 
@@ -123,7 +125,7 @@ func (d *targets) do(ctx context.Context, _ <-chan struct{}, t flows.Task) outco
 	case missing(err):
 		return doneBut(ResultNothing, err)
 	case err != nil:
-		return again(ResultStore, time.Now().Add(grantBackoff.delay(t.Key, t.Tries, 0)), err)
+		return again(ResultStore, d.Now().Add(grantBackoff.delay(t.Key, t.Tries, 0)), err)
 	}
 	g, ok := r.Group(t.Effect.Integration)
 	if !ok {
@@ -146,7 +148,7 @@ func (d *targets) do(ctx context.Context, _ <-chan struct{}, t flows.Task) outco
 }
 
 func (a *act) grant(ctx context.Context) outcome {
-	now := time.Now()
+	now := a.Now()
 	deadline := cmpTime(a.r.DecidedAt, a.r.CreatedAt).Add(GrantDeadline)
 	switch {
 	case a.r.State != flows.StateApproved:
@@ -165,7 +167,7 @@ func (a *act) grant(ctx context.Context) outcome {
 	if err != nil {
 		return a.notGranted(ctx, err, deadline)
 	}
-	access, err := a.accessOf(a.in, credentials, time.Now())
+	access, err := a.accessOf(a.in, credentials, a.Now())
 	if err != nil {
 		return a.notGranted(ctx, &provision.Error{
 			Integration: a.group.Integration, Op: "grant", Kind: provision.KindRetry, Message: "The credentials could not be kept.", Err: err,
@@ -212,7 +214,7 @@ func (a *act) notGranted(ctx context.Context, err error, deadline time.Time) out
 	if provision.KindOf(err) == provision.KindRefused {
 		return a.failed(ctx, provision.MessageOf(err), err)
 	}
-	due := time.Now().Add(grantBackoff.delay(a.task.Key, a.task.Tries, provision.RetryAfterOf(err)))
+	due := a.Now().Add(grantBackoff.delay(a.task.Key, a.task.Tries, provision.RetryAfterOf(err)))
 	if due.After(deadline) {
 		due = deadline
 	}
@@ -249,7 +251,7 @@ func (a *act) rotate(ctx context.Context) outcome {
 	if err != nil {
 		return a.retry(ctx, err, grantBackoff)
 	}
-	access, err := a.accessOf(a.in, credentials, time.Now())
+	access, err := a.accessOf(a.in, credentials, a.Now())
 	if err != nil {
 		return a.retry(ctx, err, grantBackoff)
 	}
@@ -262,13 +264,13 @@ func (a *act) retry(ctx context.Context, err error, b backoff) outcome {
 	if ended(ctx, err) {
 		return stopped(err)
 	}
-	return again(resultOf(err), time.Now().Add(b.delay(a.task.Key, a.task.Tries, provision.RetryAfterOf(err))), err)
+	return again(resultOf(err), a.Now().Add(b.delay(a.task.Key, a.task.Tries, provision.RetryAfterOf(err))), err)
 }
 
 // apply records the outcome of an act. One that comes too late is no error: what
 // the request has become has its own revision of the task.
 func (a *act) apply(ctx context.Context, ev flows.Event, r Result, cause error) outcome {
-	_, err := a.Requests.Apply(context.WithoutCancel(ctx), time.Now(), a.r.ID, ev)
+	_, err := a.Requests.Apply(context.WithoutCancel(ctx), a.Now(), a.r.ID, ev)
 	return a.applied(err, r, cause)
 }
 
@@ -279,7 +281,7 @@ func (a *act) applied(err error, r Result, cause error) outcome {
 	case late(err):
 		return done(ResultLate)
 	}
-	return again(ResultStore, time.Now().Add(revokeBackoff.delay(a.task.Key, a.task.Tries, 0)), err)
+	return again(ResultStore, a.Now().Add(revokeBackoff.delay(a.task.Key, a.task.Tries, 0)), err)
 }
 
 var errNotConnected = errors.New("the integration is not connected")

@@ -74,6 +74,15 @@ type Worker struct {
 	grace   time.Duration
 	log     *slog.Logger
 	hooks   Hooks
+	now     func() time.Time // of due times; what takes time is measured on the real clock
+}
+
+// clockOr is the clock a caller gave, or the real one.
+func clockOr(now func() time.Time) func() time.Time {
+	if now != nil {
+		return now
+	}
+	return time.Now
 }
 
 // Run works until ctx ends. Then no task is begun any more, those under way get
@@ -148,7 +157,7 @@ func (s *shift) woken() {
 
 // fill starts what can be started and says how long to sleep at most.
 func (s *shift) fill(ctx context.Context) time.Duration {
-	now := time.Now()
+	now := s.now()
 	for key, until := range s.paused {
 		if !now.Before(until) {
 			delete(s.paused, key)
@@ -233,7 +242,7 @@ func (s *shift) begin(ctx context.Context) {
 			lock, err := s.doer.lock(c.task)
 			if err != nil {
 				s.log.ErrorContext(ctx, "task_not_looked_at", "task", c.task.Key, "error", err)
-				s.paused[c.task.Key] = time.Now().Add(storePause)
+				s.paused[c.task.Key] = s.now().Add(storePause)
 				continue
 			}
 			c.lock, c.looked = lock, true
@@ -268,7 +277,7 @@ func (s *shift) release(f finish) {
 	}
 	delete(s.locks, c.lock)
 	if f.pause {
-		s.paused[f.key] = time.Now().Add(storePause)
+		s.paused[f.key] = s.now().Add(storePause)
 	}
 	// Tasks that were passed over while their pool was full are not in ready.
 	s.stale = s.stale || s.wanted[f.key] || s.passed && !s.waits(c.pool)
@@ -336,7 +345,7 @@ func (s *shift) guarded(t flows.Task) (o outcome) {
 	defer func() {
 		if v := recover(); v != nil {
 			s.log.ErrorContext(s.stored, "task_panicked", "task", t.Key, "panic", fmt.Sprint(v), "stack", stack())
-			o = again(ResultPanic, time.Now().Add(chatBackoff.delay(t.Key, t.Tries, 0)), &panicked{v})
+			o = again(ResultPanic, s.now().Add(chatBackoff.delay(t.Key, t.Tries, 0)), &panicked{v})
 		}
 	}()
 	return s.doer.do(s.acting, s.stop, t)

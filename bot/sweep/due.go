@@ -34,6 +34,7 @@ const (
 type pass struct {
 	requests Requests
 	log      *slog.Logger
+	now      func() time.Time
 
 	mu     sync.Mutex
 	moved  int
@@ -49,7 +50,7 @@ func (p *pass) run(ctx context.Context) error {
 	stuck := map[string]bool{}
 	for ctx.Err() == nil {
 		// Those that are stuck stay in front; look past them.
-		ids, err := p.requests.Due(time.Now(), batch+len(stuck))
+		ids, err := p.requests.Due(p.now(), batch+len(stuck))
 		if err != nil {
 			return fmt.Errorf("look for what is due: %w", err)
 		}
@@ -109,7 +110,7 @@ func (p *pass) one(ctx context.Context, id string) (moved bool) {
 		err = errStaysDue
 		return false
 	}
-	_, err = p.requests.Apply(ctx, time.Now(), id, flows.Event{Kind: flows.EventDue})
+	_, err = p.requests.Apply(ctx, p.now(), id, flows.Event{Kind: flows.EventDue})
 	return err == nil
 }
 

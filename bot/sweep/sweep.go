@@ -48,6 +48,8 @@ type Options struct {
 	InboxAge time.Duration
 	Jobs     []Job // further ones
 	Log      *slog.Logger
+	// Now is the time that decides what is due; nil: time.Now.
+	Now func() time.Time
 	// Swept, if set, is told of every run: its job, how long it took, and its error.
 	Swept func(job string, took time.Duration, err error)
 }
@@ -67,6 +69,9 @@ type Sweeper struct {
 func New(o Options) (*Sweeper, error) {
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	o.InboxAge = cmp.Or(o.InboxAge, DefaultInboxAge)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	s := &Sweeper{options: o, ctx: context.Background(), complained: map[string]time.Time{}}
 	s.jobs = append([]Job{
 		{Name: JobDue, Spec: dueSpec, Run: s.due},
@@ -106,7 +111,7 @@ func (s *Sweeper) Run(ctx context.Context) error {
 }
 
 func (s *Sweeper) due(ctx context.Context) error {
-	p := &pass{requests: s.options.Requests, log: s.options.Log}
+	p := &pass{requests: s.options.Requests, log: s.options.Log, now: s.options.Now}
 	err := p.run(ctx)
 	if p.moved > 0 {
 		s.options.Log.InfoContext(ctx, "time_moved_requests", "requests", p.moved)
@@ -115,7 +120,7 @@ func (s *Sweeper) due(ctx context.Context) error {
 }
 
 func (s *Sweeper) inbox(ctx context.Context) error {
-	n, err := s.options.Inbox.PruneDeliveries(ctx, time.Now(), s.options.InboxAge)
+	n, err := s.options.Inbox.PruneDeliveries(ctx, s.options.Now(), s.options.InboxAge)
 	if n > 0 {
 		s.options.Log.InfoContext(ctx, "deliveries_forgotten", "deliveries", n)
 	}

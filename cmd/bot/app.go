@@ -47,6 +47,9 @@ type Options struct {
 	// NoControl leaves out the control socket: a real socket stops the clock of a
 	// testing/synctest bubble.
 	NoControl bool
+	// Now is the time by which everything is decided; nil: time.Now. Only the demo
+	// moves it. It must not go back.
+	Now func() time.Time
 }
 
 // App is the whole service in one process. Make one with New, then Start, then
@@ -55,6 +58,7 @@ type App struct {
 	cfg     *config.Config
 	log     *slog.Logger
 	control bool
+	now     func() time.Time
 	store   *bolt.Store
 	living  *living.Context
 	service *bot.Service
@@ -78,7 +82,10 @@ type App struct {
 
 // New opens the store and builds everything. Nothing is connected yet.
 func New(o Options) (_ *App, err error) {
-	a := &App{cfg: o.Config, log: o.Log, control: !o.NoControl, failed: make(chan error, 8)}
+	a := &App{cfg: o.Config, log: o.Log, control: !o.NoControl, now: o.Now, failed: make(chan error, 8)}
+	if a.now == nil {
+		a.now = time.Now
+	}
 	defer func() {
 		if err != nil {
 			a.close()
@@ -128,7 +135,7 @@ func (a *App) buildSlack(o Options, box *seal.Box) error {
 		return err
 	}
 	a.service = &bot.Service{
-		Store: a.counted(), Accounts: a.client, Opener: box, World: a.living.World, Log: a.log, CommandName: o.Config.Slack.Command,
+		Store: a.counted(), Accounts: a.client, Opener: box, World: a.living.World, Log: a.log, CommandName: o.Config.Slack.Command, Now: a.now,
 	}
 	a.adapter, err = slack.NewAdapter(opts, a.client, a.service, inbox{a.store, a.wrote})
 	return err
@@ -137,12 +144,12 @@ func (a *App) buildSlack(o Options, box *seal.Box) error {
 func (a *App) buildWorkers(box *seal.Box) {
 	hooks := dispatch.Hooks{Tried: a.tried, Running: func(lane flows.Lane, n int) { a.metrics.Running.WithLabelValues(string(lane)).Set(float64(n)) }}
 	a.targets = dispatch.NewTargets(dispatch.TargetOptions{
-		Queue: a.store, Requests: a.counted(), Integrations: integrations(a.cfg), Sealer: box, Log: a.log, Hooks: hooks,
+		Queue: a.store, Requests: a.counted(), Integrations: integrations(a.cfg), Sealer: box, Log: a.log, Hooks: hooks, Now: a.now,
 		CredentialsTTL: a.cfg.Credentials.TTL, Grace: stopWithin / 2,
 	})
 	a.chats = dispatch.NewChat(dispatch.ChatOptions{
 		Queue: a.store, Posts: a.store, Renderer: renderer{}, People: people{a.living}, Messenger: a.client,
-		AuditChannel: func() bool { return a.cfg.Slack.AuditChannel != "" }, Log: a.log, Hooks: hooks, Grace: stopWithin / 2,
+		AuditChannel: func() bool { return a.cfg.Slack.AuditChannel != "" }, Log: a.log, Hooks: hooks, Now: a.now, Grace: stopWithin / 2,
 	})
 }
 

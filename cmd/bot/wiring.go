@@ -153,7 +153,7 @@ func (a *App) tried(t dispatch.Try) {
 // snapshot is what /metrics shows of this moment.
 func (a *App) snapshot() ops.Snapshot {
 	s := ops.Snapshot{Requests: map[flows.State]int{}, Backlog: map[flows.Lane]ops.Backlog{}}
-	now, ctx := time.Now(), context.Background() // a scrape brings none
+	now, ctx := a.now(), context.Background() // a scrape brings none
 	for _, state := range flows.States() {
 		if state.Terminal() {
 			continue
@@ -196,7 +196,7 @@ func (a *App) snapshot() ops.Snapshot {
 // newSweeper builds the jobs that act on stored times.
 func (a *App) newSweeper() (*sweep.Sweeper, error) {
 	return sweep.New(sweep.Options{
-		Requests: lateness{a.counted()}, Inbox: a.store, Log: a.log,
+		Requests: lateness{a.counted()}, Inbox: a.store, Log: a.log, Now: a.now,
 		Swept: func(job string, _ time.Duration, err error) {
 			outcome := "ok"
 			if err != nil {

@@ -13,6 +13,7 @@ import (
 type idSource struct {
 	n    uint64
 	last int64 // microseconds of the last message timestamp
+	now  func() time.Time
 }
 
 // next returns a prefix and ten characters, as in C012AB3CD4E.
@@ -24,7 +25,7 @@ func (s *idSource) next(prefix string) string {
 
 // ts returns a message timestamp: seconds, a dot, six digits; later than all before it.
 func (s *idSource) ts() string {
-	now := max(time.Now().UnixMicro(), s.last+1)
+	now := max(s.now().UnixMicro(), s.last+1)
 	s.last = now
 	return fmt.Sprintf("%d.%06d", now/1e6, now%1e6)
 }

@@ -87,7 +87,7 @@ func (w *Workspace) changed(c Change) {
 }
 
 func (w *Workspace) log(e Entry) {
-	e.At = time.Now()
+	e.At = w.opts.Now()
 	w.journal.entries = append(w.journal.entries, e)
 	if over := len(w.journal.entries) - w.journal.limit; over > w.journal.limit/4 {
 		w.journal.entries = slices.Delete(w.journal.entries, 0, over)
@@ -99,7 +99,7 @@ func (w *Workspace) log(e Entry) {
 }
 
 func (w *Workspace) violate(kind, id, detail string) *Violation {
-	v := &Violation{At: time.Now(), Kind: kind, ID: id, Detail: detail}
+	v := &Violation{At: w.opts.Now(), Kind: kind, ID: id, Detail: detail}
 	w.journal.violations = append(w.journal.violations, v)
 	return v
 }

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
 func itoa(i int) string { return strconv.Itoa(i) }
@@ -240,7 +239,7 @@ func (w *Workspace) edit(m *message, ct content) {
 		next.metadata = m.metadata
 	}
 	w.fill(m, next)
-	m.edited = obj{"user": w.opts.BotUserID, "ts": itoa64(time.Now().Unix()) + ".000000"}
+	m.edited = obj{"user": w.opts.BotUserID, "ts": itoa64(w.opts.Now().Unix()) + ".000000"}
 	m.showEdited = !ct.hasBlocks || len(ct.blocks) == 0
 	m.keepValues()
 	if m.ephemeralTo == "" {

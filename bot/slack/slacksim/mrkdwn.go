@@ -206,7 +206,7 @@ func LiveBroadcasts(mrkdwn string) []string {
 
 // reader renders for one person of the workspace. The workspace is locked while it is used.
 func (w *Workspace) reader(user string) Reader {
-	r := Reader{Location: time.UTC, Now: time.Now()}
+	r := Reader{Location: time.UTC, Now: w.opts.Now()}
 	if u := w.users[user]; u != nil {
 		if loc, err := time.LoadLocation(u.TZ); err == nil {
 			r.Location = loc

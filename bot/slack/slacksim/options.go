@@ -74,6 +74,9 @@ type Options struct {
 	PingInterval time.Duration
 	// ConnectionLifetime is how long a socket lives before Slack refreshes it; 0 means about an hour, negative for ever.
 	ConnectionLifetime time.Duration
+	// Now is what the workspace's clocks show, in timestamps of messages for example; nil: time.Now. It must not go back.
+	// How long things live and how fast calls may come is measured on the real clock all the same.
+	Now func() time.Time
 	// LogSize is how many entries Log keeps; 0 means 10,000. Older entries are dropped.
 	LogSize int
 }
@@ -115,6 +118,9 @@ func (o Options) withDefaults() Options {
 	o.PostBurst = max(o.PostBurst, 1)
 	o.PingInterval = or(o.PingInterval, 10*time.Second)
 	o.ConnectionLifetime = or(o.ConnectionLifetime, time.Hour)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
 	o.LogSize = or(o.LogSize, 10_000)
 	return o
 }

@@ -135,7 +135,7 @@ func (w *Workspace) richPlain(v any) string {
 			b.WriteString(":" + str0(x["name"]) + ":")
 		case "date":
 			sec, _ := asInt(x["timestamp"])
-			b.WriteString(dateTokens(str0(x["format"]), time.Unix(int64(sec), 0).UTC(), time.Now()))
+			b.WriteString(dateTokens(str0(x["format"]), time.Unix(int64(sec), 0).UTC(), w.opts.Now()))
 		case "rich_text_section":
 			if o["type"] == "rich_text_list" {
 				b.WriteString(map[bool]string{true: strconv.Itoa(i+1) + ". ", false: "• "}[o["style"] == "ordered"])

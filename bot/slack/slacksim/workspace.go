@@ -50,7 +50,7 @@ type Workspace struct {
 func New(o Options) *Workspace {
 	o = o.withDefaults()
 	w := &Workspace{
-		opts: o, users: map[string]*User{}, channels: map[string]*channel{}, dms: map[string]*channel{}, groups: map[string]*UserGroup{},
+		opts: o, ids: idSource{now: o.Now}, users: map[string]*User{}, channels: map[string]*channel{}, dms: map[string]*channel{}, groups: map[string]*UserGroup{},
 		views: map[string]*view{}, stacks: map[string][]*view{}, homes: map[string]*view{}, triggers: map[string]*trigger{},
 		hooks: map[string]*responseURL{}, files: map[string]*upload{}, scopes: slices.Clone(o.Scopes),
 		stop: make(chan struct{}), timers: map[*time.Timer]bool{},
