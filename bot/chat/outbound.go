@@ -28,6 +28,7 @@ const (
 	PriorityApprover  Priority = 1
 	PriorityRequester Priority = 2
 	PriorityAudit     Priority = 3
+	PriorityRedraw    Priority = 4 // of what somebody has read already
 )
 
 // Messenger sends cards. Errors are *Error or context errors.

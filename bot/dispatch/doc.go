@@ -16,6 +16,10 @@
 //   - A grant is begun only while its request is approved and GrantDeadline has
 //     not passed. A revoke is tried until the target confirms.
 //   - One integration that hangs leaves room for the others.
+//   - A message that nobody has seen yet never waits behind redraws. Redraws of one
+//     message are a second apart, wait a second for a request that is on its way to
+//     another state, and show it as it is when the platform takes them, if the
+//     messenger is a Redrawer. What is shown already is not sent.
 //
 // It must not know policy, stores, drivers or platforms: it sees the interfaces
 // it declares, and the contract of provision.

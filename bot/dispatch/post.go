@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 	"time"
 
 	"apono/bot/chat"
@@ -62,6 +63,14 @@ type Keyed interface {
 	FindPost(ctx context.Context, to chat.Recipient, key string, since time.Time, p chat.Priority) (chat.MessageRef, bool, error)
 }
 
+// Redrawer is a chat.Messenger that draws as late as it can. With one, a redraw that
+// waits for the platform's limits shows the request as it is when its turn comes.
+type Redrawer interface {
+	// Redraw is Update of what draw returns once the call may be made; false makes
+	// no call, which is no error.
+	Redraw(ctx context.Context, ref chat.MessageRef, draw func() (chat.Card, bool), p chat.Priority) error
+}
+
 // ChatOptions are what the worker of flows.LaneChat is made of. Zero numbers mean
 // the defaults.
 type ChatOptions struct {
@@ -77,6 +86,7 @@ type ChatOptions struct {
 	Now          func() time.Time // nil: time.Now
 
 	Total     int           // tasks under way at once
+	Redraws   int           // of these, redraws
 	AuditPace time.Duration // at least this between two messages in the audit channel
 	Grace     time.Duration // for what is under way when Run's context ends
 }
@@ -87,24 +97,82 @@ func NewChat(o ChatOptions) *Worker {
 	o.Now = clockOr(o.Now)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	return &Worker{
-		lane: flows.LaneChat, queue: o.Queue, doer: &chats{ChatOptions: o},
-		total: cmp.Or(o.Total, DefaultChat), grace: cmp.Or(o.Grace, DefaultGrace), log: o.Log, hooks: o.Hooks, now: o.Now,
+		lane: flows.LaneChat, queue: o.Queue, doer: &chats{ChatOptions: o, redraws: map[string]bool{}},
+		total: cmp.Or(o.Total, DefaultChat), perPool: cmp.Or(o.Redraws, DefaultRedraws), grace: cmp.Or(o.Grace, DefaultGrace), log: o.Log, hooks: o.Hooks, now: o.Now,
 	}
 }
 
 type chats struct {
 	ChatOptions
 	audited time.Time // when the last audit message left; only the one audit task uses it
+
+	mu      sync.Mutex
+	redraws map[string]bool // tasks that wait and are known to redraw what is there
 }
 
-func (d *chats) pool(string) string { return "" }
+// redrawPool is the pool of redraws: however many wait for the platform's limits,
+// there is room for messages that nobody has seen yet.
+const redrawPool = "redraw"
 
-// lock keeps the messages of one person about one request in order.
-func (d *chats) lock(t flows.Task) (string, error) {
-	if t.Effect.Kind != flows.EffectPost {
-		return "", nil
+func (d *chats) pool(key string) string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.redraws[key] {
+		return redrawPool
 	}
-	return lockOf(t.Effect.Post), nil
+	return ""
+}
+
+// Together is how long a redraw waits for what may change with it, and the least
+// between two redraws of one message.
+const Together = time.Second
+
+// look keeps the first messages to one person about one request in order. A redraw
+// needs no order and never holds up a first message.
+func (d *chats) look(t flows.Task) (look, error) {
+	key := t.Effect.Post
+	if t.Effect.Kind != flows.EffectPost {
+		return look{}, nil
+	}
+	p, known, err := d.Posts.Post(key)
+	if err != nil {
+		return look{}, err
+	}
+	if !known || p.Message == "" {
+		return look{lock: lockOf(key)}, nil
+	}
+	r, err := d.Posts.Request(key.Request)
+	if err != nil && !missing(err) {
+		return look{}, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.redraws[t.Key] = true
+	return look{ripe: ripe(t, p, &r, d.Now())}, nil
+}
+
+// ripe is when a redraw is made at the earliest. What is on its way to another
+// state gets the time to arrive there. A clock that was set back changes nothing.
+func ripe(t flows.Task, p flows.Post, r *flows.Request, now time.Time) time.Time {
+	at := p.At.Add(Together)
+	if passing := t.Since.Add(Together); !settled(r) && passing.After(at) {
+		at = passing
+	}
+	if at.Sub(now) > Together {
+		return now
+	}
+	return at
+}
+
+// settled reports whether the request stays as it is until somebody acts or time passes.
+func settled(r *flows.Request) bool {
+	return r.State != flows.StateApproved && r.State != flows.StateRevoking
+}
+
+func (d *chats) looked(key string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.redraws, key)
 }
 
 func lockOf(k flows.PostKey) string {
@@ -114,6 +182,7 @@ func lockOf(k flows.PostKey) string {
 func (d *chats) do(ctx context.Context, stop <-chan struct{}, t flows.Task) outcome {
 	switch t.Effect.Kind {
 	case flows.EffectPost:
+		defer d.looked(t.Key)
 		return d.post(ctx, t)
 	case flows.EffectAuditChannel:
 		return d.audit(ctx, stop, t)
@@ -259,9 +328,27 @@ func (m message) posted(ctx context.Context, ref chat.MessageRef, err error) out
 	return m.save(ctx, m.hash, done(ResultDone))
 }
 
+// again draws the message as the request is at this moment; false if that is what
+// it shows.
+func (m *message) again() (chat.Card, bool) {
+	r, err := m.Posts.Request(m.r.ID)
+	if err != nil {
+		return m.card, true // what was drawn before was true then, and there is another redraw
+	}
+	if card, ok := m.Renderer.Card(r, m.post.Key, m.Now()); ok {
+		m.r, m.card, m.hash = r, card, hashOf(card)
+	}
+	return m.card, m.hash != m.post.Shows
+}
+
 func (m message) redraw(ctx context.Context) outcome {
 	ref := chat.MessageRef{Platform: m.post.Platform, Channel: m.post.Channel, Message: m.post.Message}
-	err := m.Messenger.Update(ctx, ref, m.card, priorityOf(m.post.Key))
+	var err error
+	if late, ok := m.Messenger.(Redrawer); ok {
+		err = late.Redraw(ctx, ref, m.again, chat.PriorityRedraw)
+	} else {
+		err = m.Messenger.Update(ctx, ref, m.card, chat.PriorityRedraw)
+	}
 	switch {
 	case err == nil:
 		return m.save(ctx, m.hash, done(ResultDone))

@@ -26,7 +26,7 @@ func TestEveryCopyTellsTheSameTruth(t *testing.T) {
 			}
 		}
 		s.approve(r.ID)
-		s.after(0)
+		s.after(Together)
 		for _, who := range []flows.PersonRef{bob, carol} {
 			if got := s.of(who.Email); len(got) != 1 || len(got[0].Actions) != 0 {
 				t.Errorf("after the approval %s sees %+v", who.Name, got)
@@ -354,7 +354,7 @@ func TestCrashAfterPost(t *testing.T) {
 		s.after(0)
 		s.settled()
 		s.approve(r.ID)
-		s.after(0)
+		s.after(Together)
 		got := s.of(bob.Email)
 		if len(got) != 2 || len(got[1].Actions) != 0 {
 			t.Errorf("Bob sees %+v", got)

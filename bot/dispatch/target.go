@@ -96,17 +96,17 @@ type targets struct{ TargetOptions }
 // pool is the integration, the last part of the key.
 func (d *targets) pool(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
 
-// lock is the person in the integration: a revoke that counts holders must not
+// look locks the person in the integration: a revoke that counts holders must not
 // run beside a grant that makes one.
-func (d *targets) lock(t flows.Task) (string, error) {
+func (d *targets) look(t flows.Task) (look, error) {
 	r, err := d.Requests.Request(t.Effect.Request)
 	if missing(err) {
-		return "", nil
+		return look{}, nil
 	}
 	if err != nil {
-		return "", err
+		return look{}, err
 	}
-	return flows.NormalizeEmail(r.Grantee.Email) + "/" + t.Effect.Integration, nil
+	return look{lock: flows.NormalizeEmail(r.Grantee.Email) + "/" + t.Effect.Integration}, nil
 }
 
 // act is one try at one access group.

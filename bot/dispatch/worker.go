@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"time"
 
 	"apono/flows"
@@ -33,15 +34,17 @@ const (
 	DefaultTargets        = 8                // target tasks under way at once
 	DefaultPerIntegration = 4                // of these, in one integration
 	DefaultChat           = 16               // chat tasks under way at once
+	DefaultRedraws        = 6                // of these, redraws
 	DefaultGrace          = 10 * time.Second // for what is under way when the bot stops
 )
 
 const (
-	prefetch    = 64              // candidates read at once
-	idlePoll    = 5 * time.Second // looks again this often, whatever the clock and the wake channel say
-	busyPoll    = time.Second     // the same, while due tasks cannot be started
-	storePause  = time.Second     // before a task whose record failed is touched again
-	cutOffGrace = 5 * time.Second // for drivers to return once they are cancelled
+	prefetch    = 64                    // candidates read at once
+	idlePoll    = 5 * time.Second       // looks again this often, whatever the clock and the wake channel say
+	busyPoll    = time.Second           // the same, while due tasks cannot be started
+	ripeStep    = 50 * time.Millisecond // between two looks at tasks that ripen
+	storePause  = time.Second           // before a task whose record failed is touched again
+	cutOffGrace = 5 * time.Second       // for drivers to return once they are cancelled
 	// farAhead is later than any due time that a worker sets. A task due later than
 	// that was put off before the wall clock was set back; it is done at once.
 	farAhead = 2 * maxRetryAfter
@@ -53,12 +56,20 @@ type claim struct {
 	lock string // tasks of one lock exclude each other; empty: none
 }
 
+// look is what is known of a task before it is begun.
+type look struct {
+	lock string
+	// ripe is when the task is begun at the earliest, so that what changes again at
+	// once is done once; zero: now. A wake makes the worker look again.
+	ripe time.Time
+}
+
 // doer does the tasks of a lane.
 type doer interface {
-	// pool is known from the key alone.
+	// pool is known from the key alone, or from an earlier look.
 	pool(key string) string
-	// lock may read the record.
-	lock(t flows.Task) (string, error)
+	// look may read the record. It is called before the task is begun.
+	look(t flows.Task) (look, error)
 	// do acts and records. stop closes when no new act may begin; ctx ends when
 	// the act under way must.
 	do(ctx context.Context, stop <-chan struct{}, t flows.Task) outcome
@@ -94,8 +105,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	defer cutOff()
 	s := &shift{
 		Worker: w, acting: acting, stored: stored, stop: ctx.Done(), stale: true,
-		finished: make(chan finish, w.total), running: map[string]claim{},
-		wanted: map[string]bool{}, locks: map[string]bool{}, pools: map[string]int{}, paused: map[string]time.Time{},
+		finished: make(chan finish, w.total), running: map[string]claim{}, wanted: map[string]bool{},
+		locks: map[string]bool{}, pools: map[string]int{}, paused: map[string]time.Time{}, unripe: map[string]time.Time{},
 	}
 	wake := w.queue.Wake(w.lane)
 	timer := time.NewTimer(0)
@@ -131,6 +142,7 @@ type shift struct {
 	locks    map[string]bool
 	pools    map[string]int
 	paused   map[string]time.Time // tasks whose record failed, until when
+	unripe   map[string]time.Time // tasks that are not begun before then
 	finished chan finish
 }
 
@@ -138,7 +150,7 @@ type candidate struct {
 	task   flows.Task
 	pool   string
 	lock   string
-	looked bool // lock is known
+	looked bool // lock and pool are known
 }
 
 type finish struct {
@@ -150,6 +162,7 @@ type finish struct {
 // once that is done, and nobody wakes us then.
 func (s *shift) woken() {
 	s.stale = true
+	clear(s.unripe)
 	for key := range s.running {
 		s.wanted[key] = true
 	}
@@ -158,10 +171,8 @@ func (s *shift) woken() {
 // fill starts what can be started and says how long to sleep at most.
 func (s *shift) fill(ctx context.Context) time.Duration {
 	now := s.now()
-	for key, until := range s.paused {
-		if !now.Before(until) {
-			delete(s.paused, key)
-		}
+	for _, held := range []map[string]time.Time{s.paused, s.unripe} {
+		maps.DeleteFunc(held, func(_ string, until time.Time) bool { return !now.Before(until) })
 	}
 	if s.stale {
 		s.ready = nil
@@ -192,7 +203,7 @@ func (s *shift) fetch(ctx context.Context, now time.Time) error {
 		if _, busy := s.running[key]; busy || known[key] {
 			return true
 		}
-		if _, held := s.paused[key]; held {
+		if s.held(key) {
 			return true
 		}
 		if s.full(s.doer.pool(key)) {
@@ -224,6 +235,12 @@ func (s *shift) fetch(ctx context.Context, now time.Time) error {
 	return nil
 }
 
+func (s *shift) held(key string) bool {
+	_, paused := s.paused[key]
+	_, unripe := s.unripe[key]
+	return paused || unripe
+}
+
 func (s *shift) full(pool string) bool { return pool != "" && s.pools[pool] >= s.perPool }
 
 // begin starts candidates in order as far as there is room.
@@ -238,16 +255,10 @@ func (s *shift) begin(ctx context.Context) {
 			left = append(left, c)
 			continue
 		}
-		if !c.looked {
-			lock, err := s.doer.lock(c.task)
-			if err != nil {
-				s.log.ErrorContext(ctx, "task_not_looked_at", "task", c.task.Key, "error", err)
-				s.paused[c.task.Key] = s.now().Add(storePause)
-				continue
-			}
-			c.lock, c.looked = lock, true
+		if !c.looked && !s.look(ctx, &c) {
+			continue
 		}
-		if c.lock != "" && s.locks[c.lock] {
+		if s.full(c.pool) || c.lock != "" && s.locks[c.lock] {
 			left = append(left, c)
 			continue
 		}
@@ -255,6 +266,22 @@ func (s *shift) begin(ctx context.Context) {
 	}
 	clear(s.ready[len(left):])
 	s.ready = left
+}
+
+// look completes a candidate; false if it must wait for a moment of its own.
+func (s *shift) look(ctx context.Context, c *candidate) bool {
+	l, err := s.doer.look(c.task)
+	if err != nil {
+		s.log.ErrorContext(ctx, "task_not_looked_at", "task", c.task.Key, "error", err)
+		s.paused[c.task.Key] = s.now().Add(storePause)
+		return false
+	}
+	if s.now().Before(l.ripe) {
+		s.unripe[c.task.Key] = l.ripe
+		return false
+	}
+	c.lock, c.pool, c.looked = l.lock, s.doer.pool(c.task.Key), true
+	return true
 }
 
 func (s *shift) start(c candidate) {
@@ -308,8 +335,12 @@ func (s *shift) nap(now time.Time) time.Duration {
 	case next.After(now):
 		return min(idlePoll, next.Sub(now))
 	}
-	// The earliest is under way, paused or locked out, and hides those after it.
-	return busyPoll
+	// The earliest is under way, held or locked out, and hides those after it.
+	wait := busyPoll
+	for _, until := range s.unripe {
+		wait = min(wait, max(ripeStep, until.Sub(now)))
+	}
+	return wait
 }
 
 // try does one task and records what became of it. It reports whether the record

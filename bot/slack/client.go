@@ -108,10 +108,20 @@ func (c *Client) PostAudit(ctx context.Context, card chat.Card) (chat.MessageRef
 
 // Update redraws a message in place.
 func (c *Client) Update(ctx context.Context, ref chat.MessageRef, card chat.Card, p chat.Priority) error {
+	return c.Redraw(ctx, ref, func() (chat.Card, bool) { return card, true }, p)
+}
+
+// Redraw is Update of what draw returns when it is the call's turn; false: there is
+// nothing to redraw any more.
+func (c *Client) Redraw(ctx context.Context, ref chat.MessageRef, draw func() (chat.Card, bool), p chat.Priority) error {
 	if ref.Platform != Platform || ref.Channel == "" || ref.Message == "" {
 		return &chat.Error{Kind: chat.ErrorGone, Op: updateMessage.name, Code: "message_not_found", Err: errors.New("not a message of Slack")}
 	}
 	return c.call(ctx, updateMessage, "", p, func(ctx context.Context) error {
+		card, wanted := draw()
+		if !wanted {
+			return nil
+		}
 		_, _, _, err := c.api.UpdateMessageContext(ctx, ref.Channel, ref.Message, messageOptions(card)...)
 		return err
 	})

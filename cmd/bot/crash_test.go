@@ -337,26 +337,23 @@ func (r *crashRun) checkAudit() {
 
 var auditTime = regexp.MustCompile(` (today|yesterday) at .*$`)
 
-// checkCards draws each message of the request anew, sends it to a channel of its
+// checkCards draws each message of all requests anew, sends it to a channel of its
 // own, and wants every message that people have to look like one of them.
-func (r *crashRun) checkCards(req flows.Request) {
+func (r *crashRun) checkCards(requests ...flows.Request) {
 	ws := r.world.ws
 	ws.SetChannel(slacksim.Channel{Name: "drawn", BotMember: true, Members: []string{slackID("alice"), slackID("bob")}})
 	api := slackapi.New(ws.BotToken(), slackapi.OptionAPIURL(ws.APIURL()), slackapi.OptionHTTPClient(ws.HTTPClient()))
 	for _, handle := range []string{"alice", "bob"} {
 		var want []string
-		for _, key := range req.Posts() {
-			if key.Person != handle+"@example.com" {
-				continue
-			}
-			card, ok := cards.Card(req, key, time.Now())
+		for _, p := range postsOf(requests, handle+"@example.com") {
+			card, ok := cards.Card(p.request, p.key, time.Now())
 			if !ok {
-				r.t.Errorf("%s has no card", key)
+				r.t.Errorf("%s has no card", p.key)
 				continue
 			}
 			m := slack.RenderCard(card)
 			if _, _, err := api.PostMessage("#drawn", slackapi.MsgOptionText(m.Text, false), slackapi.MsgOptionBlocks(m.Blocks...)); err != nil {
-				r.t.Fatalf("draw %s: %v", key, err)
+				r.t.Fatalf("draw %s: %v", p.key, err)
 			}
 			drawn := r.person(handle).Messages("#drawn")
 			want = append(want, drawn[len(drawn)-1].String())
@@ -374,4 +371,21 @@ func (r *crashRun) checkCards(req flows.Request) {
 			r.t.Errorf("what %s reads is not what is true (-want +got):\n%s", handle, diff)
 		}
 	}
+}
+
+type requestPost struct {
+	request flows.Request
+	key     flows.PostKey
+}
+
+// postsOf lists the messages of one person.
+func postsOf(requests []flows.Request, email string) (out []requestPost) {
+	for _, req := range requests {
+		for _, key := range req.Posts() {
+			if key.Person == email {
+				out = append(out, requestPost{req, key})
+			}
+		}
+	}
+	return out
 }
