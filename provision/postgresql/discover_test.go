@@ -282,7 +282,7 @@ func TestOddDatabase(t *testing.T) {
 			t.Errorf("%s is not offered: %v", table.Resource, err)
 		}
 		g := w.grant(1, table)
-		g.ID = `AR-1/'\; 架构`
+		g.ID = `AR-1/'\; 架构 ` + w.tag
 		g.NotAfter = time.Date(2031, 2, 3, 4, 5, 6, 0, time.UTC)
 		c := mustGrant(t, d, g)
 		if got := w.texts(t, "postgres", "SELECT rolvaliduntil::text FROM pg_roles WHERE rolname = $1", field(c, "username")); !slices.Equal(got, []string{"2031-02-03 04:05:06+00"}) {
