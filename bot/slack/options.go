@@ -74,7 +74,7 @@ func (o Options) withDefaults() (Options, error) {
 		return o, fmt.Errorf("slack.api_url %q does not end in /", o.APIURL)
 	}
 	if o.BotToken == "" {
-		return o, errors.New("slack.bot_token is empty: copy the Bot User OAuth Token (xoxb-…) from the app's settings")
+		return o, errors.New("slack.bot_token is empty: copy the Bot User OAuth Token (xoxb-…) on https://api.slack.com/apps (OAuth & Permissions)")
 	}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: httpTimeout}

@@ -304,11 +304,11 @@ func fatalError(code string) error {
 	hint := hints[code]
 	switch code {
 	case "missing_scope":
-		hint = "slack.app_token lacks the scope connections:write: make a new app-level token with it in the app's settings"
+		hint = "slack.app_token lacks the scope connections:write: make a new app-level token with it (Basic Information, App-Level Tokens)"
 	case "not_allowed_token_type":
 		hint = "slack.app_token is not an app-level token: it starts with xapp-"
 	case "invalid_auth", "not_authed":
-		hint = "slack.app_token is wrong: make an app-level token (xapp-…) with the scope connections:write in the app's settings"
+		hint = "slack.app_token is wrong: make an app-level token (xapp-…) with the scope connections:write (Basic Information, App-Level Tokens)"
 	case codeNotFound:
 		hint = "slack.api_url is wrong"
 	}

@@ -15,6 +15,7 @@ func checkCommand() *cobra.Command {
 	path := configFlag(cmd)
 	config.AddFlags(cmd.Flags())
 	format := cmd.Flags().String("format", "text", "text or json")
+	online := cmd.Flags().Bool("online", false, "also ask Slack and every integration: tokens, scopes, audit channel, clock")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *format != "text" && *format != "json" {
 			return fmt.Errorf("--format is text or json, not %q", *format)
@@ -25,7 +26,10 @@ func checkCommand() *cobra.Command {
 		}
 		cfg, report := config.Load(cmd.Context(), config.Options{Path: *path, Registry: reg, Flags: cmd.Flags()})
 		if cfg != nil {
-			if err := cfg.Close(); err != nil {
+			if *online {
+				err = checkOnline(cmd.Context(), cfg, report)
+			}
+			if err = closeAfter(cfg, err); err != nil {
 				return err
 			}
 		}

@@ -1,35 +1,41 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"strings"
+	"log/slog"
 	"time"
 
 	"apono/bot/chat"
+	"apono/bot/slack"
+	"apono/cmd/bot/internal/config"
+	"apono/cmd/bot/internal/living"
+	"apono/flows"
 )
 
-// askAgain is how long the check of the bot token waits for a Slack that is away.
-const askAgain = 5 * time.Second
+const (
+	// askAgain is how long the check of the bot token waits for a Slack that is away.
+	askAgain = 5 * time.Second
+	// askFor bounds `bot check --online`.
+	askFor = time.Minute
+)
 
 // checkSlack says once what an operator has to mend in Slack, before the first
 // person meets it. It ends with an error where no card could ever be posted.
 func (a *App) checkSlack(ctx context.Context) error {
 	for {
-		r, err := a.client.CheckBot(ctx)
-		if err == nil {
+		r := a.client.CheckBot(ctx)
+		if r.Token == nil {
 			a.log.InfoContext(ctx, "slack knows the bot", "workspace", r.Team, "team_id", r.TeamID, "bot", r.Bot)
-			if len(r.MissingScopes) > 0 {
-				a.log.ErrorContext(ctx, "slack.bot_token lacks scopes: add them in the app's settings and install the app again", "scopes", strings.Join(r.MissingScopes, " "))
-			}
-			if r.Audit != nil {
-				a.log.ErrorContext(ctx, "slack.audit_channel cannot be used", "channel", a.cfg.Slack.AuditChannel, "err", r.Audit)
+			for _, p := range r.Problems() {
+				a.log.ErrorContext(ctx, "slack needs mending", "setting", p.Setting, "code", p.Code, "problem", p.Message, "todo", p.Todo)
 			}
 			<-ctx.Done()
 			return nil
 		}
-		if chat.KindOf(err) == chat.ErrorRefused {
-			return fmt.Errorf("slack.bot_token: %w", err)
+		if chat.KindOf(r.Token) == chat.ErrorRefused {
+			return fmt.Errorf("slack.bot_token: %w", r.Token)
 		}
 		select {
 		case <-ctx.Done():
@@ -37,4 +43,36 @@ func (a *App) checkSlack(ctx context.Context) error {
 		case <-time.After(askAgain):
 		}
 	}
+}
+
+// checkOnline asks Slack and every integration whether they will do, and adds to the
+// report what an operator has to mend. It sends no message and grants nothing.
+func checkOnline(ctx context.Context, cfg *config.Config, report *config.Report) error {
+	ctx, cancel := context.WithTimeout(ctx, askFor)
+	defer cancel()
+	client, err := slack.NewClient(slack.Options{
+		AppToken: slack.Token(cfg.Slack.AppToken.Reveal()), BotToken: slack.Token(cfg.Slack.BotToken.Reveal()),
+		APIURL: cfg.Slack.APIURL, AuditChannel: cfg.Slack.AuditChannel, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return err
+	}
+	for _, p := range client.Check(ctx).Problems() {
+		issue := flows.Issue{Severity: flows.SeverityError, Code: "slack_" + p.Code, Message: p.Message, Hint: p.Todo}
+		if p.Warning {
+			issue.Severity = flows.SeverityWarning
+		}
+		report.Problems = append(report.Problems, config.Problem{Source: cmp.Or(p.Setting, "slack"), Issue: issue})
+	}
+	world := living.New(flows.NewCatalog(cfg.Policy), sources(cfg), slog.New(slog.DiscardHandler))
+	world.Sync(ctx)
+	for _, h := range world.Health() {
+		if h.Problem == "" && !h.Synced.IsZero() {
+			continue
+		}
+		report.Problems = append(report.Problems, config.Problem{Source: "integrations " + h.Name, Issue: flows.Issue{
+			Severity: flows.SeverityError, Code: "integration_unreachable", Message: "cannot be read: " + cmp.Or(h.Problem, "it did not answer"),
+		}})
+	}
+	return nil
 }

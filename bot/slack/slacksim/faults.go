@@ -21,6 +21,7 @@ type faultState struct {
 	ackDelay    time.Duration
 	duplicates  int
 	noSockets   time.Time
+	skew        time.Duration
 }
 
 type throttle struct {
@@ -85,6 +86,13 @@ func (f Faults) RefuseSockets(d time.Duration) {
 	f.w.mu.Lock()
 	defer f.w.unlock()
 	f.w.faults.noSockets = time.Now().Add(d)
+}
+
+// Skew sets Slack's clock d ahead of the real one, as the Date of its answers tells; 0 ends it.
+func (f Faults) Skew(d time.Duration) {
+	f.w.mu.Lock()
+	defer f.w.unlock()
+	f.w.faults.skew = d
 }
 
 // DropSockets breaks all open sockets without a word and returns how many there were.

@@ -73,6 +73,7 @@ type call struct {
 	host   string // as the client named us: the base of URLs in the answer
 	isJSON bool
 	inForm bool // the token came in the body
+	kind   tokenKind
 	status int
 	warn   []string
 }
@@ -128,6 +129,7 @@ func (w *Workspace) serveAPI(rw http.ResponseWriter, r *http.Request) {
 	code, _ := out["error"].(string)
 	w.log(Entry{Kind: "call", Method: name, Args: c.args, Status: c.status, Answer: raw, Err: code})
 	lost := w.faults.loses(name)
+	date := time.Now().Add(w.faults.skew)
 	scopes := strings.Join(w.scopes, ",")
 	w.unlock()
 
@@ -137,6 +139,7 @@ func (w *Workspace) serveAPI(rw http.ResponseWriter, r *http.Request) {
 	}
 	h := rw.Header()
 	h.Set("Content-Type", "application/json; charset=utf-8")
+	h.Set("Date", date.UTC().Format(http.TimeFormat))
 	h.Set("X-Slack-Req-Id", r.Header.Get("X-Request-Id"))
 	if m, ok := methods[name]; ok && m.token == botToken && code != "invalid_auth" && code != "not_authed" {
 		h.Set("X-OAuth-Scopes", scopes)
@@ -263,6 +266,7 @@ func (c *call) authorize(given string) error {
 	if t.broken != "" {
 		return fail(t.broken)
 	}
+	c.kind = t.kind
 	if t.kind != m.token && m.token != "" {
 		return fail("not_allowed_token_type")
 	}

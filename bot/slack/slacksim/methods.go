@@ -49,7 +49,11 @@ var methods = map[string]method{
 	"files.completeUploadExternal": {token: botToken, tier: tier4, scopes: []string{"files:write"}, json: true, run: (*call).filesComplete},
 }
 
+// authTest knows every token. Of an app-level one it says whose app it is, and names no bot.
 func (c *call) authTest() (obj, error) {
+	if c.kind == appToken {
+		return obj{"app_id": c.opts.AppID, "app_name": c.opts.BotName}, nil
+	}
 	return obj{
 		"url": "https://" + c.opts.TeamDomain + ".slack.com/", "team": c.opts.TeamName, "team_id": c.opts.TeamID,
 		"user": c.opts.BotName, "user_id": c.opts.BotUserID, "bot_id": c.opts.BotID, "app_id": c.opts.AppID, "is_enterprise_install": false,

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"apono/bot/slack"
+)
+
+func init() { processStories["check online"] = processCheckOnline }
+
+// processCheckOnline: before the first start, `bot check --online` says what is
+// missing in Slack and in the systems, and that nothing is.
+func processCheckOnline(t *testing.T, w *town) {
+	if out := w.bot(exitOK, "check", "--online"); !strings.Contains(out, "config.yaml: ok") {
+		t.Errorf("in peace: %q", out)
+	}
+	w.ws.SetScopes(slack.Scopes[1:]...) // channels:read is the first
+	w.ws.Faults().Skew(time.Hour)
+	out := w.bot(exitProblems, "check", "--online")
+	for _, want := range []string{
+		"slack.bot_token: error: the bot token lacks the scope channels:read (add it under Bot Token Scopes and install the app again: https://api.slack.com/apps/",
+		"slack: warning: the clock of this machine is 1h0m0s behind Slack's",
+		"1 error, 1 warning",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("it does not say %q:\n%s", want, out)
+		}
+	}
+	if out := w.bot(exitOK, "check"); !strings.Contains(out, "config.yaml: ok") {
+		t.Errorf("offline nobody is asked: %q", out)
+	}
+	w.ws.SetScopes(slack.Scopes...)
+	w.ws.Faults().Skew(0)
+	w.change(w.targetURL, "http://127.0.0.1:1") // nobody listens there
+	if out := w.bot(exitProblems, "check", "--online"); !strings.Contains(out, "integrations support-desk: error: cannot be read: ") {
+		t.Errorf("without the system: %q", out)
+	}
+	if out := w.bot(exitProblems, "check", "--online", "--format", "json"); !strings.Contains(out, `"code": "integration_unreachable"`) {
+		t.Errorf("as JSON: %q", out)
+	}
+	if calls := w.ws.Calls("chat.postMessage"); len(calls) > 0 {
+		t.Errorf("a check sent %d messages", len(calls))
+	}
+}
