@@ -68,6 +68,12 @@ type Directory interface {
 	People(ctx context.Context) ([]flows.Person, []flows.Shift, error)
 }
 
+// Grouper lists the groups that a source of people knows, those that nobody is in
+// too: an empty group is not a missing one.
+type Grouper interface {
+	Groups(ctx context.Context) ([]string, error)
+}
+
 // Checker reads back whether the target holds exactly this grant.
 type Checker interface {
 	Check(ctx context.Context, g Grant) (granted bool, err error)

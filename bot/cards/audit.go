@@ -32,7 +32,6 @@ var auditVerb = map[flows.FactKind]string{
 	flows.FactAsked: "asked", flows.FactApproved: "approved", flows.FactGranted: "granted", flows.FactDenied: "denied",
 	flows.FactExpired: "expired", flows.FactRevoked: "revoked", flows.FactWithdrawn: "withdrawn",
 	flows.FactTimedOut: "timed out", flows.FactFailed: "failed",
-	flows.FactLostRight: "no longer covered", flows.FactRightBack: "covered again",
 	flows.FactOverdue: "overdue", flows.FactOverdueOver: "no longer overdue",
 }
 
@@ -86,7 +85,7 @@ func auditSection(e flows.AuditEvent, limit int) chat.Section {
 		add("Justification", chat.T(f.Justification))
 	}
 	if f.Reason != "" && f.Kind != flows.FactApproved && f.Kind != flows.FactDenied { // those are in the decisions
-		add("Reason", chat.T(f.Reason))
+		add(map[bool]string{false: "Reason", true: "Details"}[f.Kind == flows.FactOperator], chat.T(f.Reason))
 	}
 	if f.Text != "" && f.Request != "" {
 		add("Note", chat.T(f.Text))

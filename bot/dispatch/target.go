@@ -51,6 +51,8 @@ type Requests interface {
 type Integration struct {
 	Driver        provision.Driver
 	AccessDetails string // from the configuration, shown with the credentials; may be empty
+	// Done is called once when the try that asked for it is over. May be nil.
+	Done func()
 }
 
 // Integrations finds connected systems.
@@ -67,12 +69,9 @@ type TargetOptions struct {
 	Requests     Requests
 	Integrations Integrations
 	Sealer       Sealer
-	// Lost says why the right behind a decided request is gone at this moment, so
-	// that it is not granted any more; nil: not judged here.
-	Lost  func(r *flows.Request) (cause string, lost bool)
-	Log   *slog.Logger
-	Hooks Hooks
-	Now   func() time.Time // nil: time.Now
+	Log          *slog.Logger
+	Hooks        Hooks
+	Now          func() time.Time // nil: time.Now
 
 	Total          int           // tasks under way at once
 	PerIntegration int           // of these, in one integration
@@ -136,6 +135,9 @@ func (d *targets) do(ctx context.Context, _ <-chan struct{}, t flows.Task) outco
 	}
 	a := &act{targets: d, task: t, r: r, group: g}
 	a.in, a.found = d.Integrations.Integration(g.Integration)
+	if a.in.Done != nil {
+		defer a.in.Done()
+	}
 	switch g.Status {
 	case flows.GroupGranting:
 		return a.grant(ctx)
@@ -156,12 +158,6 @@ func (a *act) grant(ctx context.Context) outcome {
 	switch {
 	case a.r.State != flows.StateApproved:
 		return doneBut(ResultNothing, fmt.Errorf("%s is %s and yet to be granted (this is a bug)", a.r.ID, a.r.State))
-	case a.Lost != nil:
-		if cause, lost := a.Lost(&a.r); lost {
-			return a.apply(ctx, flows.Event{Kind: flows.EventLostRight, Reason: cause}, ResultNothing, nil)
-		}
-	}
-	switch {
 	case !now.Before(deadline):
 		return a.failed(ctx, a.tooLate(), errors.New("the grant deadline has passed"))
 	case !a.found:

@@ -50,24 +50,28 @@ type Options struct {
 	// Now is the time by which everything is decided; nil: time.Now. Only the demo
 	// moves it. It must not go back.
 	Now func() time.Time
+	// Reloading says how the configuration is loaded again; zero: never.
+	Reloading Reloading
 }
 
 // App is the whole service in one process. Make one with New, then Start, then
 // Stop; or Run, which does all of it.
 type App struct {
-	cfg     *config.Config
-	log     *slog.Logger
-	control bool
-	now     func() time.Time
-	store   *bolt.Store
-	living  *living.Context
-	service *bot.Service
-	client  *slack.Client
-	adapter *slack.Adapter
-	sweeper *sweep.Sweeper
-	targets *dispatch.Worker
-	chats   *dispatch.Worker
-	metrics *ops.Metrics
+	cfg       *config.Config // of the start: what needs a restart to change
+	current   atomic.Pointer[config.Config]
+	reloading Reloading
+	log       *slog.Logger
+	control   bool
+	now       func() time.Time
+	store     *bolt.Store
+	living    *living.Context
+	service   *bot.Service
+	client    *slack.Client
+	adapter   *slack.Adapter
+	sweeper   *sweep.Sweeper
+	targets   *dispatch.Worker
+	chats     *dispatch.Worker
+	metrics   *ops.Metrics
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -82,15 +86,17 @@ type App struct {
 
 // New opens the store and builds everything. Nothing is connected yet.
 func New(o Options) (_ *App, err error) {
-	a := &App{cfg: o.Config, log: o.Log, control: !o.NoControl, now: o.Now, failed: make(chan error, 8)}
+	a := &App{cfg: o.Config, reloading: o.Reloading, log: o.Log, control: !o.NoControl, now: o.Now, failed: make(chan error, 8)}
 	if a.now == nil {
 		a.now = time.Now
 	}
+	a.current.Store(o.Config)
 	defer func() {
 		if err != nil {
 			a.close()
 		}
 	}()
+	a.onClose(func() error { return a.current.Load().Close() }, "integrations")
 	o.Store.Log = o.Log
 	if a.store, err = bolt.Open(o.Config.Store.Path, o.Store); err != nil {
 		return nil, err
@@ -104,8 +110,9 @@ func New(o Options) (_ *App, err error) {
 	if err != nil {
 		return nil, err
 	}
-	a.living = living.New(flows.NewCatalog(o.Config.Policy), sources(o.Config), o.Log)
+	a.living = living.New(setup(o.Config, o.Log), o.Log)
 	a.metrics = ops.NewMetrics(version, a.snapshot)
+	a.metrics.Reloaded(true, time.Now())
 	if err := a.buildSlack(o, box); err != nil {
 		return nil, err
 	}
@@ -114,14 +121,6 @@ func New(o Options) (_ *App, err error) {
 		return nil, err
 	}
 	return a, nil
-}
-
-func sources(cfg *config.Config) []living.Source {
-	var out []living.Source
-	for _, in := range cfg.Integrations {
-		out = append(out, living.Source{Name: in.Name, Interval: in.SyncInterval, Connection: in.Connection})
-	}
-	return out
 }
 
 func (a *App) buildSlack(o Options, box *seal.Box) error {
@@ -144,8 +143,8 @@ func (a *App) buildSlack(o Options, box *seal.Box) error {
 func (a *App) buildWorkers(box *seal.Box) {
 	hooks := dispatch.Hooks{Tried: a.tried, Running: func(lane flows.Lane, n int) { a.metrics.Running.WithLabelValues(string(lane)).Set(float64(n)) }}
 	a.targets = dispatch.NewTargets(dispatch.TargetOptions{
-		Queue: a.store, Requests: a.counted(), Integrations: integrations(a.cfg), Sealer: box, Log: a.log, Hooks: hooks, Now: a.now,
-		CredentialsTTL: a.cfg.Credentials.TTL, Grace: stopWithin / 2, Lost: a.lost,
+		Queue: a.store, Requests: a.counted(), Integrations: integrations{a.living}, Sealer: box, Log: a.log, Hooks: hooks, Now: a.now,
+		CredentialsTTL: a.cfg.Credentials.TTL, Grace: stopWithin / 2,
 	})
 	a.chats = dispatch.NewChat(dispatch.ChatOptions{
 		Queue: a.store, Posts: a.store, Renderer: renderer{}, People: people{a.living}, Messenger: a.client,
@@ -195,6 +194,11 @@ func (a *App) Start(ctx context.Context) error {
 	a.work(ctx, "slack", a.adapter.Run)
 	a.work(ctx, "slack", a.checkSlack)
 	a.work(ctx, "store", a.watchStore)
+	a.work(ctx, "configuration", a.followConfig)
+	a.nameOrphans(ctx)
+	if a.cfg.Slack.AuditChannel == "" {
+		a.log.WarnContext(ctx, "slack.audit_channel is not set: no channel is told who gets and loses access; the audit trail is kept in the store alone")
+	}
 	a.started.Store(true)
 	a.log.InfoContext(ctx, "started", "version", version, "store", a.cfg.Store.Path, "integrations", len(a.cfg.Integrations), "flows", len(a.cfg.Policy.Flows))
 	return nil

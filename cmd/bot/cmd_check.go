@@ -20,11 +20,11 @@ func checkCommand() *cobra.Command {
 		if *format != "text" && *format != "json" {
 			return fmt.Errorf("--format is text or json, not %q", *format)
 		}
-		reg, err := registry()
+		o, err := loadOptions(cmd, *path)
 		if err != nil {
 			return err
 		}
-		cfg, report := config.Load(cmd.Context(), config.Options{Path: *path, Registry: reg, Flags: cmd.Flags()})
+		cfg, report := config.Load(cmd.Context(), o)
 		if cfg != nil {
 			if *online {
 				err = checkOnline(cmd.Context(), cfg, report)

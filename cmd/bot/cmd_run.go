@@ -1,6 +1,11 @@
 package main
 
 import (
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
 	"github.com/spf13/cobra"
 
 	"apono/cmd/bot/internal/config"
@@ -15,14 +20,39 @@ func runCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		log := newLog(cfg.Log, cmd.ErrOrStderr())
-		app, err := New(Options{Config: cfg, Log: log})
+		level := &slog.LevelVar{}
+		level.Set(cfg.Log.Level)
+		load, err := loadOptions(cmd, *path)
+		if err != nil {
+			return closeAfter(cfg, err)
+		}
+		hangup, stop := hangups()
+		defer stop()
+		app, err := New(Options{
+			Config: cfg, Log: newLog(cfg.Log.Format, level, cmd.ErrOrStderr()),
+			Reloading: Reloading{Load: load, Hangup: hangup, Level: level},
+		})
 		if err != nil {
 			return closeAfter(cfg, err)
 		}
 		return closeAfter(cfg, app.Run(cmd.Context()))
 	}
 	return cmd
+}
+
+// hangups receives when the process is sent SIGHUP, until stop is called.
+func hangups() (hangup <-chan struct{}, stop func()) {
+	signals, out := make(chan os.Signal, 1), make(chan struct{}, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	go func() {
+		for range signals {
+			select {
+			case out <- struct{}{}:
+			default: // one is waiting
+			}
+		}
+	}()
+	return out, func() { signal.Stop(signals); close(signals) }
 }
 
 // closeAfter closes the integrations of a configuration and keeps the first error.

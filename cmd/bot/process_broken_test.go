@@ -133,7 +133,7 @@ func processUnprepared(t *testing.T, w *town) {
 	w.ws.SetScopes("chat:write", "commands", "im:write", "im:history", "users:read", "channels:read", "groups:read")
 	w.change("#access-audit", "#no-such-channel")
 	p := w.start().ready()
-	for _, want := range []string{`"scopes":"users:read.email"`, `"channel":"#no-such-channel"`, "#no-such-channel does not exist or is private: create it, or invite the bot"} {
+	for _, want := range []string{"the bot token lacks the scope users:read.email", `"setting":"slack.audit_channel"`, "#no-such-channel does not exist or is private: create it, or invite the bot"} {
 		w.soon("the log says "+want, func() bool { return strings.Contains(p.log.String(), want) })
 	}
 	p.terminate()

@@ -77,14 +77,21 @@ func configFlag(cmd *cobra.Command) *string {
 	return cmd.Flags().String("config", config.DefaultPath(nil), "configuration file (BOT_CONFIG)")
 }
 
+// loadOptions say where a command's configuration comes from.
+func loadOptions(cmd *cobra.Command, path string) (config.Options, error) {
+	reg, err := registry()
+	return config.Options{Path: path, Registry: reg, Flags: cmd.Flags()}, err
+}
+
 // loadConfig loads a configuration for a command that cannot go on without.
 // Problems are printed; warnings too.
 func loadConfig(cmd *cobra.Command, path string, secretsOptional bool) (*config.Config, error) {
-	reg, err := registry()
+	o, err := loadOptions(cmd, path)
 	if err != nil {
 		return nil, err
 	}
-	cfg, report := config.Load(cmd.Context(), config.Options{Path: path, Registry: reg, Flags: cmd.Flags(), SecretsOptional: secretsOptional})
+	o.SecretsOptional = secretsOptional
+	cfg, report := config.Load(cmd.Context(), o)
 	if len(report.Problems) > 0 {
 		if err := report.WriteText(cmd.ErrOrStderr()); err != nil {
 			return nil, err
@@ -97,9 +104,9 @@ func loadConfig(cmd *cobra.Command, path string, secretsOptional bool) (*config.
 }
 
 // newLog makes the log a configuration asks for.
-func newLog(cfg config.Log, w io.Writer) *slog.Logger {
-	opts := &slog.HandlerOptions{Level: cfg.Level}
-	if cfg.Format == config.LogText {
+func newLog(format string, level slog.Leveler, w io.Writer) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
+	if format == config.LogText {
 		return slog.New(slog.NewTextHandler(w, opts))
 	}
 	return slog.New(slog.NewJSONHandler(w, opts))

@@ -64,7 +64,8 @@ func checkOnline(ctx context.Context, cfg *config.Config, report *config.Report)
 		}
 		report.Problems = append(report.Problems, config.Problem{Source: cmp.Or(p.Setting, "slack"), Issue: issue})
 	}
-	world := living.New(flows.NewCatalog(cfg.Policy), sources(cfg), slog.New(slog.DiscardHandler))
+	silent := slog.New(slog.DiscardHandler)
+	world := living.New(setup(cfg, silent), silent) //nolint:contextcheck // nothing is retired here
 	world.Sync(ctx)
 	for _, h := range world.Health() {
 		if h.Problem == "" && !h.Synced.IsZero() {

@@ -12,7 +12,6 @@ import (
 	"apono/bot/chat"
 	"apono/bot/dispatch"
 	"apono/bot/sweep"
-	"apono/cmd/bot/internal/config"
 	"apono/cmd/bot/internal/living"
 	"apono/cmd/bot/internal/ops"
 	"apono/flows"
@@ -26,8 +25,8 @@ type inbox struct {
 	wrote func(error)
 }
 
-// replayPage bounds what is read in one transaction of what an earlier run left undone.
-const replayPage = 1000
+// replayed bounds what is read at once of what an earlier run left undone.
+const replayed = 1000
 
 func (i inbox) Receive(ctx context.Context, now time.Time, key string, payload []byte) (bool, error) {
 	fresh, err := i.store.Receive(ctx, now, flows.Delivery{Key: key, At: now, Payload: payload, Source: "slack"})
@@ -38,20 +37,15 @@ func (i inbox) Receive(ctx context.Context, now time.Time, key string, payload [
 func (i inbox) Finish(ctx context.Context, key string) error { return i.store.Finish(ctx, key) }
 
 func (i inbox) Undone(context.Context) ([][]byte, error) {
-	var out [][]byte
-	for last := (flows.Delivery{}); ; {
-		page, err := i.store.UndoneAfter(last, replayPage)
-		if err != nil {
-			return nil, fmt.Errorf("read the inbox: %w", err)
-		}
-		if len(page) == 0 {
-			return out, nil
-		}
-		for _, d := range page {
-			out = append(out, d.Payload)
-		}
-		last = page[len(page)-1]
+	deliveries, err := i.store.Undone(replayed)
+	if err != nil {
+		return nil, fmt.Errorf("read the inbox: %w", err)
 	}
+	var out [][]byte
+	for _, d := range deliveries {
+		out = append(out, d.Payload)
+	}
+	return out, nil
 }
 
 // renderer shows package cards to dispatch.
@@ -74,22 +68,21 @@ func (p people) Recipient(email string) (chat.Recipient, error) {
 	return chat.Recipient{Email: who.Email, ID: who.SlackID}, nil
 }
 
-// drivers are the integrations in which something can be granted.
-type drivers map[string]dispatch.Integration
+// integrations shows those in which something can be granted to dispatch, as they
+// are at the moment of each try.
+type integrations struct{ living *living.Context }
 
-func integrations(cfg *config.Config) drivers {
-	out := drivers{}
-	for _, in := range cfg.Integrations {
-		if d, ok := in.Connection.(provision.Driver); ok {
-			out[in.Name] = dispatch.Integration{Driver: d, AccessDetails: in.AccessDetails}
-		}
+func (i integrations) Integration(name string) (dispatch.Integration, bool) {
+	s, done, ok := i.living.Use(name)
+	if !ok {
+		return dispatch.Integration{}, false
 	}
-	return out
-}
-
-func (d drivers) Integration(name string) (dispatch.Integration, bool) {
-	in, ok := d[name]
-	return in, ok
+	d, ok := s.Connection.(provision.Driver)
+	if !ok {
+		done()
+		return dispatch.Integration{}, false
+	}
+	return dispatch.Integration{Driver: d, AccessDetails: s.AccessDetails, Done: done}, true
 }
 
 // counted counts transitions on their way into the store.
@@ -192,8 +185,8 @@ func (a *App) snapshot() ops.Snapshot {
 		s.Sources = append(s.Sources, ops.Source{Name: h.Name, Synced: h.Synced, OK: h.Problem == "" && !h.Synced.IsZero()})
 	}
 	s.Connected = a.adapter.Ready()
-	if stats, err := a.store.Stats(); err == nil {
-		s.Bytes, s.Unreadable = stats.FileBytes, stats.Unreadable
+	if size, err := a.store.Size(); err == nil {
+		s.Bytes = size
 	}
 	return s
 }
@@ -201,7 +194,7 @@ func (a *App) snapshot() ops.Snapshot {
 // newSweeper builds the jobs that act on stored times.
 func (a *App) newSweeper() (*sweep.Sweeper, error) {
 	return sweep.New(sweep.Options{
-		Requests: lateness{a.counted()}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights()},
+		Requests: lateness{a.counted()}, Inbox: a.store, Log: a.log, Now: a.now,
 		Swept: func(job string, _ time.Duration, err error) {
 			outcome := "ok"
 			if err != nil {

@@ -46,10 +46,11 @@ type world struct {
 	gone    sync.WaitGroup // processes that were killed and still end their goroutines
 	log     worldLog
 
-	mu   sync.Mutex
-	bot  *life  // the newest
-	path string // of the database for the next one
-	runs int
+	mu     sync.Mutex
+	bot    *life  // the newest
+	path   string // of the database for the next one
+	config string // path of the configuration of the newest
+	runs   int
 
 	// refuses says which calls of the bot a system refuses; nil: none.
 	refuses func(name, body string) bool
@@ -70,9 +71,10 @@ type system struct {
 // life is one run of the bot. A new run after a crash has a copy of the
 // database, so that nothing the old one still does can be seen.
 type life struct {
-	app  *App
-	cfg  *config.Config
-	line *line
+	app    *App
+	cfg    *config.Config
+	hangup chan struct{}
+	line   *line
 }
 
 // The people of the world by handle. Their addresses are handle@example.com.
@@ -177,19 +179,24 @@ func (w *world) start() error {
 	p := &life{line: &line{world: w}}
 	w.mu.Lock()
 	w.runs++
-	path := filepath.Join(w.dir, fmt.Sprintf("config-%d.yaml", w.runs))
+	w.config = filepath.Join(w.dir, fmt.Sprintf("config-%d.yaml", w.runs))
 	text := w.fill(w.path)
 	w.mu.Unlock()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
 		return err
 	}
-	cfg, err := w.load(p.line, path)
+	load, err := w.loading(p.line)
 	if err != nil {
 		return err
 	}
-	p.cfg = cfg
+	cfg, report := config.Load(context.Background(), load)
+	if cfg == nil {
+		return report.Err()
+	}
+	p.cfg, p.hangup = cfg, make(chan struct{}, 1)
 	options := Options{
-		Config: cfg, Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), NoControl: true,
+		Reloading: Reloading{Load: load, Hangup: p.hangup},
+		Config:    cfg, Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), NoControl: true,
 		SlackHTTP:   &http.Client{Transport: p.line.calls(p, &http.Transport{DialContext: p.line.dial(w.ws.Pipe().Dial), DisableKeepAlives: true}), Timeout: 30 * time.Second},
 		SlackDialer: &websocket.Dialer{NetDialContext: p.line.dial(w.ws.Pipe().Dial), HandshakeTimeout: 10 * time.Second},
 		Store: bolt.Options{NoSync: true, OnCommit: func() {
@@ -226,21 +233,15 @@ func (w *world) fill(dbPath string) string {
 	return strings.NewReplacer(pairs...).Replace(w.text)
 }
 
-func (w *world) load(l *line, path string) (*config.Config, error) {
+// loading is how the configuration of a run is loaded.
+func (w *world) loading(l *line) (config.Options, error) {
 	reg, err := registry(static.Type(), webhook.Type(webhook.WithDialer(l.dial(w.dialSystem))))
-	if err != nil {
-		return nil, err
-	}
 	env := map[string]string{
 		"APP_TOKEN": w.ws.AppToken(), "BOT_TOKEN": w.ws.BotToken(), "SYSTEM_SECRET": webhooktest.Secret.Reveal(), "CREDENTIALS_KEY": w.key,
 	}
-	cfg, report := config.Load(context.Background(), config.Options{
-		Path: path, Registry: reg, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-	})
-	if cfg == nil {
-		return nil, report.Err()
-	}
-	return cfg, nil
+	return config.Options{
+		Path: w.config, Registry: reg, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+	}, err
 }
 
 func (w *world) dialSystem(ctx context.Context, network, addr string) (net.Conn, error) {

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -31,16 +32,17 @@ func (s *Store) Ending() (out []flows.Request, err error) {
 			}
 			id, _, ok := store.SplitGrantID(grantOf(k))
 			if !ok {
-				s.passOver(bucketHolders, string(k), fmt.Errorf("%w: it names no grant", store.ErrCorrupt))
-				continue
+				return fmt.Errorf("%w: holder key %q", store.ErrCorrupt, bytes.Clone(k))
 			}
 			if seen[id] {
 				continue
 			}
 			seen[id] = true
-			if r, ok := s.readable(btx, id); ok {
-				out = append(out, r)
+			r, err := getRequest(btx, id)
+			if err != nil {
+				return err
 			}
+			out = append(out, r)
 		}
 		return nil
 	})

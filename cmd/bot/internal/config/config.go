@@ -107,19 +107,28 @@ type Integration struct {
 	// Connection is nil only where Options.SecretsOptional let a secret be missing
 	// that the connection cannot do without.
 	Connection provision.Connection
+	// Settings is equal for integrations that are connected alike: of one type, with
+	// equal config and equal secrets. It tells nothing else.
+	Settings string
+	closing  func() error // closes Connection, once
+}
+
+// Close closes the connection. A second call does nothing and returns the same.
+func (in Integration) Close() error {
+	if in.closing == nil {
+		return nil
+	}
+	return in.closing()
 }
 
 // MaxAccessDetails is the limit of Integration.AccessDetails in runes.
 const MaxAccessDetails = 400
 
-// Close closes all connections.
+// Close closes all connections that are not closed yet.
 func (c *Config) Close() error {
 	var errs []error
 	for _, in := range c.Integrations {
-		if in.Connection == nil {
-			continue
-		}
-		if err := in.Connection.Close(); err != nil {
+		if err := in.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("integration %s: %w", in.Name, err))
 		}
 	}

@@ -3,9 +3,13 @@ package config
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -44,12 +48,28 @@ func (l *loader) integrations(ctx context.Context, n *yaml.Node, c *Config) {
 		at := itemPath("integrations", i)
 		l.integrationHead(s, at, i, seen)
 		in := Integration{Name: s.Name, Type: s.Type, SyncInterval: or(s.SyncInterval, c.Sync.Interval), AccessDetails: s.AccessDetails}
-		in.Connection = l.connect(ctx, s, at)
+		l.secrets.seen = sha256.New()
+		if in.Connection = l.connect(ctx, s, at); in.Connection != nil {
+			in.Settings, in.closing = l.fingerprint(s), sync.OnceValue(in.Connection.Close)
+		}
 		c.Integrations = append(c.Integrations, in)
 		if s.Name != "" {
 			l.names = append(l.names, s.Name)
 		}
 	}
+}
+
+// fingerprint is Integration.Settings, of what was decoded last.
+func (l *loader) fingerprint(s integrationShape) string {
+	fmt.Fprintf(l.secrets.seen, "%s\n", s.Type)
+	if s.Config != nil {
+		var written any
+		if err := s.Config.Decode(&written); err != nil {
+			return rand.Text() // like nothing else
+		}
+		fmt.Fprintf(l.secrets.seen, "%#v", written) // maps in order, without comments
+	}
+	return hex.EncodeToString(l.secrets.seen.Sum(nil))
 }
 
 func (l *loader) integrationHead(s integrationShape, at string, i int, seen map[string]int) {

@@ -179,7 +179,7 @@ func TestLoad_Everything(t *testing.T) {
 		},
 	}
 	if diff := cmp.Diff(want, c, cmp.Transformer("reveal", flows.Secret.Reveal), cmpopts.EquateEmpty(),
-		cmpopts.IgnoreFields(config.Config{}, "Digest"), cmpopts.IgnoreFields(config.Integration{}, "Connection")); diff != "" {
+		cmpopts.IgnoreFields(config.Config{}, "Digest"), cmpopts.IgnoreFields(config.Integration{}, "Connection", "Settings", "closing")); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
 }

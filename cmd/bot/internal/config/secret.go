@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"hash"
 	"io/fs"
 	"regexp"
 	"strings"
@@ -20,11 +21,22 @@ type secrets struct {
 	lookup func(string) (string, bool)
 	// optional turns a variable or file that is not there into a warning.
 	optional bool
+	// seen takes every secret that is resolved, each with its length; nil: nobody
+	// wants to know.
+	seen hash.Hash
 }
 
 // resolve returns the secret that ref refers to, or what is wrong with it. A
 // text that is no reference is the secret itself, and worth a warning.
 func (s secrets) resolve(ref string) (flows.Secret, *flows.Issue) {
+	secret, issue := s.find(ref)
+	if s.seen != nil {
+		fmt.Fprintf(s.seen, "%d %s\n", len(secret), secret.Reveal())
+	}
+	return secret, issue
+}
+
+func (s secrets) find(ref string) (flows.Secret, *flows.Issue) {
 	if ref == "" {
 		return "", nil
 	}

@@ -11,13 +11,12 @@ import (
 
 // Snapshot is what is counted when somebody looks.
 type Snapshot struct {
-	Requests   map[flows.State]int // requests that are not over, by state
-	Overdue    int                 // access groups whose revoke is overdue
-	Backlog    map[flows.Lane]Backlog
-	Sources    []Source
-	Connected  bool  // Slack can reach the bot
-	Bytes      int64 // size of the database
-	Unreadable int   // rows of the database that were passed over
+	Requests  map[flows.State]int // requests that are not over, by state
+	Overdue   int                 // access groups whose revoke is overdue
+	Backlog   map[flows.Lane]Backlog
+	Sources   []Source
+	Connected bool  // Slack can reach the bot
+	Bytes     int64 // size of the database
 }
 
 // Backlog of one lane of the outbox.
@@ -44,6 +43,18 @@ type Metrics struct {
 	Slack       *prometheus.CounterVec   // by event, detail
 	Lateness    prometheus.Histogram
 	Sweeps      *prometheus.CounterVec // by job, outcome
+
+	reloadOK, reloadAt prometheus.Gauge
+}
+
+// Reloaded counts that a saved configuration was put into force or refused. The
+// start is the first that was put into force.
+func (m *Metrics) Reloaded(ok bool, now time.Time) {
+	m.reloadOK.Set(0)
+	if ok {
+		m.reloadOK.Set(1)
+		m.reloadAt.Set(float64(now.Unix()))
+	}
 }
 
 // NewMetrics registers all metrics. snapshot is called at each scrape.
@@ -67,16 +78,22 @@ func NewMetrics(version string, snapshot func() Snapshot) *Metrics {
 		}, []string{"event", "detail"}),
 		Lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "apono_expiry_lateness_seconds", Help: "Time from the end of a grant to the moment the bot began to revoke it.",
-			Buckets: prometheus.ExponentialBuckets(0.1, 3, 9),
+			Buckets: []float64{0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000}, // written out: powers of 3 get labels like 0.30000000000000004
 		}),
 		Sweeps: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "apono_sweeps_total", Help: "Runs of the sweep jobs, by job and outcome.",
 		}, []string{"job", "outcome"}),
+		reloadOK: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "apono_config_last_reload_successful", Help: "Whether the configuration as it was saved last is in force; 0: it was refused.",
+		}),
+		reloadAt: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "apono_config_loaded_timestamp_seconds", Help: "Time at which the configuration in force was loaded.",
+		}),
 	}
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "apono_build_info", Help: "The version that runs; always 1."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
 	m.Registry.MustRegister(
-		m.Transitions, m.Tries, m.TryTime, m.Running, m.Slack, m.Lateness, m.Sweeps, build, &live{snapshot: snapshot},
+		m.Transitions, m.Tries, m.TryTime, m.Running, m.Slack, m.Lateness, m.Sweeps, m.reloadOK, m.reloadAt, build, &live{snapshot: snapshot},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -85,19 +102,18 @@ func NewMetrics(version string, snapshot func() Snapshot) *Metrics {
 type live struct{ snapshot func() Snapshot }
 
 var (
-	descRequests   = prometheus.NewDesc("apono_requests", "Requests that are not over, by state.", []string{"state"}, nil)
-	descOverdue    = prometheus.NewDesc("apono_overdue_revokes", "Access groups whose revoke is overdue at this moment.", nil, nil)
-	descTasks      = prometheus.NewDesc("apono_outbox_tasks", "Tasks that wait in the outbox, by lane.", []string{"lane"}, nil)
-	descOldest     = prometheus.NewDesc("apono_outbox_oldest_seconds", "Age of the oldest waiting task, by lane; 0 without one.", []string{"lane"}, nil)
-	descSource     = prometheus.NewDesc("apono_integration_up", "Whether the last sync of an integration succeeded.", []string{"integration"}, nil)
-	descSynced     = prometheus.NewDesc("apono_integration_synced_timestamp_seconds", "Time of the last successful sync; 0: never.", []string{"integration"}, nil)
-	descConnected  = prometheus.NewDesc("apono_slack_connected", "Whether Slack can reach the bot over at least one socket.", nil, nil)
-	descBytes      = prometheus.NewDesc("apono_store_size_bytes", "Size of the database file.", nil, nil)
-	descUnreadable = prometheus.NewDesc("apono_store_unreadable_rows", "Rows of the database that could not be read and were passed over since the start.", nil, nil)
+	descRequests  = prometheus.NewDesc("apono_requests", "Requests that are not over, by state.", []string{"state"}, nil)
+	descOverdue   = prometheus.NewDesc("apono_overdue_revokes", "Access groups whose revoke is overdue at this moment.", nil, nil)
+	descTasks     = prometheus.NewDesc("apono_outbox_tasks", "Tasks that wait in the outbox, by lane.", []string{"lane"}, nil)
+	descOldest    = prometheus.NewDesc("apono_outbox_oldest_seconds", "Age of the oldest waiting task, by lane; 0 without one.", []string{"lane"}, nil)
+	descSource    = prometheus.NewDesc("apono_integration_up", "Whether the last sync of an integration succeeded.", []string{"integration"}, nil)
+	descSynced    = prometheus.NewDesc("apono_integration_synced_timestamp_seconds", "Time of the last successful sync; 0: never.", []string{"integration"}, nil)
+	descConnected = prometheus.NewDesc("apono_slack_connected", "Whether Slack can reach the bot over at least one socket.", nil, nil)
+	descBytes     = prometheus.NewDesc("apono_store_size_bytes", "Size of the database file.", nil, nil)
 )
 
 func (l *live) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRequests, descOverdue, descTasks, descOldest, descSource, descSynced, descConnected, descBytes, descUnreadable} {
+	for _, d := range []*prometheus.Desc{descRequests, descOverdue, descTasks, descOldest, descSource, descSynced, descConnected, descBytes} {
 		ch <- d
 	}
 }
@@ -138,5 +154,4 @@ func (l *live) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descConnected, connected)
 	gauge(descBytes, float64(s.Bytes))
-	gauge(descUnreadable, float64(s.Unreadable))
 }

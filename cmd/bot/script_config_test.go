@@ -1,0 +1,75 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// save replaces the file as a whole, as editors do, and lets the bot see it.
+func (s *script) save(_ bool, args []string) {
+	b, err := os.ReadFile(filepath.Join(s.world.dir, args[0]))
+	s.ts.Check(err)
+	s.world.text = s.base + string(b)
+	s.saved()
+}
+
+// edit replaces old, new, …; \n in them is the end of a line.
+func (s *script) edit(_ bool, args []string) {
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], `\n`, "\n")
+	}
+	for i := 0; i+1 < len(args); i += 2 {
+		s.want(false, strings.Contains(s.world.text, args[i]), "the configuration holds %q", args[i])
+		s.world.text = strings.ReplaceAll(s.world.text, args[i], args[i+1])
+	}
+	s.saved()
+}
+
+func (s *script) saved() {
+	fresh := s.world.config + "~"
+	s.ts.Check(os.WriteFile(fresh, []byte(s.world.fill(s.world.path)), 0o600))
+	s.ts.Check(os.Rename(fresh, s.world.config))
+	s.advance(false, []string{"3s"})
+}
+
+// write writes the configuration in place and in pieces, each ending with a text.
+func (s *script) write(_ bool, args []string) {
+	text := s.world.fill(s.world.path)
+	for _, end := range append(args, "") {
+		piece, _, found := strings.Cut(text, end)
+		s.want(false, found, "the configuration holds %q", end)
+		if end == "" {
+			piece = text
+		}
+		s.ts.Check(os.WriteFile(s.world.config, []byte(piece), 0o600))
+		s.advance(false, []string{"700ms"})
+	}
+	s.advance(false, []string{"3s"})
+}
+
+func (s *script) hangup(bool, []string) {
+	s.world.current().hangup <- struct{}{}
+	s.advance(false, []string{"3s"})
+}
+
+// tells wants exactly one message of the audit channel, or as many as is said.
+func (s *script) tells(neg bool, args []string) {
+	want := 1
+	if n, isCount := strings.CutSuffix(args[0], "x"); isCount {
+		var err error
+		want, err = strconv.Atoi(n)
+		s.ts.Check(err)
+		args = args[1:]
+	}
+	count := func() (n int) {
+		for _, m := range s.world.ws.Messages("#access-audit") {
+			if s.match(m.String(), args) {
+				n++
+			}
+		}
+		return n
+	}
+	s.want(neg, s.await(neg, func() bool { return count() == want }), "the audit channel says %q %d times; it says:\n%s", args, want, all(s.world.ws.Messages("#access-audit")))
+}
