@@ -125,6 +125,8 @@ type Settings struct {
 	RequireApproverReason bool `json:"require_approver_reason"`
 	// RequestorMayApproveSelf is `requestor_cannot_approve_self: false`.
 	RequestorMayApproveSelf bool `json:"requestor_may_approve_self"`
+	// ReportLostRight is `on_lost_right: report`; see World.Lost.
+	ReportLostRight bool `json:"report_lost_right,omitempty"`
 }
 
 // Flow is an access flow: who may ask for what, for how long, and who approves.

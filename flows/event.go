@@ -17,6 +17,8 @@ const (
 	EventReset    EventKind = "reset"    // the grantee asks for new credentials
 	// Time.
 	EventDue EventKind = "due"
+	// Policy and directory.
+	EventLostRight EventKind = "lost_right" // the right behind the access is gone; see World.Lost
 	// Targets.
 	EventGranted     EventKind = "granted"      // the target confirmed a grant
 	EventGrantFailed EventKind = "grant_failed" // the target refused, or could not be reached for too long
@@ -28,7 +30,7 @@ const (
 func EventKinds() []EventKind {
 	return []EventKind{
 		EventSubmit, EventApprove, EventDeny, EventWithdraw, EventRevoke, EventView, EventReset,
-		EventDue, EventGranted, EventGrantFailed, EventGone, EventRotated,
+		EventDue, EventLostRight, EventGranted, EventGrantFailed, EventGone, EventRotated,
 	}
 }
 
@@ -37,8 +39,11 @@ type Event struct {
 	Kind EventKind
 	// By is the person who acted; zero for time and targets.
 	By PersonRef
-	// Reason of a decision, withdrawal or revoke.
+	// Reason of a decision, withdrawal, revoke or lost right; with Report, an empty one
+	// says that the right is back.
 	Reason string
+	// Report keeps an active access in spite of a lost right.
+	Report bool
 	// Why is the right under which By acted: "You are Alice's manager."
 	Why string
 	// CountsFor are the approver groups By could count for at this moment (approve).
@@ -229,6 +234,8 @@ const (
 	FactOverdue     FactKind = "overdue"      // a revoke is not confirmed in time
 	FactOverdueOver FactKind = "overdue_over" // an overdue revoke was confirmed after all
 	FactCredentials FactKind = "credentials"  // viewed, reset or erased
+	FactLostRight   FactKind = "lost_right"   // the right behind a live access is gone; it goes on
+	FactRightBack   FactKind = "right_back"   // a right that was reported as lost is back
 	FactOperator    FactKind = "operator"     // the bot itself: configuration, start, sync
 )
 
@@ -236,7 +243,7 @@ const (
 func (k FactKind) Told() bool {
 	switch k {
 	case FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn,
-		FactTimedOut, FactFailed, FactOverdue, FactOverdueOver, FactOperator:
+		FactTimedOut, FactFailed, FactOverdue, FactOverdueOver, FactLostRight, FactRightBack, FactOperator:
 		return true
 	case FactApproval, FactEnding, FactAccessGroup, FactCredentials:
 		return false

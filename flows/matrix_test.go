@@ -128,7 +128,10 @@ func TestMatrix(t *testing.T) {
 		revoke,
 		{Kind: flows.EventView, By: alice, Integration: "pg"},
 		{Kind: flows.EventReset, By: alice, Integration: "pg"},
-		due, granted("pg"), grantFailed("pg"), gone("pg"),
+		due,
+		{Kind: flows.EventLostRight, Reason: "The access flow read is not there any more."},
+		{Kind: flows.EventLostRight, Reason: "The access flow read is not there any more.", Report: true},
+		granted("pg"), grantFailed("pg"), gone("pg"),
 		{Kind: flows.EventRotated, Integration: "pg"},
 	}
 	var b strings.Builder

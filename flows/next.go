@@ -37,10 +37,12 @@ var edges = map[State]map[EventKind]func(*transition) error{
 	StateApproved: {
 		EventGranted: (*transition).granted, EventGrantFailed: (*transition).grantFailed,
 		EventGone: (*transition).gone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
+		EventLostRight: (*transition).lostRight,
 	},
 	StateActive: {
 		EventGone: (*transition).gone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
 		EventView: (*transition).view, EventReset: (*transition).reset, EventRotated: (*transition).rotated,
+		EventLostRight: (*transition).lostRight,
 	},
 	StateRevoking: {EventGone: (*transition).gone, EventDue: (*transition).due},
 }
@@ -61,6 +63,7 @@ func (r Request) fresh(now time.Time) Request {
 		ID: r.ID, Seq: r.Seq, State: StatePending, Trigger: r.Trigger, Requestor: r.Requestor, Grantee: r.Grantee,
 		Flow: r.Flow, FlowHash: r.FlowHash, Bundle: r.Bundle, Justification: strings.ToValidUTF8(r.Justification, "\uFFFD"),
 		Duration: r.Duration, Indefinite: r.Indefinite, Need: r.Need, Asked: r.Asked, CreatedAt: now,
+		ReportLostRight: r.ReportLostRight,
 	}
 	if !r.PendingUntil.IsZero() {
 		f.PendingUntil = stamp(r.PendingUntil)
@@ -189,6 +192,24 @@ func (t *transition) revoke() error {
 		return nil
 	}
 	t.beginEnding(Ending{State: StateRevoked, By: t.ev.By, Reason: t.ev.Reason}, t.now)
+	return nil
+}
+
+// lostRight ends what the right is gone of. What is active goes on where the flow
+// only wants to be told; each cause is told once, and that it is over.
+func (t *transition) lostRight() error {
+	switch {
+	case t.timeUp(), !t.ev.Report, t.r.State == StateApproved && t.ev.Reason != "":
+		return t.revoke()
+	case t.r.LostRight == t.ev.Reason:
+		return Errorf(CodeLate, "That was told of %s already.", t.r.ID)
+	}
+	t.r.LostRight = t.ev.Reason
+	if t.ev.Reason == "" {
+		t.fact(FactRightBack, "The right behind the access is back.")
+		return nil
+	}
+	t.fact(FactLostRight, "The access goes on, because the access flow says so.")
 	return nil
 }
 

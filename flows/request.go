@@ -179,6 +179,8 @@ type Request struct {
 	Duration      time.Duration `json:"duration,omitempty"` // 0: Indefinite
 	Indefinite    bool          `json:"indefinite,omitempty"`
 	Groups        []AccessGroup `json:"groups"`
+	// ReportLostRight is what the flow says about a lost right, for when it is gone.
+	ReportLostRight bool `json:"report_lost_right,omitempty"`
 
 	Need      Need       `json:"need"`
 	Asked     []Asked    `json:"asked,omitempty"`
@@ -192,6 +194,9 @@ type Request struct {
 	EndingAt     time.Time `json:"ending_at,omitzero"`
 	EndedAt      time.Time `json:"ended_at,omitzero"`
 	Ending       Ending    `json:"ending,omitzero"`
+	// LostRight is why the right behind a live access is gone, where that was
+	// reported instead of ending it; empty: it is there.
+	LostRight string `json:"lost_right,omitempty"`
 }
 
 // Clone returns a deep copy of everything that Next may change.

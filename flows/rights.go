@@ -82,7 +82,7 @@ func (w World) stillCovered(f *Flow, r *Request, requestor *Person, a Approvers)
 	if !w.open(f, requestor) {
 		return Errorf(CodeRefused, "%s may not ask under the access flow %s any more, so %s cannot be approved.", r.Requestor.DisplayName(), f.Name, r.ID)
 	}
-	if (r.Indefinite && !f.Duration.Indefinite) || !f.Duration.Allows(r.Duration) {
+	if !f.Duration.fits(r) {
 		return changed
 	}
 	need := a.Need(f)

@@ -98,4 +98,5 @@ type Stats struct {
 	Operations uint64 // committed since the store was opened
 	Waiting    int    // operations that wait for a commit at this moment
 	Failed     bool   // see ErrFailed
+	Unreadable int    // rows that could not be read and were passed over since the store was opened
 }

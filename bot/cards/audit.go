@@ -32,6 +32,7 @@ var auditVerb = map[flows.FactKind]string{
 	flows.FactAsked: "asked", flows.FactApproved: "approved", flows.FactGranted: "granted", flows.FactDenied: "denied",
 	flows.FactExpired: "expired", flows.FactRevoked: "revoked", flows.FactWithdrawn: "withdrawn",
 	flows.FactTimedOut: "timed out", flows.FactFailed: "failed",
+	flows.FactLostRight: "no longer covered", flows.FactRightBack: "covered again",
 	flows.FactOverdue: "overdue", flows.FactOverdueOver: "no longer overdue",
 }
 

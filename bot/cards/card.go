@@ -45,6 +45,7 @@ func approver(r flows.Request, email string, now time.Time) (chat.Card, bool) {
 		}
 	}
 	c.Notes = append(c.Notes, decisionNotes(r)...)
+	c.Notes = append(c.Notes, lostRight(r)...)
 	c.Menu = []chat.Action{button(r, chat.ActionDetails, "Details", "")}
 	if !waiting(r, now) {
 		return c, true
@@ -217,6 +218,14 @@ func decisionNotes(r flows.Request) []chat.Text {
 		out = append(out, t)
 	}
 	return out
+}
+
+// lostRight says why the right behind a live access is gone, and that it goes on.
+func lostRight(r flows.Request) []chat.Text {
+	if r.LostRight == "" || r.State != flows.StateActive {
+		return nil
+	}
+	return []chat.Text{{chat.Bold("No longer covered: "), chat.Plain(r.LostRight + " The access goes on; whoever may end it can.")}}
 }
 
 // stillNeeded says what a pending request waits for: "1 of 2: waiting for dba".

@@ -103,6 +103,7 @@ func granted(r flows.Request, now time.Time) chat.Card {
 			c.Notes = append(c.Notes, chat.Text{chat.Bold(g.Integration + ": "), chat.Plain(note)})
 		}
 	}
+	c.Notes = append(c.Notes, lostRight(r)...)
 	end := button(r, chat.ActionEndAccess, "End access", chat.StyleDanger)
 	end.Confirm = &chat.Confirm{Title: "End access", Text: "The access of " + r.ID + " ends at once.", Yes: "End access", No: "Keep it"}
 	c.Actions = []chat.Action{end}

@@ -69,9 +69,12 @@ type TargetOptions struct {
 	Requests     Requests
 	Integrations Integrations
 	Sealer       Sealer
-	Log          *slog.Logger
-	Hooks        Hooks
-	Now          func() time.Time // nil: time.Now
+	// Lost says why the right behind a decided request is gone at this moment, so
+	// that it is not granted any more; nil: not judged here.
+	Lost  func(r *flows.Request) (cause string, lost bool)
+	Log   *slog.Logger
+	Hooks Hooks
+	Now   func() time.Time // nil: time.Now
 
 	Total          int           // tasks under way at once
 	PerIntegration int           // of these, in one integration
@@ -158,6 +161,12 @@ func (a *act) grant(ctx context.Context) outcome {
 	switch {
 	case a.r.State != flows.StateApproved:
 		return doneBut(ResultNothing, fmt.Errorf("%s is %s and yet to be granted (this is a bug)", a.r.ID, a.r.State))
+	case a.Lost != nil:
+		if cause, lost := a.Lost(&a.r); lost {
+			return a.apply(ctx, flows.Event{Kind: flows.EventLostRight, Reason: cause}, ResultNothing, nil)
+		}
+	}
+	switch {
 	case !now.Before(deadline):
 		return a.failed(ctx, a.tooLate(), errors.New("the grant deadline has passed"))
 	case !a.found:

@@ -384,3 +384,30 @@ func (s *story) restart(change func()) {
 func person(n int) flows.PersonRef {
 	return flows.PersonRef{Email: fmt.Sprintf("p%d@example.com", n), Name: fmt.Sprintf("P%d", n)}
 }
+
+// TestGrantOfALostRight: what lost its right after the decision is not granted.
+func TestGrantOfALostRight(t *testing.T) {
+	tell(t, func(s *story) {
+		db := s.target("db")
+		s.targets["db"] = db
+		s.options.Lost = func(r *flows.Request) (string, bool) {
+			return "The access flow Read was switched off.", r.ID == "AR-1"
+		}
+		lost, kept := s.submit(s, ask(unit("db", "a"))), s.submit(s, ask(unit("db", "b")))
+		s.start()
+		if r := s.get(s, lost.ID); r.State != flows.StateRevoked || r.Ending.Reason != "The access flow Read was switched off." {
+			t.Errorf("%s, %+v", r.State, r.Ending)
+		}
+		if r := s.get(s, kept.ID); r.State != flows.StateActive {
+			t.Errorf("the other is %s", r.State)
+		}
+		if diff := cmp.Diff([]string{"AR-2/db b"}, db.holds()); diff != "" {
+			t.Errorf("held (-want +got):\n%s", diff)
+		}
+		for _, call := range db.log() {
+			if call == "grant AR-1/db a" {
+				t.Error("the target was asked to grant it")
+			}
+		}
+	})
+}

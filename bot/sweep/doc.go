@@ -1,6 +1,7 @@
 // Package sweep runs what must happen because time passes: requests time out and
 // expire, overdue revokes are raised, credentials nobody looked at are erased,
-// handled deliveries are forgotten; other jobs can be added.
+// handled deliveries are forgotten. Rights makes the job that ends the access of
+// those who lost the right to it; other jobs can be added.
 //
 // It promises:
 //
@@ -12,7 +13,7 @@
 //     cannot be moved does not hold up the others.
 //
 // It must not know policy, chat, drivers or stores: what is due, and what that
-// means, flows.Next decides.
+// means, flows.Next decides, and who has lost a right flows.World.Lost.
 //
 // Caveat: specs of jobs should be intervals ("@every 1h"). They count on the
 // monotonic clock; a spec of wall-clock fields is late after the clock was set

@@ -75,21 +75,28 @@ func (p *pass) run(ctx context.Context) error {
 
 // apply moves the requests and returns those that no further try in this pass can.
 func (p *pass) apply(ctx context.Context, ids []string) (stuck []string) {
+	atOnce(ids, func(id string) {
+		if !p.one(ctx, id) {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			stuck = append(stuck, id)
+		}
+	})
+	return stuck
+}
+
+// atOnce calls f for all, together at a time, and returns when all have returned.
+func atOnce[T any](all []T, f func(T)) {
 	var wg sync.WaitGroup
 	room := make(chan struct{}, together)
-	for _, id := range ids {
+	for _, one := range all {
 		room <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-room }()
-			if !p.one(ctx, id) {
-				p.mu.Lock()
-				defer p.mu.Unlock()
-				stuck = append(stuck, id)
-			}
+			f(one)
 		})
 	}
 	wg.Wait()
-	return stuck
 }
 
 var errStaysDue = errors.New("the request stays due whatever is done (this is a bug)")

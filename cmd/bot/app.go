@@ -144,7 +144,7 @@ func (a *App) buildWorkers(box *seal.Box) {
 	hooks := dispatch.Hooks{Tried: a.tried, Running: func(lane flows.Lane, n int) { a.metrics.Running.WithLabelValues(string(lane)).Set(float64(n)) }}
 	a.targets = dispatch.NewTargets(dispatch.TargetOptions{
 		Queue: a.store, Requests: a.counted(), Integrations: integrations{a.living}, Sealer: box, Log: a.log, Hooks: hooks, Now: a.now,
-		CredentialsTTL: a.cfg.Credentials.TTL, Grace: stopWithin / 2,
+		CredentialsTTL: a.cfg.Credentials.TTL, Grace: stopWithin / 2, Lost: a.lost,
 	})
 	a.chats = dispatch.NewChat(dispatch.ChatOptions{
 		Queue: a.store, Posts: a.store, Renderer: renderer{}, People: people{a.living}, Messenger: a.client,

@@ -48,10 +48,14 @@ func onStore(cmd *cobra.Command, configPath, command, query string, w io.Writer)
 		return err
 	}
 	defer func() { _ = cfg.Close() }() // nothing was granted through it
+	call := func() error { return ops.Call(cmd.Context(), ops.SocketPath(cfg.Store.Path), command, query, w) }
+	// The bot first: a file that it holds is waited for in vain.
+	if err := call(); !errors.Is(err, ops.ErrNotRunning) {
+		return err
+	}
 	s, err := bolt.Open(cfg.Store.Path, bolt.Options{ReadOnly: true})
-	if errors.Is(err, store.ErrLocked) {
-		err := ops.Call(cmd.Context(), ops.SocketPath(cfg.Store.Path), command, query, w)
-		if errors.Is(err, ops.ErrNotRunning) {
+	if errors.Is(err, store.ErrLocked) { // it may have started meanwhile
+		if err = call(); errors.Is(err, ops.ErrNotRunning) {
 			return fmt.Errorf("the database %s is in use by another process, and no bot answers on its control socket", cfg.Store.Path)
 		}
 		return err

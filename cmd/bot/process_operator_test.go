@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -159,7 +160,7 @@ func processMetrics(t *testing.T, w *town) {
 	if len(names) < 10 {
 		t.Fatalf("only %d metrics found", len(names))
 	}
-	calm := []string{"apono_overdue_revokes", "apono_outbox_tasks", "apono_outbox_oldest_seconds", "apono_requests", "apono_tasks_running"} // 0 in peace
+	calm := []string{"apono_overdue_revokes", "apono_outbox_tasks", "apono_outbox_oldest_seconds", "apono_requests", "apono_tasks_running", "apono_store_unreadable_rows"} // 0 in peace
 	for _, m := range names {
 		value := regexp.MustCompile(`(?m)^` + m[1] + `(_count)?(\{.*\})? (.*)$`).FindStringSubmatch(text)
 		if value == nil || (value[3] == "0" && !slices.Contains(calm, m[1])) {
@@ -168,6 +169,26 @@ func processMetrics(t *testing.T, w *town) {
 	}
 	p.terminate()
 	w.peace()
+
+	w.spoil()
+	p = w.start().ready()
+	w.soon("the unreadable task is counted", func() bool { return strings.Contains(p.metrics(), "\napono_store_unreadable_rows 1\n") })
+	if out := w.bot(exitProblems, "db", "check"); !strings.Contains(out, `task "target/AR-1/support-desk"`) {
+		t.Errorf("db check says %q", out)
+	}
+	p.terminate()
+}
+
+// spoil leaves a task that cannot be read.
+func (w *town) spoil() {
+	db, err := bbolt.Open(w.storePath(), 0o600, nil)
+	w.must(err)
+	w.must(db.Update(func(tx *bbolt.Tx) error {
+		key := "target/AR-1/support-desk"
+		due := append([]byte("target\x00\x00"), make([]byte, 8)...)
+		return errors.Join(tx.Bucket([]byte("tasks")).Put([]byte(key), []byte("{")), tx.Bucket([]byte("tasks_due")).Put(append(due, key...), make([]byte, 8)))
+	}))
+	w.must(db.Close())
 }
 
 func processHealth(t *testing.T, w *town) {

@@ -81,6 +81,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"restart":  {0, (*script).restart},
 		"crash":    {0, (*script).kill},   // a crash: nothing is ended in order
 		"policy":   {1, (*script).policy}, // policy new.yaml: takes effect at the next start
+		"leaves":   {1, (*script).leaves}, // leaves alice: is not in the directory from the next start on
 		// The configuration while the bot runs.
 		"save":   {1, (*script).save},   // save new.yaml: the policy, as an editor saves it
 		"write":  {1, (*script).write},  // write 'half of' 'a file': the whole configuration, in place, a second a piece
@@ -335,7 +336,7 @@ func (s *script) fieldError(neg bool, args []string) {
 	s.want(neg, s.errors[args[0]] != "" && s.match(s.errors[args[0]], args[1:]), "an error under %s says %q; errors: %q", args[0], args[1:], s.errors)
 }
 
-var auditLineStart = regexp.MustCompile(`^(AR-\d+ (asked|approved|granted|denied|expired|revoked|withdrawn|timed out|failed|overdue|no longer overdue)\b.*)$`)
+var auditLineStart = regexp.MustCompile(`^(AR-\d+ (asked|approved|granted|denied|expired|revoked|withdrawn|timed out|failed|overdue|no longer overdue|no longer covered|covered again)\b.*)$`)
 
 // told is what the audit channel says, one line an event.
 func (s *script) told() []string {
@@ -449,4 +450,10 @@ func (s *script) policy(_ bool, args []string) {
 	b, err := os.ReadFile(filepath.Join(s.world.dir, args[0]))
 	s.ts.Check(err)
 	s.world.text = s.base + string(b)
+}
+
+func (s *script) leaves(_ bool, args []string) {
+	line := regexp.MustCompile(`(?m)^.*email: ` + args[0] + `@example\.com.*\n`)
+	s.want(false, line.MatchString(s.world.text), "%s is in the directory", args[0])
+	s.base, s.world.text = line.ReplaceAllString(s.base, ""), line.ReplaceAllString(s.world.text, "")
 }

@@ -25,8 +25,8 @@ type inbox struct {
 	wrote func(error)
 }
 
-// replayed bounds what is read at once of what an earlier run left undone.
-const replayed = 1000
+// replayPage bounds what is read in one transaction of what an earlier run left undone.
+const replayPage = 1000
 
 func (i inbox) Receive(ctx context.Context, now time.Time, key string, payload []byte) (bool, error) {
 	fresh, err := i.store.Receive(ctx, now, flows.Delivery{Key: key, At: now, Payload: payload, Source: "slack"})
@@ -37,15 +37,20 @@ func (i inbox) Receive(ctx context.Context, now time.Time, key string, payload [
 func (i inbox) Finish(ctx context.Context, key string) error { return i.store.Finish(ctx, key) }
 
 func (i inbox) Undone(context.Context) ([][]byte, error) {
-	deliveries, err := i.store.Undone(replayed)
-	if err != nil {
-		return nil, fmt.Errorf("read the inbox: %w", err)
-	}
 	var out [][]byte
-	for _, d := range deliveries {
-		out = append(out, d.Payload)
+	for last := (flows.Delivery{}); ; {
+		page, err := i.store.UndoneAfter(last, replayPage)
+		if err != nil {
+			return nil, fmt.Errorf("read the inbox: %w", err)
+		}
+		if len(page) == 0 {
+			return out, nil
+		}
+		for _, d := range page {
+			out = append(out, d.Payload)
+		}
+		last = page[len(page)-1]
 	}
-	return out, nil
 }
 
 // renderer shows package cards to dispatch.
@@ -185,8 +190,8 @@ func (a *App) snapshot() ops.Snapshot {
 		s.Sources = append(s.Sources, ops.Source{Name: h.Name, Synced: h.Synced, OK: h.Problem == "" && !h.Synced.IsZero()})
 	}
 	s.Connected = a.adapter.Ready()
-	if size, err := a.store.Size(); err == nil {
-		s.Bytes = size
+	if stats, err := a.store.Stats(); err == nil {
+		s.Bytes, s.Unreadable = stats.FileBytes, stats.Unreadable
 	}
 	return s
 }
@@ -194,7 +199,7 @@ func (a *App) snapshot() ops.Snapshot {
 // newSweeper builds the jobs that act on stored times.
 func (a *App) newSweeper() (*sweep.Sweeper, error) {
 	return sweep.New(sweep.Options{
-		Requests: lateness{a.counted()}, Inbox: a.store, Log: a.log, Now: a.now,
+		Requests: lateness{a.counted()}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights()},
 		Swept: func(job string, _ time.Duration, err error) {
 			outcome := "ok"
 			if err != nil {

@@ -120,9 +120,10 @@ func (c *checker) requests() error {
 	n := uint64(0)
 	for k, v := range scan(b, nil) {
 		n++
-		r, err := decode[flows.Request]("request", k, v)
+		r, err := decode[flows.Request]("request", []byte(store.ID(n)), v)
 		if err != nil {
-			return err
+			c.problems = append(c.problems, err)
+			continue
 		}
 		if !bytes.Equal(k, seqKey(n)) || r.Seq != n {
 			c.bad("request %s stands where AR-%d should", r.ID, n)
@@ -230,11 +231,10 @@ func (c *checker) tasks() error {
 	for k, v := range scan(b, nil) {
 		task, err := decodeTask(k, v)
 		if err != nil {
-			return err
+			c.problems = append(c.problems, err)
+			continue
 		}
 		switch id := task.Effect.Request; {
-		case task.Key != string(k) || task.Effect.Key() != task.Key:
-			c.bad("task %s is kept as %q", task.Effect.Key(), k)
 		case task.Rev == 0 || task.Rev > b.Sequence():
 			c.bad("task %s has revision %d of %d", k, task.Rev, b.Sequence())
 		case task.Effect.Kind != flows.EffectAuditChannel:
@@ -251,7 +251,8 @@ func (c *checker) posts() error {
 	for k, v := range scan(c.btx.Bucket(bucketPosts), nil) {
 		post, err := decode[flows.Post]("post", k, v)
 		if err != nil {
-			return err
+			c.problems = append(c.problems, err)
+			continue
 		}
 		if post.Key.String() != string(k) {
 			c.bad("post %s is kept as %q", post.Key, k)
@@ -267,7 +268,8 @@ func (c *checker) inbox() error {
 	for k, v := range scan(c.btx.Bucket(bucketInbox), nil) {
 		d, err := decode[delivery]("delivery", k, v)
 		if err != nil {
-			return err
+			c.problems = append(c.problems, err)
+			continue
 		}
 		if d.Key != string(k) {
 			c.bad("delivery %q is kept as %q", d.Key, k)
@@ -285,7 +287,8 @@ func (c *checker) submits() error {
 	for k, v := range scan(c.btx.Bucket(bucketSubmits), nil) {
 		row, err := decode[submitRow]("submission", k, v)
 		if err != nil {
-			return err
+			c.problems = append(c.problems, err)
+			continue
 		}
 		for _, id := range row.IDs {
 			if _, err := recordOf(c.btx, id); err != nil {

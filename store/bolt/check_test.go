@@ -114,7 +114,7 @@ func TestCheckFindsWhatMustNotBe(t *testing.T) {
 		"no target task":            {drop("tasks", "target/AR-4/pg", ""), "AR-4: the target pg does not agree yet, and no task makes it"},
 		"a task not in the index":   {drop("tasks_due", "target/AR-4/pg", ""), "task target/AR-4/pg: tasks_due lacks its entry"},
 		"an index without a task":   {func(r bolt.Raw) error { return r.Put("tasks_due", "chat\x00\x0112345678x", nil) }, "tasks_due has"},
-		"a task under another key":  {func(r bolt.Raw) error { return r.Put("tasks", "x", r.Get("tasks", "audit_channel")) }, `task audit_channel is kept as "x"`},
+		"a task under another key":  {func(r bolt.Raw) error { return r.Put("tasks", "x", r.Get("tasks", "audit_channel")) }, `damaged: task "x"`},
 		"a task is cut off":         {func(r bolt.Raw) error { return r.Put("tasks", "audit_channel", []byte("1234")) }, `damaged: task "audit_channel"`},
 		"revisions start again":     {func(r bolt.Raw) error { return r.SetSequence("tasks", 1) }, "has revision"},
 		"a task of no request":      {func(r bolt.Raw) error { return r.Put("tasks", "target/AR-9/pg", r.Task("AR-9", "pg")) }, "task target/AR-9/pg: not_found"},

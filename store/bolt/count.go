@@ -1,7 +1,6 @@
 package bolt
 
 import (
-	"bytes"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -32,17 +31,16 @@ func (s *Store) Ending() (out []flows.Request, err error) {
 			}
 			id, _, ok := store.SplitGrantID(grantOf(k))
 			if !ok {
-				return fmt.Errorf("%w: holder key %q", store.ErrCorrupt, bytes.Clone(k))
+				s.passOver(bucketHolders, string(k), fmt.Errorf("%w: it names no grant", store.ErrCorrupt))
+				continue
 			}
 			if seen[id] {
 				continue
 			}
 			seen[id] = true
-			r, err := getRequest(btx, id)
-			if err != nil {
-				return err
+			if r, ok := s.readable(btx, id); ok {
+				out = append(out, r)
 			}
-			out = append(out, r)
 		}
 		return nil
 	})

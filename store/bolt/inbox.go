@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 
 	"apono/flows"
+	"apono/store"
 )
 
 // delivery is how one is kept. Once finished, the payload is gone and the key
@@ -44,19 +46,31 @@ func (s *Store) Receive(ctx context.Context, now time.Time, d flows.Delivery) (f
 }
 
 // Undone returns up to limit deliveries that were received and not finished, the
-// oldest first.
+// oldest first. One that cannot be read is passed over.
 func (s *Store) Undone(limit int) ([]flows.Delivery, error) {
+	return s.UndoneAfter(flows.Delivery{}, limit)
+}
+
+// UndoneAfter is Undone for those that come after a delivery, the last of an
+// earlier answer. Fewer than limit are the end.
+func (s *Store) UndoneAfter(after flows.Delivery, limit int) ([]flows.Delivery, error) {
 	var out []flows.Delivery
+	from := append(appendTime(nil, after.At), after.Key...)
 	err := s.view(func(btx *bolt.Tx) error {
-		for k := range scan(btx.Bucket(bucketInboxUndone), nil) {
-			if len(out) >= limit {
-				return nil
+		c := btx.Bucket(bucketInboxUndone).Cursor()
+		for k, _ := c.Seek(from); k != nil && len(out) < limit; k, _ = c.Next() {
+			if bytes.Equal(k, from) {
+				continue
 			}
-			d, _, err := getDelivery(btx, k[8:])
-			if err != nil {
-				return err
+			d, ok, err := getDelivery(btx, k[8:])
+			switch {
+			case err != nil:
+				s.passOver(bucketInbox, string(k[8:]), err)
+			case !ok:
+				s.passOver(bucketInboxUndone, string(k), fmt.Errorf("%w: there is no such delivery", store.ErrCorrupt))
+			default:
+				out = append(out, d.Delivery)
 			}
-			out = append(out, d.Delivery)
 		}
 		return nil
 	})

@@ -51,12 +51,14 @@ type Store struct {
 	log  *slog.Logger
 	next func(flows.Request, flows.Event, time.Time) (flows.Request, []flows.Effect, error)
 
-	mu      sync.Mutex
-	waiting []*op
-	closing bool
-	failed  error
-	stuck   atomic.Bool // bbolt holds its writer's lock for ever
-	counts  struct{ commits, operations uint64 }
+	mu         sync.Mutex
+	waiting    []*op
+	closing    bool
+	failed     error
+	stuck      atomic.Bool // bbolt holds its writer's lock for ever
+	counts     struct{ commits, operations uint64 }
+	unreadable map[rowName]bool
+	lost       func(...slog.Attr) // tells the operator of an unreadable row
 
 	kick    chan struct{} // an operation waits, or the store closes
 	stopped chan struct{} // closed by the committer as it ends
@@ -70,10 +72,13 @@ type Store struct {
 func Open(path string, opts Options) (*Store, error) {
 	s := &Store{
 		path: path, opts: opts, log: opts.Log, next: flows.Next,
-		kick: make(chan struct{}, 1), stopped: make(chan struct{}), wake: map[flows.Lane]chan struct{}{},
+		kick: make(chan struct{}, 1), stopped: make(chan struct{}), wake: map[flows.Lane]chan struct{}{}, unreadable: map[rowName]bool{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.lost = func(attrs ...slog.Attr) {
+		s.log.LogAttrs(context.Background(), slog.LevelError, "a row of the database cannot be read and is passed over; run bot db check", attrs...)
 	}
 	for _, lane := range lanes {
 		s.wake[lane] = make(chan struct{}, 1)

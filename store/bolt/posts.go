@@ -9,7 +9,8 @@ import (
 	"apono/flows"
 )
 
-// Post finds what is known of a message; ok is false for one never posted.
+// Post finds what is known of a message; ok is false for one never posted, and for
+// one that cannot be read: whoever posts it anew mends it.
 func (s *Store) Post(key flows.PostKey) (post flows.Post, ok bool, err error) {
 	err = s.view(func(btx *bolt.Tx) error {
 		k := []byte(key.String())
@@ -17,9 +18,8 @@ func (s *Store) Post(key flows.PostKey) (post flows.Post, ok bool, err error) {
 		if raw == nil {
 			return nil
 		}
-		post, err = decode[flows.Post]("post", k, raw)
-		ok = err == nil
-		return err
+		post, ok = s.readablePost(k, raw)
+		return nil
 	})
 	return post, ok, err
 }
@@ -39,20 +39,28 @@ func (s *Store) SavePost(ctx context.Context, post flows.Post) error {
 	})
 }
 
-// Posts returns all messages of a request that were ever posted, by key.
+// Posts returns all messages of a request that were ever posted, by key, but for
+// those that cannot be read.
 func (s *Store) Posts(id string) ([]flows.Post, error) {
 	var out []flows.Post
 	err := s.view(func(btx *bolt.Tx) error {
 		for k, v := range scan(btx.Bucket(bucketPosts), []byte(id+"/")) {
-			post, err := decode[flows.Post]("post", k, v)
-			if err != nil {
-				return err
+			if post, ok := s.readablePost(k, v); ok {
+				out = append(out, post)
 			}
-			out = append(out, post)
 		}
 		return nil
 	})
 	return out, err
+}
+
+func (s *Store) readablePost(key, raw []byte) (flows.Post, bool) {
+	post, err := decode[flows.Post]("post", key, raw)
+	if err != nil {
+		s.passOver(bucketPosts, string(key), err)
+		return flows.Post{}, false
+	}
+	return post, true
 }
 
 // Sealed returns the sealed credentials of an access group; ok is false where

@@ -66,6 +66,15 @@ func getRequest(btx *bolt.Tx, id string) (flows.Request, error) {
 	return decode[flows.Request]("request", []byte(id), raw)
 }
 
+// readable reads a request of a list; one that cannot be read is passed over.
+func (s *Store) readable(btx *bolt.Tx, id string) (flows.Request, bool) {
+	r, err := getRequest(btx, id)
+	if err != nil {
+		s.passOver(bucketRequests, id, err)
+	}
+	return r, err == nil
+}
+
 // Request finds one request. CodeNotFound if there is none.
 func (s *Store) Request(id string) (r flows.Request, err error) {
 	err = s.view(func(btx *bolt.Tx) error { r, err = getRequest(btx, id); return err })
@@ -73,7 +82,8 @@ func (s *Store) Request(id string) (r flows.Request, err error) {
 }
 
 // Requests returns up to limit requests, newest first, from the one numbered
-// below before; 0 means from the newest.
+// below before; 0 means from the newest. Like all lists it passes over a record
+// that cannot be read.
 func (s *Store) Requests(before uint64, limit int) ([]flows.Request, error) {
 	return s.list(bucketRequests, nil, before, limit)
 }
@@ -104,11 +114,9 @@ func (s *Store) list(bucket, prefix []byte, before uint64, limit int) ([]flows.R
 			if len(out) >= limit {
 				return nil
 			}
-			r, err := getRequest(btx, store.ID(seq))
-			if err != nil {
-				return err
+			if r, ok := s.readable(btx, store.ID(seq)); ok {
+				out = append(out, r)
 			}
-			out = append(out, r)
 		}
 		return nil
 	})
@@ -126,11 +134,9 @@ func (s *Store) Live() ([]flows.Request, error) {
 			}
 			prefix := statePrefix(state)
 			for k := range scan(btx.Bucket(bucketByState), prefix) {
-				r, err := getRequest(btx, store.ID(binary.BigEndian.Uint64(k[len(prefix):])))
-				if err != nil {
-					return err
+				if r, ok := s.readable(btx, store.ID(binary.BigEndian.Uint64(k[len(prefix):]))); ok {
+					out = append(out, r)
 				}
-				out = append(out, r)
 			}
 		}
 		return nil

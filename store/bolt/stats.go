@@ -30,6 +30,6 @@ func (s *Store) Stats() (store.Stats, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out.Commits, out.Operations = s.counts.commits, s.counts.operations
-	out.Waiting, out.Failed = len(s.waiting), s.failed != nil
+	out.Waiting, out.Failed, out.Unreadable = len(s.waiting), s.failed != nil, len(s.unreadable)
 	return out, nil
 }

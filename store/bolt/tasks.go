@@ -120,7 +120,14 @@ func decodeTask(key, raw []byte) (task flows.Task, err error) {
 			return task, damaged
 		}
 	}
-	return task, nil
+	switch task.Effect.Kind {
+	case flows.EffectTarget, flows.EffectPost, flows.EffectAuditChannel:
+		if task.Effect.Key() == task.Key {
+			return task, nil
+		}
+	case flows.EffectAudit, flows.EffectSeal:
+	}
+	return task, damaged // whoever did it would do something else than was wanted
 }
 
 func getTask(btx *bolt.Tx, key string) (flows.Task, bool, error) {
@@ -163,7 +170,8 @@ var errStop = errors.New("stop")
 
 // Tasks returns up to limit tasks of the lane that are due, by priority and then
 // by the time they are due. Those that skip reports (by key) are left out; skip
-// may be nil. Reading a task does not claim it.
+// may be nil. Reading a task does not claim it. One that cannot be read is passed
+// over.
 func (s *Store) Tasks(lane flows.Lane, now time.Time, limit int, skip func(key string) bool) ([]flows.Task, error) {
 	var out []flows.Task
 	err := s.view(func(btx *bolt.Tx) error {
@@ -180,11 +188,15 @@ func (s *Store) Tasks(lane flows.Lane, now time.Time, limit int, skip func(key s
 				if skip != nil && skip(key) {
 					continue
 				}
-				task, _, err := getTask(btx, key)
-				if err != nil {
-					return err
+				task, ok, err := getTask(btx, key)
+				switch {
+				case err != nil:
+					s.passOver(bucketTasks, key, err)
+				case !ok || !bytes.Equal(taskDueKey(task), k):
+					s.passOver(bucketTasksDue, string(k), fmt.Errorf("%w: no task is due then", store.ErrCorrupt))
+				default:
+					out = append(out, task)
 				}
-				out = append(out, task)
 			}
 			return nil
 		})
@@ -195,13 +207,19 @@ func (s *Store) Tasks(lane flows.Lane, now time.Time, limit int, skip func(key s
 	return out, nil
 }
 
-// NextDue is when the next task of the lane is due, maybe in the past.
+// NextDue is when the next task of the lane is due, maybe in the past. Tasks that
+// were passed over do not count.
 func (s *Store) NextDue(lane flows.Lane) (at time.Time, ok bool, err error) {
 	err = s.view(func(btx *bolt.Tx) error {
 		return perPriority(btx, lane, func(prefix []byte) error {
-			k, _ := btx.Bucket(bucketTasksDue).Cursor().Seek(prefix)
-			if due := timeOf(k[len(prefix):]); !ok || due.Before(at) {
-				at, ok = due, true
+			for k := range scan(btx.Bucket(bucketTasksDue), prefix) {
+				if s.passedOver(bucketTasks, string(k[len(prefix)+8:])) || s.passedOver(bucketTasksDue, string(k)) {
+					continue
+				}
+				if due := timeOf(k[len(prefix):]); !ok || due.Before(at) {
+					at, ok = due, true
+				}
+				return nil
 			}
 			return nil
 		})

@@ -177,9 +177,7 @@ func (b builder) settings(s settingsShape, path string) flows.Settings {
 		b.p.unsupported(path+".break_glass", "break glass")
 	}
 	switch lost := or(s.OnLostRight, "revoke"); lost {
-	case "revoke":
-	case "report":
-		b.p.unsupported(path+".on_lost_right", "reporting a lost right")
+	case "revoke", "report":
 	default:
 		b.p.fail(path+".on_lost_right", "unknown_value", fmt.Sprintf("unknown answer to a lost right %q", lost),
 			flows.Suggest(lost, []string{"revoke", "report"}))
@@ -188,6 +186,7 @@ func (b builder) settings(s settingsShape, path string) flows.Settings {
 		JustificationRequired:   or(s.JustificationRequired, true),
 		RequireApproverReason:   or(s.RequireApproverReason, false),
 		RequestorMayApproveSelf: !or(s.RequestorCannotApproveSelf, true),
+		ReportLostRight:         or(s.OnLostRight, "revoke") == "report",
 	}
 }
 

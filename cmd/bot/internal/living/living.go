@@ -61,6 +61,8 @@ type Health struct {
 	Problem string // of the last try; empty: it succeeded
 	People  int
 	Items   int // resources
+	// Directory says that the source knows people.
+	Directory bool
 }
 
 // said is what a source knows.
@@ -145,6 +147,7 @@ func (c *Context) Health() []Health {
 	for _, name := range slices.Sorted(maps.Keys(c.sources)) {
 		h := c.said[name].health
 		h.Name = name
+		_, h.Directory = c.sources[name].Connection.(provision.Directory)
 		out = append(out, h)
 	}
 	return out

@@ -111,8 +111,8 @@ func TestAFailingSourceKeepsWhatItSaid(t *testing.T) {
 			got = append(got, h)
 		}
 		want := []living.Health{
-			{Name: "other", Synced: began, Tried: began.Add(time.Minute), People: 1},
-			{Name: "s", Synced: began, Tried: began.Add(time.Minute), People: 1, Items: 1},
+			{Name: "other", Synced: began, Tried: began.Add(time.Minute), People: 1, Directory: true},
+			{Name: "s", Synced: began, Tried: began.Add(time.Minute), People: 1, Items: 1, Directory: true},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("health (-want +got):\n%s", diff)

@@ -11,12 +11,13 @@ import (
 
 // Snapshot is what is counted when somebody looks.
 type Snapshot struct {
-	Requests  map[flows.State]int // requests that are not over, by state
-	Overdue   int                 // access groups whose revoke is overdue
-	Backlog   map[flows.Lane]Backlog
-	Sources   []Source
-	Connected bool  // Slack can reach the bot
-	Bytes     int64 // size of the database
+	Requests   map[flows.State]int // requests that are not over, by state
+	Overdue    int                 // access groups whose revoke is overdue
+	Backlog    map[flows.Lane]Backlog
+	Sources    []Source
+	Connected  bool  // Slack can reach the bot
+	Bytes      int64 // size of the database
+	Unreadable int   // rows of the database that were passed over
 }
 
 // Backlog of one lane of the outbox.
@@ -102,18 +103,19 @@ func NewMetrics(version string, snapshot func() Snapshot) *Metrics {
 type live struct{ snapshot func() Snapshot }
 
 var (
-	descRequests  = prometheus.NewDesc("apono_requests", "Requests that are not over, by state.", []string{"state"}, nil)
-	descOverdue   = prometheus.NewDesc("apono_overdue_revokes", "Access groups whose revoke is overdue at this moment.", nil, nil)
-	descTasks     = prometheus.NewDesc("apono_outbox_tasks", "Tasks that wait in the outbox, by lane.", []string{"lane"}, nil)
-	descOldest    = prometheus.NewDesc("apono_outbox_oldest_seconds", "Age of the oldest waiting task, by lane; 0 without one.", []string{"lane"}, nil)
-	descSource    = prometheus.NewDesc("apono_integration_up", "Whether the last sync of an integration succeeded.", []string{"integration"}, nil)
-	descSynced    = prometheus.NewDesc("apono_integration_synced_timestamp_seconds", "Time of the last successful sync; 0: never.", []string{"integration"}, nil)
-	descConnected = prometheus.NewDesc("apono_slack_connected", "Whether Slack can reach the bot over at least one socket.", nil, nil)
-	descBytes     = prometheus.NewDesc("apono_store_size_bytes", "Size of the database file.", nil, nil)
+	descRequests   = prometheus.NewDesc("apono_requests", "Requests that are not over, by state.", []string{"state"}, nil)
+	descOverdue    = prometheus.NewDesc("apono_overdue_revokes", "Access groups whose revoke is overdue at this moment.", nil, nil)
+	descTasks      = prometheus.NewDesc("apono_outbox_tasks", "Tasks that wait in the outbox, by lane.", []string{"lane"}, nil)
+	descOldest     = prometheus.NewDesc("apono_outbox_oldest_seconds", "Age of the oldest waiting task, by lane; 0 without one.", []string{"lane"}, nil)
+	descSource     = prometheus.NewDesc("apono_integration_up", "Whether the last sync of an integration succeeded.", []string{"integration"}, nil)
+	descSynced     = prometheus.NewDesc("apono_integration_synced_timestamp_seconds", "Time of the last successful sync; 0: never.", []string{"integration"}, nil)
+	descConnected  = prometheus.NewDesc("apono_slack_connected", "Whether Slack can reach the bot over at least one socket.", nil, nil)
+	descBytes      = prometheus.NewDesc("apono_store_size_bytes", "Size of the database file.", nil, nil)
+	descUnreadable = prometheus.NewDesc("apono_store_unreadable_rows", "Rows of the database that could not be read and were passed over since the start.", nil, nil)
 )
 
 func (l *live) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRequests, descOverdue, descTasks, descOldest, descSource, descSynced, descConnected, descBytes} {
+	for _, d := range []*prometheus.Desc{descRequests, descOverdue, descTasks, descOldest, descSource, descSynced, descConnected, descBytes, descUnreadable} {
 		ch <- d
 	}
 }
@@ -154,4 +156,5 @@ func (l *live) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descConnected, connected)
 	gauge(descBytes, float64(s.Bytes))
+	gauge(descUnreadable, float64(s.Unreadable))
 }

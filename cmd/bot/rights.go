@@ -1,0 +1,33 @@
+package main
+
+import (
+	"apono/bot/sweep"
+	"apono/flows"
+)
+
+// judged is the world in which rights are judged. settled says that every source
+// of people has answered since the start.
+func (a *App) judged() (w flows.World, settled bool) {
+	settled = true
+	for _, h := range a.living.Health() {
+		if h.Directory && h.Synced.IsZero() {
+			settled = false
+		}
+	}
+	return a.living.World(), settled
+}
+
+// rights ends the access of those who lost the right to it.
+func (a *App) rights() sweep.Job {
+	return sweep.Rights(sweep.RightsOptions{Requests: a.counted(), World: a.judged, HoldAbove: a.cfg.Sync.HoldWhenShrinkingBy, Log: a.log, Now: a.now})
+}
+
+// lost says why an approved request may not be granted any more.
+func (a *App) lost(r *flows.Request) (cause string, lost bool) {
+	w, settled := a.judged()
+	if w.People.Size() == 0 {
+		settled = false
+	}
+	loss, lost := w.Lost(r, settled)
+	return loss.Cause, lost
+}
