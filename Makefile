@@ -3,7 +3,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 TOOL    := go tool -modfile=scripts/tools/go.mod
 
-.PHONY: build test race fuzz bench cover golden lint fmt vuln demo image clean
+.PHONY: build test race fuzz bench cover golden lint docs-check fmt vuln demo image clean
 
 build: ## bin/bot, static
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/bot ./cmd/bot
@@ -28,6 +28,9 @@ golden: ## rewrites the golden files; read the diff
 
 lint:
 	$(TOOL) golangci-lint run ./... && scripts/lint-files
+
+docs-check: ## what docs/ ships for others to read: units, manifests, alerts
+	scripts/check-docs
 
 fmt:
 	$(TOOL) golangci-lint fmt ./...

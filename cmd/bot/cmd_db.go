@@ -110,10 +110,13 @@ func found(cmd *cobra.Command, err error) error {
 }
 
 func dbBackupCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "backup FILE", Short: "Write a consistent copy of the database, also while the bot runs", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "backup FILE|-", Short: "Write a consistent copy of the database to a file or standard output, also while the bot runs", Args: cobra.ExactArgs(1)}
 	path := configFlag(cmd)
 	config.AddFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if args[0] == "-" {
+			return onStore(cmd, *path, "backup", "", cmd.OutOrStdout())
+		}
 		n, err := writeFile(args[0], func(w io.Writer) error { return onStore(cmd, *path, "backup", "", w) })
 		if err != nil {
 			return err
@@ -153,7 +156,7 @@ func writeFile(path string, write func(io.Writer) error) (n int64, err error) {
 }
 
 func dbRestoreCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "restore FILE", Short: "Put a backup in the place of the database; the bot must not run", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "restore FILE|-", Short: "Put a backup, a file or standard input, in the place of the database; the bot must not run", Args: cobra.ExactArgs(1)}
 	path := configFlag(cmd)
 	config.AddFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
@@ -162,13 +165,37 @@ func dbRestoreCommand() *cobra.Command {
 			return err
 		}
 		defer func() { _ = cfg.Close() }() // nothing was granted through it
-		if err := bolt.Restore(args[0], cfg.Store.Path); err != nil {
+		backup := args[0]
+		if backup == "-" {
+			if backup, err = spool(cmd.InOrStdin(), filepath.Dir(cfg.Store.Path)); err != nil {
+				return err
+			}
+			defer func() { _ = os.Remove(backup) }()
+		}
+		if err := bolt.Restore(backup, cfg.Store.Path); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s restored to %s\n", args[0], cfg.Store.Path)
 		return err
 	}
 	return cmd
+}
+
+// spool writes what is read to a file in dir, mode 0600. The caller removes it.
+func spool(r io.Reader, dir string) (path string, err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(dir, ".apono-*")
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(f, r)
+	if err = errors.Join(err, f.Close()); err != nil {
+		_ = os.Remove(f.Name())
+		return "", err
+	}
+	return f.Name(), nil
 }
 
 // listenControl serves the control socket until the app stops.

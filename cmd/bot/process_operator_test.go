@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -39,6 +40,10 @@ func processRestore(t *testing.T, w *town) {
 	if info, err := os.Stat(backup); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the backup is %v, %v; want mode 0600", info, err)
 	}
+	// To standard output too: a container without a shell has no other way out.
+	if out := w.bot(exitOK, "db", "backup", "-"); len(out) < 4096 || !strings.Contains(out, "INC-12") {
+		t.Errorf("db backup - writes %d bytes", len(out))
+	}
 	if out := w.bot(exitUsage, "db", "restore", backup); !strings.Contains(out, "in use by another process") {
 		t.Errorf("a restore under a running bot says %q", out)
 	}
@@ -48,7 +53,7 @@ func processRestore(t *testing.T, w *town) {
 	p.terminate()
 
 	w.env = append(w.env, "BOT_STORE_PATH="+filepath.Join(w.dir, "fresh", "place.db")) // another machine
-	w.bot(exitOK, "db", "restore", backup)
+	w.must(w.pipe(backup, "db", "restore", "-"))
 	p = w.start().ready()
 	w.must(w.ws.As(slackBob).Click(w.ctx, card, "Approve"))
 	w.shut(w.holds("AR-1"))
@@ -61,6 +66,21 @@ func processRestore(t *testing.T, w *town) {
 	if got := w.changes("AR-1"); got != whole {
 		t.Errorf("after a refused restore the audit trail says %q", got)
 	}
+}
+
+// pipe runs a command with a file as its input.
+func (w *town) pipe(file string, args ...string) error {
+	in, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	cmd := exec.CommandContext(w.ctx, w.binary, args...)
+	cmd.Env, cmd.Dir, cmd.Stdin = append([]string{"BOT_CONFIG=" + w.configPath()}, w.env...), w.dir, in
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
 }
 
 func processAudit(t *testing.T, w *town) {
