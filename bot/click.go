@@ -218,12 +218,16 @@ func (s *Service) endAccess(ctx context.Context, w flows.World, p *flows.Person,
 }
 
 // EndByOperator ends the access of a request on the word of whoever operates the
-// bot; the caller vouches for that. It is recorded under flows.TheOperator with the
-// reason, which may be empty. It returns what the request becomes: its targets are
+// bot; the caller vouches for that. It is recorded under flows.TheOperator, with the
+// name of the account that the operator has on the machine and with the reason; both
+// may be empty. It returns what the request becomes: its targets are
 // asked in the background. Errors: flows.CodeNotFound, and CodeLate with a sentence
 // where there is no access to end.
-func (s *Service) EndByOperator(ctx context.Context, id, reason string) (flows.Request, error) {
-	now := time.Now()
+func (s *Service) EndByOperator(ctx context.Context, id, account, reason string) (flows.Request, error) {
+	now, by := s.now(), flows.TheOperator
+	if account != "" {
+		by.Name += " (" + firstRunes(account, 100) + ")"
+	}
 	r, err := s.load(ctx, id, now)
 	switch {
 	case err != nil:
@@ -231,7 +235,7 @@ func (s *Service) EndByOperator(ctx context.Context, id, reason string) (flows.R
 	case r.State == flows.StatePending:
 		return r, flows.Errorf(flows.CodeLate, "%s is still waiting for approval, so there is nothing to end.", r.ID)
 	}
-	return s.Store.Apply(ctx, now, r.ID, flows.Event{Kind: flows.EventRevoke, By: flows.TheOperator, Reason: firstRunes(reason, flows.MaxReason)})
+	return s.Store.Apply(ctx, now, r.ID, flows.Event{Kind: flows.EventRevoke, By: by, Reason: firstRunes(reason, flows.MaxReason)})
 }
 
 func (s *Service) withdraw(ctx context.Context, w flows.World, p *flows.Person, r *flows.Request, now time.Time) chat.Answer {

@@ -249,18 +249,18 @@ func TestEndAccess(t *testing.T) {
 func TestEndByOperator(t *testing.T) {
 	o := newOffice(t)
 	o.ask("k")
-	if _, err := o.EndByOperator(t.Context(), "AR-1", ""); flows.ErrorCode(err) != flows.CodeLate || flows.ErrorMessage(err) != "AR-1 is still waiting for approval, so there is nothing to end." {
+	if _, err := o.EndByOperator(t.Context(), "AR-1", "", ""); flows.ErrorCode(err) != flows.CodeLate || flows.ErrorMessage(err) != "AR-1 is still waiting for approval, so there is nothing to end." {
 		t.Errorf("waiting: %v", err)
 	}
-	if _, err := o.EndByOperator(t.Context(), "AR-2", ""); flows.ErrorCode(err) != flows.CodeNotFound {
+	if _, err := o.EndByOperator(t.Context(), "AR-2", "", ""); flows.ErrorCode(err) != flows.CodeNotFound {
 		t.Errorf("unknown: %v", err)
 	}
 	o.activate("AR-1")
-	r, err := o.EndByOperator(t.Context(), "AR-1", "The laptop was stolen.")
-	if err != nil || r.State != flows.StateRevoking || r.Ending.By != flows.TheOperator || r.Ending.Reason != "The laptop was stolen." {
+	r, err := o.EndByOperator(t.Context(), "AR-1", "root", "The laptop was stolen.")
+	if err != nil || r.State != flows.StateRevoking || r.Ending.By != (flows.PersonRef{Name: "the operator (root)"}) || r.Ending.Reason != "The laptop was stolen." {
 		t.Fatalf("%s, %+v, %v", r.State, r.Ending, err)
 	}
-	if _, err := o.EndByOperator(t.Context(), "AR-1", ""); flows.ErrorMessage(err) != "The access of AR-1 is already being ended." {
+	if _, err := o.EndByOperator(t.Context(), "AR-1", "", ""); flows.ErrorMessage(err) != "The access of AR-1 is already being ended." {
 		t.Errorf("twice: %v", err)
 	}
 	r, err = o.store.Apply(t.Context(), time.Now(), "AR-1", flows.Event{Kind: flows.EventGone, Integration: "pg"})
@@ -268,17 +268,17 @@ func TestEndByOperator(t *testing.T) {
 		t.Fatal(err)
 	}
 	card, _ := cards.Card(r, flows.PostKey{Request: "AR-1", Audience: flows.AudienceApprover, Person: "bob@example.com", Topic: flows.TopicRequest}, time.Now())
-	if got := plain(card.Status); !strings.HasPrefix(got, "Revoked by the operator ") || !strings.HasSuffix(got, ": The laptop was stolen.") {
+	if got := plain(card.Status); !strings.HasPrefix(got, "Revoked by the operator (root) ") || !strings.HasSuffix(got, ": The laptop was stolen.") {
 		t.Errorf("card: %q", got)
 	}
 	events, err := o.store.Audit(1, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := cards.Audit(events[len(events)-1:]).Fallback; got != "AR-1 revoked by the operator" {
+	if got := cards.Audit(events[len(events)-1:]).Fallback; got != "AR-1 revoked by the operator (root)" {
 		t.Errorf("audit: %q", got)
 	}
-	if got := said(o.click("alice", chat.ActionEndAccess, "AR-1")); got != "The access of AR-1 was ended by the operator: The laptop was stolen." {
+	if got := said(o.click("alice", chat.ActionEndAccess, "AR-1")); got != "The access of AR-1 was ended by the operator (root): The laptop was stolen." {
 		t.Errorf("late: %q", got)
 	}
 }

@@ -43,6 +43,17 @@ func controls(s *bolt.Store) ops.Commands {
 // onStore runs a command on the store of a configuration: in the bot that runs
 // on it, or else on the file itself, which stays byte-identical.
 func onStore(cmd *cobra.Command, configPath, command, query string, w io.Writer) error {
+	return onStoreOr(cmd, configPath, command, query, w, bolt.Options{ReadOnly: true}, func(s *bolt.Store) error {
+		r, err := http.NewRequestWithContext(cmd.Context(), http.MethodPost, "http://bot/"+command+"?"+query, nil)
+		if err != nil {
+			return err
+		}
+		return controls(s)[command](w, r)
+	})
+}
+
+// onStoreOr is onStore with another way where no bot runs.
+func onStoreOr(cmd *cobra.Command, configPath, command, query string, w io.Writer, o bolt.Options, alone func(*bolt.Store) error) error {
 	cfg, err := loadConfig(cmd, configPath, true)
 	if err != nil {
 		return err
@@ -53,7 +64,10 @@ func onStore(cmd *cobra.Command, configPath, command, query string, w io.Writer)
 	if err := call(); !errors.Is(err, ops.ErrNotRunning) {
 		return err
 	}
-	s, err := bolt.Open(cfg.Store.Path, bolt.Options{ReadOnly: true})
+	if _, err := os.Stat(cfg.Store.Path); err != nil {
+		o.ReadOnly = true // says what is wrong, and makes no new one
+	}
+	s, err := bolt.Open(cfg.Store.Path, o)
 	if errors.Is(err, store.ErrLocked) { // it may have started meanwhile
 		if err = call(); errors.Is(err, ops.ErrNotRunning) {
 			return fmt.Errorf("the database %s is in use by another process, and no bot answers on its control socket", cfg.Store.Path)
@@ -63,12 +77,7 @@ func onStore(cmd *cobra.Command, configPath, command, query string, w io.Writer)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = s.Close() }() // read-only
-	r, err := http.NewRequestWithContext(cmd.Context(), http.MethodPost, "http://bot/"+command+"?"+query, nil)
-	if err != nil {
-		return err
-	}
-	return controls(s)[command](w, r)
+	return errors.Join(alone(s), s.Close())
 }
 
 func writeCheck(w io.Writer, s *bolt.Store) error {
@@ -204,6 +213,6 @@ func (a *App) listenControl(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.serve(ctx, "control", ops.NewServer(ops.ControlHandler(controls(a.store))), l)
+	a.serve(ctx, "control", ops.NewServer(ops.ControlHandler(a.controls())), l)
 	return nil
 }

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"apono/flows"
+)
+
+func init() { processStories["revoked by the operator"] = processRevoke }
+
+// processRevoke ends access from the command line: of a bot that runs, and of one
+// that does not.
+func processRevoke(t *testing.T, w *town) {
+	w.change("grant_duration: 9s", "grant_duration: 1h")
+	w.env = append(w.env, "SUDO_USER=olga")
+	p := w.start().ready()
+	token := w.granted("AR-1")
+	out := w.bot(exitOK, "revoke", "ar-1", "--reason", "The laptop was stolen.")
+	if out != "The access of AR-1 is being ended. The audit channel says when it is gone.\n" {
+		t.Errorf("it says %q", out)
+	}
+	w.shut(token)
+	_, err := w.message(w.ws.As(slackAlice), "AR-1 revoked", "by the operator (olga as ", "The laptop was stolen.")
+	w.must(err)
+	for _, c := range []struct {
+		status int
+		says   string
+		args   []string
+	}{
+		{exitProblems, "The access of AR-1 was ended by the operator (olga as ", []string{"AR-1"}},
+		{exitProblems, "There is no request AR-9.", []string{"AR-9"}},
+		{exitProblems, "There is no request ALL.", []string{"all"}},
+		{exitUsage, "accepts 1 arg(s)", nil},
+	} {
+		if out := w.bot(c.status, append([]string{"revoke"}, c.args...)...); !strings.Contains(out, c.says) {
+			t.Errorf("revoke %q says %q", c.args, out)
+		}
+	}
+
+	token = w.granted("AR-2")
+	p.kill()
+	if out := w.bot(exitOK, "revoke", "AR-2"); !strings.Contains(out, "No bot is running: the systems are asked at its next start.") {
+		t.Errorf("without a bot it says %q", out)
+	}
+	if status := w.knocks(token); status != http.StatusOK {
+		t.Errorf("nobody runs to shut the door; it answers %d", status)
+	}
+	if out := w.bot(exitProblems, "revoke", "AR-2"); !strings.Contains(out, "The access of AR-2 is already being ended.") {
+		t.Errorf("twice without a bot it says %q", out)
+	}
+	p = w.start().ready()
+	w.shut(token)
+	w.soon("the audit channel knows", func() bool { return w.said("AR-2 revoked by the operator (olga as ") == 1 })
+	ev, ok := w.fact("AR-2", flows.FactRevoked)
+	if !ok || ev.Fact.Actor.Email != "" || !strings.HasPrefix(ev.Fact.Actor.Name, "the operator (olga as ") || ev.At.After(time.Now()) {
+		t.Errorf("the audit trail says %+v", ev.Fact)
+	}
+	p.terminate()
+	w.peace()
+
+	w.env = append(w.env, "BOT_STORE_PATH="+filepath.Join(w.dir, "no-such.db"))
+	if out := w.bot(exitUsage, "revoke", "AR-1"); !strings.Contains(out, "no-such.db") {
+		t.Errorf("without a store it says %q", out)
+	}
+}
