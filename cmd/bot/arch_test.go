@@ -62,8 +62,10 @@ var helpers = map[string]bool{ // value: cmd/bot may import it
 // libraries is who may import which modules of others in production code.
 var libraries = map[string][]string{
 	"filippo.io/age":                        {"cmd/bot/internal/*"},
+	"github.com/golang-jwt/jwt/v5":          {"bot/teams"},
 	"github.com/gorilla/websocket":          {"bot/slack", "bot/slack/slacksim", "cmd/bot"},
 	"github.com/hashicorp/go-retryablehttp": {"provision/*"},
+	"github.com/infracloudio":               {"bot/teams"},
 	"github.com/jackc/pgx/v5":               {"store/postgres", "provision/postgresql", "cmd/bot"},
 	"github.com/prometheus/client_golang":   {"cmd/bot", "cmd/bot/internal/ops"},
 	"github.com/robfig/cron/v3":             {"bot/sweep"},
