@@ -20,6 +20,8 @@ const (
 	// Policy and directory.
 	EventLostRight EventKind = "lost_right" // the right behind the access is gone; see World.Lost
 	// Targets.
+	EventBegun       EventKind = "begun"        // the target is about to be asked: it may hold access from now on
+	EventNotBegun    EventKind = "not_begun"    // the target was asked, and does not hold anything yet
 	EventGranted     EventKind = "granted"      // the target confirmed a grant
 	EventGrantFailed EventKind = "grant_failed" // the target refused, or could not be reached for too long
 	EventGone        EventKind = "gone"         // the target confirmed that the access is gone
@@ -30,7 +32,7 @@ const (
 func EventKinds() []EventKind {
 	return []EventKind{
 		EventSubmit, EventApprove, EventDeny, EventWithdraw, EventRevoke, EventView, EventReset,
-		EventDue, EventLostRight, EventGranted, EventGrantFailed, EventGone, EventRotated,
+		EventDue, EventLostRight, EventBegun, EventNotBegun, EventGranted, EventGrantFailed, EventGone, EventRotated,
 	}
 }
 

@@ -131,6 +131,8 @@ func TestMatrix(t *testing.T) {
 		due,
 		{Kind: flows.EventLostRight, Reason: "The access flow read is not there any more."},
 		{Kind: flows.EventLostRight, Reason: "The access flow read is not there any more.", Report: true},
+		{Kind: flows.EventBegun, Integration: "pg"},
+		{Kind: flows.EventNotBegun, Integration: "pg"},
 		granted("pg"), grantFailed("pg"), gone("pg"),
 		{Kind: flows.EventRotated, Integration: "pg"},
 	}

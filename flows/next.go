@@ -35,6 +35,7 @@ var edges = map[State]map[EventKind]func(*transition) error{
 		EventWithdraw: (*transition).withdraw, EventDue: (*transition).due,
 	},
 	StateApproved: {
+		EventBegun: (*transition).begun, EventNotBegun: (*transition).notBegun,
 		EventGranted: (*transition).granted, EventGrantFailed: (*transition).grantFailed,
 		EventGone: (*transition).gone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
 		EventLostRight: (*transition).lostRight,
@@ -80,6 +81,7 @@ type transition struct {
 	now     time.Time
 	effects []Effect
 	told    bool
+	quiet   bool // nothing that anybody reads has changed
 }
 
 func (t *transition) submit() error {
@@ -276,6 +278,28 @@ func (t *transition) group(want ...GroupStatus) (*AccessGroup, error) {
 	return g, nil
 }
 
+// begun keeps the first moment only: the next try may be of a grant that has taken.
+func (t *transition) begun() error {
+	g, err := t.group(GroupGranting)
+	if err != nil {
+		return err
+	}
+	if !g.BegunAt.IsZero() {
+		return Errorf(CodeLate, "%s is already being granted in %s.", t.r.ID, g.Integration)
+	}
+	g.BegunAt, t.quiet = t.now, true
+	return nil
+}
+
+func (t *transition) notBegun() error {
+	g, err := t.group(GroupGranting)
+	if err != nil {
+		return err
+	}
+	g.BegunAt, t.quiet = time.Time{}, true
+	return nil
+}
+
 func (t *transition) granted() error {
 	g, err := t.group(GroupGranting)
 	if err != nil {
@@ -286,18 +310,6 @@ func (t *transition) granted() error {
 	t.fact(FactAccessGroup, "Granted in "+g.Integration+".")
 	t.settle()
 	return nil
-}
-
-// handOver keeps what the target gave out.
-func (t *transition) handOver(g *AccessGroup) {
-	a := t.ev.Access
-	g.Details, g.Instructions, g.CanReset = a.Details, a.Instructions, a.CanReset
-	if a.Sealed == nil {
-		t.eraseSecret(g, "")
-		return
-	}
-	g.Secret, g.SecretUntil = SecretAvailable, stamp(a.SealedUntil)
-	t.effects = append(t.effects, Effect{Kind: EffectSeal, Request: t.r.ID, Integration: g.Integration, Sealed: a.Sealed})
 }
 
 func (t *transition) grantFailed() error {
@@ -343,7 +355,7 @@ func (t *transition) settle() {
 		case has(GroupGranted):
 			t.r.State, t.r.ActiveAt = StateActive, t.now
 			if !t.r.Indefinite {
-				t.r.EndsAt = t.now.Add(t.r.Duration)
+				t.r.EndsAt = t.now.Add(t.r.Duration - t.r.lag())
 			}
 			t.fact(FactGranted, "")
 		case has(GroupUndoing):
@@ -361,81 +373,15 @@ func (t *transition) settle() {
 	}
 }
 
-func (t *transition) view() error {
-	g, err := t.group(GroupGranted)
-	if err != nil {
-		return err
+// lag is the longest time that a target may have held what it was granted before
+// the bot knew. It is short unless a call had no answer, or the bot died in one.
+func (r *Request) lag() (longest time.Duration) {
+	for i := range r.Groups {
+		if g := &r.Groups[i]; g.Status == GroupGranted && !g.BegunAt.IsZero() {
+			longest = max(longest, g.GrantedAt.Sub(g.BegunAt))
+		}
 	}
-	switch {
-	case !t.r.Grantee.Is(t.ev.By.Email):
-		return Errorf(CodeForbidden, "Only %s can see these credentials.", t.r.Grantee.DisplayName())
-	case t.timeUp():
-		return Errorf(CodeLate, "The access of %s has expired.", t.r.ID)
-	case g.Resetting:
-		return Errorf(CodeLate, "New credentials for %s are on their way.", g.Integration)
-	case g.Secret == SecretViewed:
-		return Errorf(CodeLate, "These credentials were shown once and are erased. %s", againHint(g))
-	case g.Secret == SecretExpired:
-		return Errorf(CodeLate, "These credentials were erased because nobody looked at them in time. %s", againHint(g))
-	case g.Secret != SecretAvailable:
-		return Errorf(CodeNotFound, "There are no credentials to show for %s.", g.Integration)
-	}
-	t.eraseSecret(g, SecretViewed)
-	t.fact(FactCredentials, "The credentials for "+g.Integration+" were shown to the grantee and erased.")
-	return nil
-}
-
-func againHint(g *AccessGroup) string {
-	if g.CanReset {
-		return "Use Reset credentials to get new ones."
-	}
-	return "Ask for the access again to get new ones."
-}
-
-func (t *transition) reset() error {
-	g, err := t.group(GroupGranted)
-	if err != nil {
-		return err
-	}
-	switch {
-	case !t.r.Grantee.Is(t.ev.By.Email):
-		return Errorf(CodeForbidden, "Only %s can reset these credentials.", t.r.Grantee.DisplayName())
-	case t.timeUp():
-		return Errorf(CodeLate, "The access of %s has expired.", t.r.ID)
-	case !g.CanReset:
-		return Errorf(CodeRefused, "Credentials for %s cannot be reset.", g.Integration)
-	case g.Resetting:
-		return Errorf(CodeLate, "New credentials for %s are already on their way.", g.Integration)
-	}
-	g.Resetting = true
-	t.eraseSecret(g, "")
-	t.target(g.Integration)
-	t.fact(FactCredentials, "New credentials for "+g.Integration+" were asked for.")
-	return nil
-}
-
-func (t *transition) rotated() error {
-	g, err := t.group(GroupGranted)
-	if err != nil {
-		return err
-	}
-	if !g.Resetting {
-		return Errorf(CodeLate, "Nobody waits for new credentials for %s.", g.Integration)
-	}
-	g.Resetting = false
-	t.handOver(g)
-	t.fact(FactCredentials, "New credentials for "+g.Integration+" were issued.")
-	return nil
-}
-
-func (t *transition) eraseSecret(g *AccessGroup, to SecretState) {
-	if g.Secret == SecretAvailable {
-		t.effects = append(t.effects, Effect{Kind: EffectSeal, Request: t.r.ID, Integration: g.Integration})
-		g.Secret = to
-	} else if to == "" {
-		g.Secret = ""
-	}
-	g.SecretUntil = time.Time{}
+	return longest
 }
 
 func (t *transition) target(integration string) {
@@ -469,6 +415,9 @@ func factOf(r *Request, k FactKind) Fact {
 
 func (t *transition) allEffects() []Effect {
 	out := t.effects
+	if t.quiet {
+		return out
+	}
 	for _, k := range t.r.Posts() {
 		out = append(out, Effect{Kind: EffectPost, Request: t.r.ID, Post: k})
 	}

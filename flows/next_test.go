@@ -410,3 +410,24 @@ func TestPostsOfEveryState(t *testing.T) {
 		}
 	}
 }
+
+// TestTimeCountsFromWhenItWasBegun: what a target may have held before the bot knew
+// is part of the time; the longest counts.
+func TestTimeCountsFromWhenItWasBegun(t *testing.T) {
+	begun := func(name string) flows.Event { return flows.Event{Kind: flows.EventBegun, Integration: name} }
+	r := play(t, draft("pg", "hook"), submit, approve)
+	r, effects := next(t, r, begun("pg"), noon.Add(10*time.Minute))
+	if len(effects) != 0 {
+		t.Errorf("somebody is told: %v", effects)
+	}
+	_, _, err := flows.Next(r, begun("pg"), noon.Add(11*time.Minute))
+	wantCode(t, err, flows.CodeLate, "AR-1 is already being granted in pg.")
+	r, _ = next(t, r, begun("hook"), noon.Add(12*time.Minute))
+	r, _ = next(t, r, flows.Event{Kind: flows.EventNotBegun, Integration: "hook"}, noon.Add(13*time.Minute))
+	r, _ = next(t, r, begun("hook"), noon.Add(20*time.Minute))
+	r, _ = next(t, r, granted("pg"), noon.Add(15*time.Minute))
+	r, _ = next(t, r, granted("hook"), noon.Add(21*time.Minute))
+	if want := noon.Add(76 * time.Minute); !r.EndsAt.Equal(want) {
+		t.Errorf("ends %s, want %s: an hour after it became active, less the five minutes that pg may have held it unseen", r.EndsAt, want)
+	}
+}

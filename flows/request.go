@@ -81,8 +81,11 @@ type AccessGroup struct {
 	Items       []Item      `json:"items"`
 	Status      GroupStatus `json:"status"`
 	Problem     string      `json:"problem,omitempty"` // a sentence for the person: why it failed
-	GrantedAt   time.Time   `json:"granted_at,omitzero"`
-	RevokedAt   time.Time   `json:"revoked_at,omitzero"`
+	// BegunAt is when the target may first have held the access. The time of the
+	// request counts from there, however long the bot takes to learn of it.
+	BegunAt   time.Time `json:"begun_at,omitzero"`
+	GrantedAt time.Time `json:"granted_at,omitzero"`
+	RevokedAt time.Time `json:"revoked_at,omitzero"`
 	// RevokeSince is when the access had to be gone from; overdue is derived from it.
 	RevokeSince time.Time `json:"revoke_since,omitzero"`
 	OverdueAt   time.Time `json:"overdue_at,omitzero"` // when it was raised to the admins

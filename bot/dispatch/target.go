@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,9 +25,10 @@ const (
 	DefaultCredentialsTTL = time.Hour   // until credentials nobody looked at are erased
 )
 
-// expirySlack is between the latest moment at which the bot itself ends an access
-// and the moment at which the target may, so that clocks may differ.
-const expirySlack = time.Minute
+// expirySlack is between the moment at which the bot itself ends an access and the
+// moment at which the target may. It covers clocks that differ, and no more: the
+// bot's own revoke is the first lock, but a bot that is down has only the second.
+const expirySlack = 30 * time.Second
 
 // Requests is the durable state that target tasks need.
 type Requests interface {
@@ -171,9 +173,20 @@ func (a *act) grant(ctx context.Context) outcome {
 		return a.failed(ctx, a.tooLate(), errors.New("the grant deadline has passed"))
 	case !a.found:
 		return a.failed(ctx, a.group.Integration+" is not connected any more.", errNotConnected)
+	case a.timeUp(now):
+		return a.failed(ctx, "The time of the access was up before "+a.group.Integration+" had confirmed it.", errors.New("the duration has passed since the first try"))
 	}
-	g := a.grantAt(now, deadline)
+	first := a.group.BegunAt.IsZero()
+	if first {
+		if err := a.begin(ctx, now); err != nil {
+			return a.applied(err, ResultDone, nil)
+		}
+	}
+	g := a.grantOf(deadline)
 	credentials, err := call(ctx, a, func(ctx context.Context) (provision.Credentials, error) { return a.in.Driver.Grant(ctx, g) })
+	if first && err != nil && provision.KindOf(err) == provision.KindRetry {
+		a.unbegin(ctx)
+	}
 	if err != nil && provision.KindOf(err) == provision.KindUnknown && a.took(ctx, g) {
 		// Only a grant brings credentials, and a repeat of one that took is quick.
 		credentials, err = call(ctx, a, func(ctx context.Context) (provision.Credentials, error) { return a.in.Driver.Grant(ctx, g) })
@@ -190,20 +203,55 @@ func (a *act) grant(ctx context.Context) outcome {
 	return a.apply(ctx, flows.Event{Kind: flows.EventGranted, Integration: a.group.Integration, Access: access}, ResultDone, nil)
 }
 
-// grantAt is the grant as it is asked for at now.
-func (a *act) grantAt(now, deadline time.Time) provision.Grant {
+// timeUp reports whether what an earlier try may have granted has lasted for as
+// long as was asked for.
+func (a *act) timeUp(now time.Time) bool {
+	return !a.r.Indefinite && !a.group.BegunAt.IsZero() && !now.Before(a.group.BegunAt.Add(a.r.Duration))
+}
+
+// begin records, before the target is touched, that it may hold access from now on.
+// A bot that dies in the call finds that, and gives the access no second full time.
+func (a *act) begin(ctx context.Context, now time.Time) error {
+	r, err := a.Requests.Apply(ctx, now, a.r.ID, flows.Event{Kind: flows.EventBegun, Integration: a.group.Integration})
+	if err != nil {
+		return err
+	}
+	a.r = r
+	a.group, _ = a.r.Group(a.group.Integration)
+	return nil
+}
+
+// unbegin takes begin back after a first try that the target says it did not take.
+// Where that cannot be recorded, the access is a little shorter.
+func (a *act) unbegin(ctx context.Context) {
+	ev := flows.Event{Kind: flows.EventNotBegun, Integration: a.group.Integration}
+	if _, err := a.Requests.Apply(context.WithoutCancel(ctx), a.Now(), a.r.ID, ev); err != nil && !late(err) {
+		a.Log.WarnContext(ctx, "grant_counts_from_its_first_try", "request", a.r.ID, "integration", a.group.Integration, "error", err)
+	}
+}
+
+// grantOf is the grant as it is asked for. Every try of the same access passes the
+// same end, since that counts from the first.
+func (a *act) grantOf(deadline time.Time) provision.Grant {
 	g := a.base("grant")
 	if a.r.Indefinite {
 		return g
 	}
-	// The clock starts once every access group has an outcome: the last moment for
-	// that is the end of this try, or where others are open, of a try at the deadline.
-	begun := now
-	if len(a.r.Groups) > 1 {
-		begun = deadline
+	// The clock starts once every access group has an outcome. Where this is the last
+	// one, that is when it was begun; where others are open, the last try of those
+	// begins before the deadline, and is: grant, check, grant again.
+	begun := a.group.BegunAt
+	if a.othersOpen() {
+		begun = deadline.Add(3 * a.CallTimeout)
 	}
-	g.NotAfter = begun.Add(3*a.CallTimeout + a.r.Duration + expirySlack) // grant, check, grant again
+	g.NotAfter = begun.Add(a.r.Duration + expirySlack)
 	return g
+}
+
+func (a *act) othersOpen() bool {
+	return slices.ContainsFunc(a.r.Groups, func(g flows.AccessGroup) bool {
+		return g.Integration != a.group.Integration && g.Status == flows.GroupGranting
+	})
 }
 
 func (a *act) base(what string) provision.Grant {

@@ -30,7 +30,7 @@ func TestGrantHandsOverWhatTheTargetGaveOut(t *testing.T) {
 			t.Errorf("state %s, ends %s", r.State, r.EndsAt)
 		}
 		want := flows.AccessGroup{
-			Integration: "db", Items: []flows.Item{unit("db", "orders")}, Status: flows.GroupGranted, GrantedAt: began.UTC(),
+			Integration: "db", Items: []flows.Item{unit("db", "orders")}, Status: flows.GroupGranted, BegunAt: began.UTC(), GrantedAt: began.UTC(),
 			Details: []flows.Detail{{Name: "Host", Value: "db.example.com"}}, Instructions: "Connect with psql.\nUse the VPN.",
 			Secret: flows.SecretAvailable, SecretUntil: began.Add(time.Hour).UTC(), CanReset: true,
 		}
@@ -44,7 +44,7 @@ func TestGrantHandsOverWhatTheTargetGaveOut(t *testing.T) {
 		if g.ID != "AR-1/db" || g.Request != "AR-1" || g.Person != alice || g.Call != "AR-1/db/grant" {
 			t.Errorf("the grant was %+v", g)
 		}
-		if late := g.NotAfter.Sub(r.EndsAt); late < time.Minute || late > 5*time.Minute {
+		if late := g.NotAfter.Sub(r.EndsAt); late != expirySlack {
 			t.Errorf("the target may end it %s after the end", late)
 		}
 		if left := s.waiting(flows.LaneTarget); left != nil {
@@ -65,7 +65,7 @@ func TestNotAfterNeverComesBeforeTheEnd(t *testing.T) {
 		draft  flows.Request
 		bounds [2]time.Duration // of NotAfter after the submission
 	}{
-		{"one group", ask(unit("db", "a")), [2]time.Duration{time.Hour, time.Hour + 5*time.Minute}},
+		{"one group", ask(unit("db", "a")), [2]time.Duration{time.Hour, time.Hour + expirySlack}},
 		{"two groups", ask(unit("db", "a"), unit("hang", "b")), [2]time.Duration{time.Hour + GrantDeadline, time.Hour + GrantDeadline + 5*time.Minute}},
 	}
 	for _, tt := range tests {
@@ -410,4 +410,59 @@ func TestGrantOfALostRight(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTimeCountsFromTheFirstTry that may have taken, and every try says the same end.
+func TestTimeCountsFromTheFirstTry(t *testing.T) {
+	tests := []struct {
+		name  string
+		first error // of the first try; nil: the bot dies in it
+		ends  time.Duration
+		state flows.State
+		wait  time.Duration // before the bot is there again
+	}{
+		{"the bot died in it", nil, time.Hour, flows.StateActive, 20 * time.Minute},
+		{"nobody knows what became of it", unknownErr(), time.Hour, flows.StateActive, 0},
+		{"the target says it took nothing", retryErr(0), time.Hour + grantBackoff.delay("target/AR-1/db", 0, 0), flows.StateActive, 0},
+		{"the bot was dead for the whole time", nil, 0, flows.StateFailed, 90 * time.Minute},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tell(t, func(s *story) {
+				db := s.target("db")
+				s.targets["db"] = db
+				db.onGrant = func(_ context.Context, n int) error {
+					if n == 1 && tt.first == nil {
+						s.breakDown(errDown)
+					}
+					if n == 1 {
+						return tt.first
+					}
+					return nil
+				}
+				began := time.Now()
+				r := s.submit(s, ask(unit("db", "orders")))
+				s.start()
+				if tt.first == nil {
+					s.end()
+					time.Sleep(tt.wait)
+					s.breakDown(nil)
+					s.start()
+				}
+				s.after(2 * time.Second)
+				r = s.get(s, r.ID)
+				if got := r.EndsAt.Sub(began); r.State != tt.state || tt.ends > 0 && got != tt.ends {
+					t.Errorf("%s, ends %s after the first try, want %s", r.State, got, tt.ends)
+				}
+				for _, g := range db.grants {
+					if late := g.NotAfter.Sub(r.EndsAt); tt.ends > 0 && g.Call == "AR-1/db/grant" && late > expirySlack {
+						t.Errorf("a try may last until %s after the end", late)
+					}
+				}
+				if tt.state == flows.StateFailed && (len(db.holds()) > 0 || r.Groups[0].Problem == "") {
+					t.Errorf("held %v, problem %q", db.holds(), r.Groups[0].Problem)
+				}
+			})
+		})
+	}
 }

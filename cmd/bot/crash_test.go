@@ -29,7 +29,8 @@ import (
 //
 // However it was killed, these hold, all the time where that makes sense:
 //   - no access is there that no request accounts for, nor later than two seconds
-//     after its end (while the bot runs),
+//     after its end (while the bot runs), nor longer than it was asked for since it
+//     first was there,
 //   - nothing is granted twice, no request is made twice,
 //   - a press, a form or a reason that was acknowledged is acted on,
 //   - every card of the request in anybody's chat is what cards.Card draws,
@@ -158,6 +159,7 @@ type crashRun struct {
 	where string
 	died  chan struct{}
 	lived time.Time // since when the bot runs
+	began time.Time // since when there is access; zero: there never was
 }
 
 func (r *crashRun) run(t *testing.T, dir, text string) {
@@ -240,10 +242,13 @@ func (r *crashRun) guard(done <-chan struct{}) {
 		r.mu.Lock()
 		lived := r.lived
 		r.mu.Unlock()
+		has := r.world.systems["support-desk"].All()
+		if len(has) > 0 && r.began.IsZero() {
+			r.began = time.Now()
+		}
 		if p.line.isCut() {
 			continue
 		}
-		has := r.world.systems["support-desk"].All()
 		req, err := p.app.store.Request("AR-1")
 		if len(has) == 0 || err != nil && !p.line.isCut() {
 			if len(has) > 0 {
@@ -252,6 +257,9 @@ func (r *crashRun) guard(done <-chan struct{}) {
 			continue
 		}
 		end := req.EndsAt
+		if latest := r.began.Add(req.Duration); end.IsZero() || latest.Before(end) {
+			end = latest // whatever the bot made of its time
+		}
 		if req.State == flows.StateRevoking && req.Ending.State == flows.StateRevoked {
 			end = req.EndingAt
 		}
