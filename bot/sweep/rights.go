@@ -43,8 +43,9 @@ type RightsOptions struct {
 	// has answered since the bot started: before that, nobody is missed.
 	World func() (w flows.World, settled bool)
 	// HoldAbove is a percentage of the people with access. Where the directory takes
-	// the rights of more than that at once, that is raised and not acted on.
-	HoldAbove int
+	// the rights of more than that at once, that is raised and not acted on. It is
+	// asked anew each time.
+	HoldAbove func() int
 	Log       *slog.Logger
 	Now       func() time.Time // nil: time.Now
 }
@@ -142,7 +143,7 @@ func (p *judgement) one(w flows.World, r *flows.Request) {
 // act moves the requests. A crowd that the directory lost at once is raised
 // instead: no fault of a directory may take everybody's access.
 func (p *judgement) act(ctx context.Context) error {
-	hold := len(p.missed) >= holdFrom && len(p.missed)*100 > len(p.people)*p.HoldAbove
+	hold := len(p.missed) >= holdFrom && len(p.missed)*100 > len(p.people)*p.HoldAbove()
 	if err := p.raise(ctx, hold); err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func newCompany(t *testing.T, dir string, n int) *company {
 		c.people = append(c.people, flows.Person{Email: fmt.Sprintf("p%d@example.com", i), Groups: []string{"developers"}})
 	}
 	c.change()
-	c.job = sweep.Rights(sweep.RightsOptions{Requests: c, World: func() (flows.World, bool) { return c.world, c.settled }, HoldAbove: 30})
+	c.job = sweep.Rights(sweep.RightsOptions{Requests: c, World: func() (flows.World, bool) { return c.world, c.settled }, HoldAbove: func() int { return 30 }})
 	for i := range c.people {
 		c.ask(i)
 	}

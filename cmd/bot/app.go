@@ -196,8 +196,9 @@ func (a *App) Start(ctx context.Context) error {
 	a.work(ctx, "store", a.watchStore)
 	a.work(ctx, "configuration", a.followConfig)
 	a.nameOrphans(ctx)
+	a.comparePolicy(ctx)
 	if a.cfg.Slack.AuditChannel == "" {
-		a.log.WarnContext(ctx, "slack.audit_channel is not set: no channel is told who gets and loses access; the audit trail is kept in the store alone")
+		a.log.WarnContext(ctx, "slack.audit_channel is not set: no channel is told who gets and loses access; only the audit trail in the store keeps it")
 	}
 	a.started.Store(true)
 	a.log.InfoContext(ctx, "started", "version", version, "store", a.cfg.Store.Path, "integrations", len(a.cfg.Integrations), "flows", len(a.cfg.Policy.Flows))

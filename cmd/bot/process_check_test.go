@@ -40,6 +40,15 @@ func processCheckOnline(t *testing.T, w *town) {
 	if out := w.bot(exitProblems, "check", "--online", "--format", "json"); !strings.Contains(out, `"code": "integration_unreachable"`) {
 		t.Errorf("as JSON: %q", out)
 	}
+	w.change("http://127.0.0.1:1", w.targetURL, "permissions: [read]", "permissions: [raed]")
+	if out := w.bot(exitOK, "check", "--online"); !strings.Contains(out, `config.yaml:39:`) || !strings.Contains(out, `warning: a queue of support-desk has no permission "raed" (did you mean "read"?)`) {
+		t.Errorf("with a permission that the system does not have: %q", out)
+	}
+	p := w.start()
+	w.soon("the log says it too", func() bool {
+		return strings.Contains(p.log.String(), `no permission \"raed\" (did you mean \"read\"?)`)
+	})
+	p.terminate()
 	if calls := w.ws.Calls("chat.postMessage"); len(calls) > 0 {
 		t.Errorf("a check sent %d messages", len(calls))
 	}

@@ -102,7 +102,27 @@ func (a *App) reload(ctx context.Context, all bool) *config.Config {
 	a.log.InfoContext(ctx, "the saved configuration is in force", "file", report.File, "changes", changes, "needs_restart", kept)
 	a.tell(ctx, loadedText(name, report, changes, kept), firstFew(changes, "; ", "and %d more changes"))
 	a.nameOrphans(ctx)
+	a.comparePolicy(ctx)
 	return cfg
+}
+
+// comparePolicy says what the policy names and integrations do not know.
+func (a *App) comparePolicy(ctx context.Context) {
+	for _, p := range unknownNames(a.current.Load(), a.living) {
+		a.log.WarnContext(ctx, "configuration", "problem", p.String())
+	}
+}
+
+// unknownNames compares the policy with people and inventory. People are compared
+// where every source of them was read: in half a directory much is missing.
+func unknownNames(cfg *config.Config, sources *living.Context) []config.Problem {
+	w := sources.World()
+	for _, h := range sources.Health() {
+		if h.Directory && h.Synced.IsZero() {
+			w.People = nil
+		}
+	}
+	return cfg.Check(w)
 }
 
 func loadedText(name string, report *config.Report, changes, kept []string) string {

@@ -19,7 +19,10 @@ func (a *App) judged() (w flows.World, settled bool) {
 
 // rights ends the access of those who lost the right to it.
 func (a *App) rights() sweep.Job {
-	return sweep.Rights(sweep.RightsOptions{Requests: a.counted(), World: a.judged, HoldAbove: a.cfg.Sync.HoldWhenShrinkingBy, Log: a.log, Now: a.now})
+	return sweep.Rights(sweep.RightsOptions{
+		Requests: a.counted(), World: a.judged, Log: a.log, Now: a.now,
+		HoldAbove: func() int { return a.current.Load().Sync.HoldWhenShrinkingBy },
+	})
 }
 
 // lost says why an approved request may not be granted any more.

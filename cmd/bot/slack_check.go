@@ -75,5 +75,6 @@ func checkOnline(ctx context.Context, cfg *config.Config, report *config.Report)
 			Severity: flows.SeverityError, Code: "integration_unreachable", Message: "cannot be read: " + cmp.Or(h.Problem, "it did not answer"),
 		}})
 	}
+	report.Problems = append(report.Problems, unknownNames(cfg, world)...)
 	return nil
 }

@@ -22,7 +22,7 @@ type checker struct {
 }
 
 // check finds everything that is wrong with a directory. Paths are such as
-// people[3].time_zone and shifts[0].members[1].
+// people[3].time_zone, shifts[0].members[1] and groups[2].
 func check(c config) []flows.Issue {
 	k := checker{addresses: map[string]int{}, slack: map[string]int{}, teams: map[string]int{}}
 	if len(c.People) == 0 {
@@ -37,6 +37,11 @@ func check(c config) []flows.Issue {
 	shifts := map[string]int{}
 	for i, s := range c.Shifts {
 		k.shift(fmt.Sprintf("shifts[%d]", i), i, s, shifts)
+	}
+	for i, g := range c.Groups {
+		if strings.TrimSpace(g) == "" {
+			k.fail(fmt.Sprintf("groups[%d]", i), "missing_key", "the group has no name", "")
+		}
 	}
 	return k.issues
 }

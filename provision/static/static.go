@@ -13,6 +13,8 @@ import (
 type config struct {
 	People []person `yaml:"people"`
 	Shifts []shift  `yaml:"shifts"`
+	// Groups are groups that exist, also while nobody is in them.
+	Groups []string `yaml:"groups"`
 }
 
 type person struct {
@@ -50,7 +52,10 @@ func connect(_ context.Context, spec provision.Spec) (provision.Connection, []fl
 // directory is a configuration in which Check found no error. It never changes.
 type directory struct{ config config }
 
-var _ provision.Directory = (*directory)(nil)
+var (
+	_ provision.Directory = (*directory)(nil)
+	_ provision.Grouper   = (*directory)(nil)
+)
 
 // Close implements provision.Connection.
 func (*directory) Close() error { return nil }
@@ -73,6 +78,12 @@ func (d *directory) People(context.Context) ([]flows.Person, []flows.Shift, erro
 		shifts[i] = flows.Shift{Name: s.Name, Members: normalized(s.Members)}
 	}
 	return people, shifts, nil
+}
+
+// Groups implements provision.Grouper: those that are declared. Those that people
+// are in need no declaration.
+func (d *directory) Groups(context.Context) ([]string, error) {
+	return slices.Clone(d.config.Groups), nil
 }
 
 func normalized(addresses []string) []string {

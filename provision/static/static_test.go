@@ -80,6 +80,22 @@ func TestPeople(t *testing.T) {
 	}
 }
 
+// TestGroups: a declared group is known while nobody is in it.
+func TestGroups(t *testing.T) {
+	c, issues := connect(t, full+"groups: [admins, Developers]\n")
+	if len(issues) > 0 {
+		t.Fatal(issues)
+	}
+	groups, err := c.(provision.Grouper).Groups(t.Context())
+	if err != nil || !cmp.Equal(groups, []string{"admins", "Developers"}) {
+		t.Errorf("groups %q, %v", groups, err)
+	}
+	groups[0] = "x"
+	if again, _ := c.(provision.Grouper).Groups(t.Context()); again[0] != "admins" {
+		t.Error("the first caller wrote over what the second gets")
+	}
+}
+
 // TestDirectoryOfPeople is what the rest of the service makes of it.
 func TestDirectoryOfPeople(t *testing.T) {
 	c, _ := connect(t, full)
@@ -152,6 +168,9 @@ func TestIssues(t *testing.T) {
 		"attributes that are something else": {"people: [{email: a@x, attributes: {group: [g], department: [d], owner: [o]}}]", []flows.Issue{
 			{Path: "people[0].attributes.group", Severity: w, Code: "reserved_attribute", Message: `the attribute "group" is never looked at: the name means something else`},
 			{Path: "people[0].attributes.owner", Severity: w, Code: "reserved_attribute", Message: `the attribute "owner" is never looked at: the name means something else`},
+		}},
+		"groups": {"{people: [{email: a@x}], groups: [admins, ' ']}", []flows.Issue{
+			{Path: "groups[1]", Severity: e, Code: "missing_key", Message: "the group has no name"},
 		}},
 		"shifts": {"{people: [{email: alice@x}], shifts: [{name: primary, members: [alice@x, alise@x]}, {members: [Alice@x]}, {name: primary}]}", []flows.Issue{
 			{Path: "shifts[0].members[1]", Severity: w, Code: "unknown_member", Message: "the member alise@x is not in this directory", Hint: `did you mean "alice@x"?`},

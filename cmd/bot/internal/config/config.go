@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"apono/flows"
@@ -26,6 +27,22 @@ type Config struct {
 	Policy flows.Policy `mapstructure:"-"`
 	// Digest is equal for files of equal content; see the function Digest.
 	Digest string `mapstructure:"-"`
+
+	found *problems // by Load; knows the places
+}
+
+// Check finds what is wrong with the policy only in the light of people and
+// inventory as integrations tell them, and leaves out what Load found. A zero
+// People or Inventory is not compared.
+func (c *Config) Check(w flows.World) []Problem {
+	k := flows.Known{People: w.People, Inventory: w.Inventory}
+	p := &problems{file: c.found.file, root: c.found.root}
+	for _, issue := range c.Policy.Check(k) {
+		if !slices.ContainsFunc(c.found.list, func(x Problem) bool { return x.Path == issue.Path && x.Code == issue.Code }) {
+			p.add(issue)
+		}
+	}
+	return p.report().Problems
 }
 
 // Slack connects the bot to a workspace.

@@ -45,6 +45,10 @@ func (c directory) People(context.Context) ([]flows.Person, []flows.Shift, error
 	return c.people, c.shifts, nil
 }
 
+func (c directory) Groups(context.Context) ([]string, error) {
+	return c.config.(*staticConfig).Groups, nil
+}
+
 type staticConfig struct {
 	People []struct {
 		Email      string              `yaml:"email"`
@@ -54,7 +58,10 @@ type staticConfig struct {
 		TimeZone   string              `yaml:"time_zone"`
 		Attributes map[string][]string `yaml:"attributes"`
 		SlackID    string              `yaml:"slack_id"`
+		TeamsID    string              `yaml:"teams_id"`
+		Aliases    []string            `yaml:"aliases"`
 	} `yaml:"people"`
+	Groups []string `yaml:"groups"`
 	Shifts []struct {
 		Name    string   `yaml:"name"`
 		Members []string `yaml:"members"`
@@ -118,7 +125,10 @@ func (w *world) static(_ context.Context, s provision.Spec) (provision.Connectio
 	}
 	d := directory{conn.(*connection)}
 	for _, p := range c.People {
-		d.people = append(d.people, flows.Person{Email: p.Email, Name: p.Name, Groups: p.Groups, Manager: p.Manager, Attributes: p.Attributes})
+		d.people = append(d.people, flows.Person{
+			Email: p.Email, Name: p.Name, Groups: p.Groups, Manager: p.Manager, Attributes: p.Attributes,
+			SlackID: p.SlackID, TeamsID: p.TeamsID, Aliases: p.Aliases,
+		})
 	}
 	for _, s := range c.Shifts {
 		d.shifts = append(d.shifts, flows.Shift{Name: s.Name, Members: s.Members})

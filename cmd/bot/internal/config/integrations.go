@@ -174,6 +174,7 @@ func (l *loader) known(ctx context.Context, c *Config) flows.Known {
 	}
 	var people []flows.Person
 	var shifts []flows.Shift
+	var groups []string
 	directories := 0
 	for _, in := range c.Integrations {
 		d, ok := in.Connection.(provision.Directory)
@@ -188,11 +189,15 @@ func (l *loader) known(ctx context.Context, c *Config) flows.Known {
 		if err != nil {
 			return k
 		}
-		people, shifts = append(people, p...), append(shifts, s...)
+		g, err := groupsOf(ctx, d)
+		if err != nil {
+			return k
+		}
+		people, shifts, groups = append(people, p...), append(shifts, s...), append(groups, g...)
 	}
 	switch {
 	case directories > 0:
-		k.People = flows.NewDirectory(people, shifts)
+		k.People = flows.NewDirectory(people, shifts, groups...)
 	case !l.p.failed():
 		l.p.warn("integrations", "no_directory", "no integration knows people, so nobody can ask for anything", "add one of type static")
 	}

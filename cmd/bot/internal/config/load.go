@@ -45,7 +45,7 @@ func Load(ctx context.Context, o Options) (*Config, *Report) {
 		o.LookupEnv = os.LookupEnv
 	}
 	l := &loader{o: o, p: &problems{file: o.Path}, secrets: secrets{lookup: o.LookupEnv, optional: o.SecretsOptional}}
-	c := &Config{}
+	c := &Config{found: l.p}
 	l.p.root, c.Digest = read(o.Path, l.p)
 	if l.p.root == nil {
 		return nil, l.p.report()
@@ -82,6 +82,7 @@ func (l *loader) load(ctx context.Context, c *Config) {
 		}
 	}
 	l.integrations(ctx, s.Integrations, c)
+	l.peopleTwice(ctx, c)
 	l.policy(s, c)
 	l.p.checked(c.Policy.Check(l.known(ctx, c)))
 	if c.Credentials.Key != "" {
@@ -139,7 +140,8 @@ func (l *loader) chat(s fileShape, c *Config) {
 		l.token(x.key, x.prefix, x.other, c)
 	}
 	if c.Slack.AuditChannel == "" {
-		l.p.warn("slack.audit_channel", "no_audit_channel", "no channel is told about changes of access", "")
+		l.p.warn("slack.audit_channel", "no_audit_channel", "no channel is told who gets and loses access; only the audit trail in the store keeps it",
+			`name one: audit_channel: "#access-audit"`)
 	}
 }
 

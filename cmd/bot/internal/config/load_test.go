@@ -44,7 +44,7 @@ func TestLoad_Defaults(t *testing.T) {
 		Policy:      flows.Policy{RequestTimeout: 24 * time.Hour},
 		Digest:      c.Digest,
 	}
-	if diff := cmp.Diff(want, c, cmp.Transformer("reveal", flows.Secret.Reveal)); diff != "" {
+	if diff := cmp.Diff(want, c, cmp.Transformer("reveal", flows.Secret.Reveal), cmpopts.IgnoreUnexported(config.Config{})); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
 }
@@ -179,7 +179,7 @@ func TestLoad_Everything(t *testing.T) {
 		},
 	}
 	if diff := cmp.Diff(want, c, cmp.Transformer("reveal", flows.Secret.Reveal), cmpopts.EquateEmpty(),
-		cmpopts.IgnoreFields(config.Config{}, "Digest"), cmpopts.IgnoreFields(config.Integration{}, "Connection", "Settings", "closing")); diff != "" {
+		cmpopts.IgnoreFields(config.Config{}, "Digest", "found"), cmpopts.IgnoreFields(config.Integration{}, "Connection", "Settings", "closing")); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
 }
@@ -398,5 +398,34 @@ func TestDefaultPath(t *testing.T) {
 		if got := config.DefaultPath(lookup(env)); got != path {
 			t.Errorf("DefaultPath with %v = %q, want %q", env, got, path)
 		}
+	}
+}
+
+// Check compares the policy with what integrations tell later, and says nothing
+// again that Load said.
+func TestCheck(t *testing.T) {
+	c := mustLoad(t, config.Options{Path: "testdata/unknown_group.yaml", Registry: newWorld(t).registry, LookupEnv: lookup(environment)})
+	world := flows.World{
+		People: flows.NewDirectory([]flows.Person{{Email: "ann@example.com", Groups: []string{"admin", "on-call"}}}, nil),
+		Inventory: flows.NewInventory([]flows.Holdings{{
+			Integration: "db", Types: []flows.ResourceType{{ID: "database", Permissions: []flows.Permission{{ID: "reads"}}}},
+		}}),
+	}
+	var got []string
+	for _, p := range c.Check(world) {
+		got = append(got, p.String())
+	}
+	const file = "testdata/unknown_group.yaml"
+	want := []string{
+		file + `:3:54: warning: nobody in the directory is in a group "admins" (did you mean "admin"?)`,
+		file + `:4:51: warning: nobody in the directory is in a group "admins" (did you mean "admin"?)`,
+		file + `:17:66: warning: a database of db has no permission "read" (did you mean "reads"?)`,
+		file + `:22:66: warning: a database of db has no permission "read" (did you mean "reads"?)`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("found (-want +got):\n%s", diff)
+	}
+	if again := c.Check(flows.World{}); len(again) > 0 {
+		t.Errorf("with nothing to compare it finds %v", again)
 	}
 }
