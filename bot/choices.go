@@ -20,7 +20,7 @@ const maxOptions = 100
 // requestForm draws the request form for a selection. Only what the person may
 // ask for at this moment is offered; a single choice is made for them.
 func (s *Service) requestForm(w flows.World, p *flows.Person, sel selection, now time.Time) chat.Form {
-	offer := w.OfferTo(p)
+	offer := w.OfferTo(p, nil, now)
 	bundles, integrations := offer.Bundles(), offer.Integrations()
 	f := cards.RequestForm{CanSwitch: len(bundles) > 0 && len(integrations) > 0}
 	switch {
@@ -260,7 +260,7 @@ func (s *Service) Search(ctx context.Context, q chat.Search) []chat.Option {
 		s.note(ctx, "search", err)
 		return nil
 	}
-	st, offer := readState(q.State), w.OfferTo(p)
+	st, offer := readState(q.State), w.OfferTo(p, nil, time.Now())
 	chosen := selection{integration: st.Integration, typ: st.Type, bundle: st.Bundle}.named(w)
 	switch q.Field {
 	case cards.FieldResources:

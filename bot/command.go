@@ -81,7 +81,7 @@ const maxDuration = 40
 // requestLine reads "BUNDLE for 2h because INC-12 is burning". Everything after
 // "because" is the justification. A bundle may itself be called "tools for ops".
 func (s *Service) requestLine(w flows.World, p *flows.Person, line string, now time.Time) chat.Answer {
-	bundles, sel, head := w.OfferTo(p).Bundles(), selection{}, line
+	bundles, sel, head := w.OfferTo(p, nil, now).Bundles(), selection{}, line
 	if _, whole := bundleCalled(bundles, line); !whole {
 		if at := because.FindStringIndex(line); at != nil {
 			head, sel.justification = line[:at[0]], firstRunes(strings.TrimSpace(line[at[1]:]), flows.MaxReason)

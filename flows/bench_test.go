@@ -67,7 +67,7 @@ func largest(w flows.World, p *flows.Person, n int) flows.Question {
 func TestLargeCompany(t *testing.T) {
 	w, p := large(t)
 	began := time.Now()
-	o := w.OfferTo(p)
+	o := w.OfferTo(p, nil, noon)
 	if len(o.Integrations()) != 20 || len(o.Resources("int-00", "database", "099", 100)) == 0 {
 		t.Fatalf("offered: %v", o.Integrations())
 	}
@@ -83,13 +83,13 @@ func TestLargeCompany(t *testing.T) {
 func BenchmarkOfferTo(b *testing.B) {
 	w, p := large(b)
 	for b.Loop() {
-		w.OfferTo(p).Integrations()
+		w.OfferTo(p, nil, noon).Integrations()
 	}
 }
 
 func BenchmarkSearch(b *testing.B) {
 	w, p := large(b)
-	o := w.OfferTo(p)
+	o := w.OfferTo(p, nil, noon)
 	for b.Loop() {
 		o.Resources("int-00", "database", "999", 100)
 	}

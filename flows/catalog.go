@@ -91,15 +91,25 @@ type Tag struct {
 	Value string `json:"value"`
 }
 
-// Target is part of what a flow or bundle offers: either some permissions on
-// some resources of one type of one integration, or a bundle (flows only).
+// Target is part of what a flow or bundle offers: some permissions on some
+// resources of one type of one integration, or an access scope, or a bundle
+// (flows only).
 type Target struct {
 	Integration  string    `json:"integration,omitempty"`
 	ResourceType string    `json:"resource_type,omitempty"`
-	Permissions  []string  `json:"permissions,omitempty"` // ids
+	Permissions  []string  `json:"permissions,omitempty"` // ids; empty with AccessScope: all that the scope holds
 	Include      *Selector `json:"include,omitempty"`     // nil with Exclude nil: any resource, now and later
 	Exclude      *Selector `json:"exclude,omitempty"`
 	Bundle       string    `json:"bundle,omitempty"`
+	AccessScope  string    `json:"access_scope,omitempty"`
+}
+
+// AccessScope is a saved inventory query, usable as a target. What begins to
+// match it later belongs to it by itself.
+type AccessScope struct {
+	Name        string `json:"name"`
+	Description string `json:"description,omitempty"`
+	Query       string `json:"query"` // see Query
 }
 
 // Bundle is a named list of targets, asked for, approved and ended as a whole.
@@ -138,6 +148,8 @@ type Flow struct {
 	Labels      []string      `json:"labels,omitempty"`
 	Requestors  Conditions    `json:"requestors"`
 	Targets     []Target      `json:"targets"`
+	Timeframe   *Timeframe    `json:"timeframe,omitempty"`   // nil: always
+	RequestFor  *RequestFor   `json:"request_for,omitempty"` // nil: for the requestor alone
 	Duration    GrantDuration `json:"duration"`
 	Approval    *Approval     `json:"approval,omitempty"` // nil: automatic
 	Settings    Settings      `json:"settings"`
@@ -158,6 +170,7 @@ func (f *Flow) Hash() string {
 type Policy struct {
 	Flows    []Flow
 	Bundles  []Bundle
+	Scopes   []AccessScope
 	Admins   Conditions
 	Fallback ApproverGroup // asked where a flow's approvers resolve to nobody; may be empty
 	// RequestTimeout ends a request that nobody decided; > 0.
@@ -170,6 +183,9 @@ type Catalog struct {
 	flows   map[string]*Flow
 	hashes  map[string]string
 	bundles map[string]*Bundle
+	scopes  map[string]*Query // by name; those that cannot be read are left out
+	likely  map[string][]int  // see likelyFlows
+	others  []int
 }
 
 // DefaultRequestTimeout applies where the policy names none.
@@ -180,11 +196,20 @@ func NewCatalog(p Policy) *Catalog {
 	if p.RequestTimeout <= 0 {
 		p.RequestTimeout = DefaultRequestTimeout
 	}
-	c := &Catalog{policy: p, flows: map[string]*Flow{}, hashes: map[string]string{}, bundles: map[string]*Bundle{}}
+	c := &Catalog{
+		policy: p, flows: map[string]*Flow{}, hashes: map[string]string{}, bundles: map[string]*Bundle{}, scopes: map[string]*Query{},
+		likely: map[string][]int{},
+	}
 	for i := range p.Flows {
 		f := &p.Flows[i]
 		c.flows[f.Name] = f
 		c.hashes[f.Name] = f.Hash()
+		c.index(i)
+	}
+	for _, s := range p.Scopes {
+		if q, err := ParseQuery(s.Query); err == nil {
+			c.scopes[s.Name] = q
+		}
 	}
 	for i := range p.Bundles {
 		c.bundles[p.Bundles[i].Name] = &p.Bundles[i]
@@ -197,6 +222,12 @@ func (c *Catalog) Flow(name string) (*Flow, bool) { f, ok := c.flows[name]; retu
 
 // Bundle finds a bundle by name.
 func (c *Catalog) Bundle(name string) (*Bundle, bool) { b, ok := c.bundles[name]; return b, ok }
+
+// Scope finds the query of an access scope by name.
+func (c *Catalog) Scope(name string) (*Query, bool) { q, ok := c.scopes[name]; return q, ok }
+
+// Scopes in the order of the file.
+func (c *Catalog) Scopes() []AccessScope { return slices.Clone(c.policy.Scopes) }
 
 // Flows in the order of the file. The flows must not be changed.
 func (c *Catalog) Flows() []*Flow {

@@ -37,6 +37,7 @@ func (p *Policy) Check(k Known) []Issue {
 	c := checker{policy: p, known: k}
 	c.admins()
 	c.fallback()
+	c.scopes()
 	seen := map[string]int{}
 	for i := range p.Bundles {
 		path := fmt.Sprintf("bundles[%d]", i)
@@ -61,6 +62,7 @@ type checker struct {
 	issues []Issue
 
 	attributes map[string]bool // that anybody has; made when it is needed
+	made       *World          // see world
 }
 
 func (c *checker) fail(path, code, message, hint string) {
@@ -124,11 +126,14 @@ func (c *checker) flow(path string, f *Flow) {
 	}
 	c.match(path+".requestors.match", f.Requestors.Match)
 	c.conditions(path+".requestors.conditions", f.Requestors.Conditions, false)
+	c.timeframe(path+".timeframe", f.Timeframe)
+	c.requestFor(path+".request_for", f.RequestFor)
 	c.targets(path+".targets", f.Targets, false)
 	c.duration(path+".grant_duration", f.Duration)
 	if f.Approval != nil {
 		c.approval(path+".approval", f.Approval)
 	}
+	c.reachable(path, f)
 }
 
 func (c *checker) duration(path string, d GrantDuration) {
@@ -180,16 +185,18 @@ func (c *checker) targets(path string, ts []Target, inBundle bool) {
 	}
 	for i := range ts {
 		t, at := &ts[i], fmt.Sprintf("%s[%d]", path, i)
-		direct := t.Integration != "" || t.ResourceType != "" || len(t.Permissions) > 0 || t.Include != nil || t.Exclude != nil
+		part := t.Integration != "" || t.ResourceType != "" || t.Include != nil || t.Exclude != nil
 		switch {
 		case t.Bundle != "" && inBundle:
 			c.fail(at+".bundle", "nested_bundle", "a bundle cannot hold a bundle", "list its targets")
-		case t.Bundle != "" && direct:
-			c.fail(at, "mixed_target", "a target is either a bundle or a part of an integration", "make two targets of it")
+		case t.Bundle != "" && (part || t.AccessScope != "" || len(t.Permissions) > 0), t.AccessScope != "" && part:
+			c.fail(at, "mixed_target", "a target is either a bundle, an access scope, or a part of an integration", "make two targets of it")
 		case t.Bundle != "":
 			c.bundle(at+".bundle", t.Bundle)
-		case !direct:
-			c.fail(at, "empty_target", "the target names nothing", "name an integration or a bundle")
+		case t.AccessScope != "":
+			c.scopeTarget(at, t)
+		case !part && len(t.Permissions) == 0:
+			c.fail(at, "empty_target", "the target names nothing", "name an integration, an access scope or a bundle")
 		default:
 			c.target(at, t)
 		}

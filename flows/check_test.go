@@ -142,7 +142,7 @@ func TestCheck_OneFault(t *testing.T) {
 		"group without approvers": {func(p *flows.Policy) { flow(p).Approval.Groups[1].Approvers = nil }, "flows[0].approval.groups[1].approvers error no_approvers"},
 		"group match":             {func(p *flows.Policy) { flow(p).Approval.Groups[1].Match = "every" }, "flows[0].approval.groups[1].match error unknown_match"},
 		"anybody but the manager": {func(p *flows.Policy) { approver(p).Operator = flows.OpIsNot }, "flows[0].approval.groups[0].approvers[0].operator error operator_without_values"},
-		"manager by name":         {func(p *flows.Policy) { approver(p).Values = []string{"ann@example.com"} }, ""},
+		"manager by name":         {func(p *flows.Policy) { approver(p).Values = []string{"ann@example.com"} }, "flows[0].approval.groups[0] warning no_such_approvers"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

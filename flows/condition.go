@@ -87,7 +87,7 @@ func (w World) isManager(p, about *Person) (Status, string) {
 	if err != nil {
 		return Broken, fmt.Sprintf("the manager of %s, %s, is not in the directory", about.Ref().DisplayName(), about.Manager)
 	}
-	if boss == p {
+	if samePerson(boss, p) {
 		return Met, fmt.Sprintf("%s's manager", about.Ref().DisplayName())
 	}
 	return Unmet, fmt.Sprintf("%s's manager", about.Ref().DisplayName())

@@ -14,6 +14,8 @@ type World struct {
 	People    *Directory
 	Inventory *Inventory
 	Catalog   *Catalog
+
+	prepared *reaches // nil: see NewWorld
 }
 
 // Question is what somebody asks for.
@@ -35,6 +37,7 @@ type Subject string
 const (
 	AboutPerson        Subject = "person"
 	AboutTarget        Subject = "target"
+	AboutTime          Subject = "time"
 	AboutDuration      Subject = "duration"
 	AboutJustification Subject = "justification"
 	AboutApprovers     Subject = "approvers"
@@ -83,11 +86,11 @@ func (w World) Evaluate(q Question) Verdict {
 	if !ok {
 		return v
 	}
-	flows := w.eligible(q, &v)
-	if len(flows) == 0 {
+	open, closed := w.eligible(q, &v)
+	if len(open)+len(closed) == 0 {
 		return v
 	}
-	for _, c := range w.split(flows, q, units, &v) {
+	for _, c := range w.split(open, closed, q, units, &v) {
 		w.addPart(&v, q, c)
 	}
 	w.checkJustification(&v, q)
@@ -126,7 +129,8 @@ func (w World) unitsOf(q Question, v *Verdict) ([]Unit, bool) {
 	return units, true
 }
 
-// open reports whether a person may ask for anything under a flow now.
+// open reports whether a person may ask for anything under a flow, at the times
+// at which it may be used.
 func (w World) open(f *Flow, p *Person) bool {
 	if !f.Active || f.Trigger == TriggerAutomatic {
 		return false
@@ -135,21 +139,37 @@ func (w World) open(f *Flow, p *Person) bool {
 	return status == Met
 }
 
-func (w World) eligible(q Question, v *Verdict) []*Flow {
+// eligible finds the flows under which the requestor may ask for the grantee,
+// those apart that are closed at this moment.
+func (w World) eligible(q Question, v *Verdict) (open, closed []*Flow) {
 	if q.Requestor.Disabled || q.Grantee.Disabled {
 		v.check(AboutPerson, Unmet, "A deactivated person cannot ask for or get access.")
-		return nil
+		return nil, nil
 	}
-	var out []*Flow
-	for _, f := range w.Catalog.Flows() {
-		if w.open(f, q.Requestor) {
-			out = append(out, f)
+	asks := false
+	for _, f := range w.likelyFlows(q.Requestor) {
+		if !w.open(f, q.Requestor) {
+			continue
+		}
+		asks = true
+		switch status, _ := w.mayGet(f, q.Requestor, q.Grantee); {
+		case status != Met:
+		case f.inFrame(q.Now):
+			open = append(open, f)
+		default:
+			closed = append(closed, f)
 		}
 	}
-	if len(out) == 0 {
+	switch {
+	case len(open)+len(closed) > 0:
+	case asks && samePerson(q.Requestor, q.Grantee):
+		v.check(AboutPerson, Unmet, "No access flow lets you ask for yourself at the moment.")
+	case asks:
+		v.check(AboutPerson, Unmet, "No access flow lets you ask for %s at the moment.", q.Grantee.Ref().DisplayName())
+	default:
 		v.check(AboutPerson, Unmet, "No access flow lets you ask for anything at the moment.")
 	}
-	return out
+	return open, closed
 }
 
 func (w World) addPart(v *Verdict, q Question, c cover) {

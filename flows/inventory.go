@@ -3,7 +3,6 @@ package flows
 import (
 	"cmp"
 	"slices"
-	"strings"
 )
 
 // Unit is the smallest thing that is granted.
@@ -54,45 +53,14 @@ type Holdings struct {
 type Inventory struct {
 	integrations []string
 	types        map[string][]ResourceType // by integration
-	resources    map[[2]string][]*Resource // by (integration, type), sorted by name
-	byID         map[[3]string]*Resource   // by (integration, type, id)
-	permissions  map[[3]string]Permission  // by (integration, type, permission id)
-	words        map[[2]string][]words     // of resources, in their order
-	named        map[[2]string]*named
-}
-
-// named is everything by which a selector can name resources of a type.
-type named struct {
-	names, parents map[string]bool
-	tags           map[Tag]bool
-}
-
-// words of a resource that a search looks through, folded.
-type words struct{ name, id, path string }
-
-func wordsOf(r *Resource) words {
-	return words{name: strings.ToLower(r.Name), id: strings.ToLower(r.ID), path: strings.ToLower(strings.Join(r.Path, "/"))}
-}
-
-// rank: 2 the name starts with the query, 1 it is somewhere, 0 nowhere.
-func (w *words) rank(query string) int {
-	switch {
-	case strings.HasPrefix(w.name, query):
-		return 2
-	case strings.Contains(w.name, query), strings.Contains(w.id, query), strings.Contains(w.path, query):
-		return 1
-	}
-	return 0
+	shelves      map[kind]*shelf
+	permissions  map[[3]string]Permission // by (integration, type, permission id)
 }
 
 // NewInventory builds the snapshot. Of two resources with the same type and id
 // in one integration the first stays.
 func NewInventory(holdings []Holdings) *Inventory {
-	inv := &Inventory{
-		types: map[string][]ResourceType{}, resources: map[[2]string][]*Resource{},
-		byID: map[[3]string]*Resource{}, permissions: map[[3]string]Permission{},
-		words: map[[2]string][]words{}, named: map[[2]string]*named{},
-	}
+	inv := &Inventory{types: map[string][]ResourceType{}, shelves: map[kind]*shelf{}, permissions: map[[3]string]Permission{}}
 	for _, h := range holdings {
 		if !slices.Contains(inv.integrations, h.Integration) {
 			inv.integrations = append(inv.integrations, h.Integration)
@@ -105,54 +73,22 @@ func NewInventory(holdings []Holdings) *Inventory {
 		}
 		for i := range h.Resources {
 			r := &h.Resources[i]
-			key := [3]string{h.Integration, r.Type, r.ID}
-			if _, dup := inv.byID[key]; dup {
-				continue
+			k := kind{h.Integration, r.Type}
+			s := inv.shelves[k]
+			if s == nil {
+				s = &shelf{byID: map[string]int32{}}
+				inv.shelves[k] = s
 			}
-			inv.byID[key] = r
-			kt := [2]string{h.Integration, r.Type}
-			inv.resources[kt] = append(inv.resources[kt], r)
-			inv.name(kt, r)
+			if _, dup := s.byID[r.ID]; !dup {
+				s.byID[r.ID] = -1 // placed when all are known
+				s.resources = append(s.resources, r)
+			}
 		}
 	}
-	for kt, rs := range inv.resources {
-		slices.SortStableFunc(rs, func(a, b *Resource) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
-		inv.words[kt] = make([]words, len(rs))
-		for i, r := range rs {
-			inv.words[kt][i] = wordsOf(r)
-		}
+	for _, s := range inv.shelves {
+		s.arrange()
 	}
 	return inv
-}
-
-// name indexes a resource by everything a selector can name it by.
-func (inv *Inventory) name(kt [2]string, r *Resource) {
-	n := inv.named[kt]
-	if n == nil {
-		n = &named{names: map[string]bool{}, parents: map[string]bool{}, tags: map[Tag]bool{}}
-		inv.named[kt] = n
-	}
-	n.names[r.Name], n.names[r.ID] = true, true
-	for k, v := range r.Tags {
-		n.tags[Tag{k, v}] = true
-	}
-	for _, p := range r.Path {
-		n.parents[p] = true
-	}
-}
-
-// reached reports whether a target reaches at least one resource.
-func (inv *Inventory) reached(t *Target) bool {
-	switch {
-	case t.Exclude != nil:
-		return slices.ContainsFunc(inv.Resources(t.Integration, t.ResourceType), func(r *Resource) bool { return t.reaches(t.Integration, r) })
-	case t.Include == nil:
-		return len(inv.Resources(t.Integration, t.ResourceType)) > 0
-	}
-	n := inv.named[[2]string{t.Integration, t.ResourceType}]
-	return n != nil && (slices.ContainsFunc(t.Include.Names, func(s string) bool { return n.names[s] }) ||
-		slices.ContainsFunc(t.Include.Tags, func(s Tag) bool { return n.tags[s] }) ||
-		slices.ContainsFunc(t.Include.Parents, func(s string) bool { return n.parents[s] }))
 }
 
 // Integrations in the order they were given.
@@ -172,13 +108,23 @@ func (inv *Inventory) Type(integration, id string) (ResourceType, bool) {
 
 // Resources of a type, sorted by name. The slice must not be changed.
 func (inv *Inventory) Resources(integration, typ string) []*Resource {
-	return inv.resources[[2]string{integration, typ}]
+	if s := inv.shelves[kind{integration, typ}]; s != nil {
+		return s.resources
+	}
+	return nil
 }
 
 // Resource finds one resource.
 func (inv *Inventory) Resource(integration, typ, id string) (*Resource, bool) {
-	r, ok := inv.byID[[3]string{integration, typ, id}]
-	return r, ok
+	s := inv.shelves[kind{integration, typ}]
+	if s == nil {
+		return nil, false
+	}
+	place, ok := s.byID[id]
+	if !ok {
+		return nil, false
+	}
+	return s.resources[place], true
 }
 
 // Permission finds one permission of a type.

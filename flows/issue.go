@@ -20,6 +20,9 @@ type Issue struct {
 	Code     string   `json:"code"` // stable, snake_case
 	Message  string   `json:"message"`
 	Hint     string   `json:"hint,omitempty"`
+	// Offset is where in the text at Path the problem is, in bytes from 1; 0: it is
+	// about the whole.
+	Offset int `json:"-"`
 }
 
 func (i Issue) String() string {

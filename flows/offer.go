@@ -3,32 +3,55 @@ package flows
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
-// Offer is what one person may ask for at one moment.
+// Offer is what one person may ask for, for one grantee, at one moment.
 type Offer struct {
-	w       World
-	flows   []*Flow
-	targets map[[2]string][]*Target // by (integration, type), no bundles
+	w         World
+	requestor *Person
+	flows     []*Flow
+	bundles   map[string]bool
+	parts     map[kind][]*part // of targets that are no bundles
+	toOthers  []*Flow          // under which the requestor may ask for somebody else
+	self      bool             // there is one under which they may ask for themselves
 }
 
-// OfferTo finds the flows under which a person may ask for anything now.
-func (w World) OfferTo(p *Person) Offer {
-	o := Offer{w: w, targets: map[[2]string][]*Target{}}
-	for _, f := range w.Catalog.Flows() {
-		if w.open(f, p) {
-			o.add(f)
+// OfferTo finds the flows under which a person may ask for anything for a
+// grantee now; a nil grantee means the requestor.
+func (w World) OfferTo(requestor, grantee *Person, now time.Time) Offer {
+	if grantee == nil {
+		grantee = requestor
+	}
+	o := Offer{w: w, requestor: requestor, bundles: map[string]bool{}, parts: map[kind][]*part{}}
+	rs := w.reaches()
+	for _, f := range w.likelyFlows(requestor) {
+		if !w.open(f, requestor) || !f.inFrame(now) {
+			continue
+		}
+		if f.forOthers() {
+			o.toOthers = append(o.toOthers, f)
+		}
+		o.self = o.self || f.RequestFor == nil || f.RequestFor.Self
+		if status, _ := w.mayGet(f, requestor, grantee); status == Met {
+			o.add(f, rs)
 		}
 	}
 	return o
 }
 
-func (o *Offer) add(f *Flow) {
+func (o *Offer) add(f *Flow, rs *reaches) {
 	o.flows = append(o.flows, f)
 	for i := range f.Targets {
-		if t := &f.Targets[i]; t.Bundle == "" {
-			key := [2]string{t.Integration, t.ResourceType}
-			o.targets[key] = append(o.targets[key], t)
+		if name := f.Targets[i].Bundle; name != "" {
+			o.bundles[name] = true
+		}
+	}
+	for _, r := range rs.flows[f.Name] {
+		for k, parts := range r {
+			for i := range parts {
+				o.parts[k] = append(o.parts[k], &parts[i])
+			}
 		}
 	}
 }
@@ -42,11 +65,9 @@ func (o Offer) Flows() []*Flow { return slices.Clone(o.flows) }
 // Bundles the person may ask for, in the order of the file.
 func (o Offer) Bundles() []string {
 	var out []string
-	for _, b := range o.w.Catalog.Bundles() {
-		if slices.ContainsFunc(o.flows, func(f *Flow) bool {
-			return slices.ContainsFunc(f.Targets, func(t Target) bool { return t.Bundle == b.Name })
-		}) {
-			out = append(out, b.Name)
+	for i := range o.w.Catalog.policy.Bundles {
+		if name := o.w.Catalog.policy.Bundles[i].Name; o.bundles[name] {
+			out = append(out, name)
 		}
 	}
 	return out
@@ -55,8 +76,8 @@ func (o Offer) Bundles() []string {
 // Integrations in which the person may ask for at least one resource.
 func (o Offer) Integrations() []string {
 	var out []string
-	for _, name := range o.w.Inventory.Integrations() {
-		if len(o.Types(name)) > 0 {
+	for _, name := range o.w.Inventory.integrations {
+		if slices.ContainsFunc(o.w.Inventory.types[name], func(t ResourceType) bool { return o.any(name, t.ID) }) {
 			out = append(out, name)
 		}
 	}
@@ -74,44 +95,52 @@ func (o Offer) Types(integration string) []ResourceType {
 	return out
 }
 
-func (o Offer) any(integration, typ string) bool {
-	return slices.ContainsFunc(o.targets[[2]string{integration, typ}], func(t *Target) bool {
-		return o.w.Inventory.reached(t)
-	})
-}
+func (o Offer) any(integration, typ string) bool { return len(o.parts[kind{integration, typ}]) > 0 }
 
 // Has reports whether the person may ask for a resource with some permission.
 func (o Offer) Has(integration string, r *Resource) bool {
-	return slices.ContainsFunc(o.targets[[2]string{integration, r.Type}], func(t *Target) bool { return t.reaches(integration, r) })
+	k := kind{integration, r.Type}
+	place, ok := o.place(k, r.ID)
+	return ok && slices.ContainsFunc(o.parts[k], func(p *part) bool { return p.has(place) })
+}
+
+func (o Offer) place(k kind, id string) (int, bool) {
+	s := o.w.Inventory.shelves[k]
+	if s == nil {
+		return 0, false
+	}
+	place, ok := s.byID[id]
+	return int(place), ok
+}
+
+// offered joins what all targets reach of a kind; nil means all of it.
+func (o Offer) offered(k kind, n int) bitset {
+	set := newBitset(n)
+	for _, p := range o.parts[k] {
+		if p.set == nil {
+			return nil
+		}
+		set.include(p.set)
+	}
+	return set
 }
 
 // Resources the person may ask for whose name, id or path holds the query,
 // those whose name starts with it first. limit > 0 stops after that many.
 func (o Offer) Resources(integration, typ, query string, limit int) []*Resource {
-	if len(o.targets[[2]string{integration, typ}]) == 0 {
+	k := kind{integration, typ}
+	s := o.w.Inventory.shelves[k]
+	if s == nil || !o.any(integration, typ) {
 		return nil
 	}
-	words := o.w.Inventory.words[[2]string{integration, typ}]
-	query = strings.ToLower(strings.TrimSpace(query))
-	var first, rest []*Resource
-	for i, r := range o.w.Inventory.Resources(integration, typ) {
-		if limit > 0 && len(first) >= limit {
-			break
+	all := part{set: o.offered(k, len(s.resources))}
+	var out []*Resource
+	s.search(strings.TrimSpace(query), func(place int, _ bool) bool {
+		if all.has(place) {
+			out = append(out, s.resources[place])
 		}
-		rank := words[i].rank(query)
-		if rank == 0 || (limit > 0 && rank == 1 && len(rest) >= limit) || !o.Has(integration, r) {
-			continue
-		}
-		if rank == 2 {
-			first = append(first, r)
-		} else {
-			rest = append(rest, r)
-		}
-	}
-	out := append(first, rest...)
-	if limit > 0 && len(out) > limit {
-		out = out[:limit]
-	}
+		return limit <= 0 || len(out) < limit
+	})
 	return out
 }
 
@@ -122,24 +151,18 @@ func (o Offer) Permissions(integration, typ string, resources []string) []Permis
 	if !ok {
 		return nil
 	}
-	targets := o.targets[[2]string{integration, typ}]
+	k := kind{integration, typ}
+	reaches := func(p *part) bool {
+		return len(resources) == 0 || slices.ContainsFunc(resources, func(id string) bool {
+			place, ok := o.place(k, id)
+			return ok && p.has(place)
+		})
+	}
 	var out []Permission
-	for _, p := range t.Permissions {
-		if slices.ContainsFunc(targets, func(t *Target) bool {
-			return slices.Contains(t.Permissions, p.ID) && o.reachesOne(t, integration, typ, resources)
-		}) {
-			out = append(out, p)
+	for _, perm := range t.Permissions {
+		if slices.ContainsFunc(o.parts[k], func(p *part) bool { return slices.Contains(p.permissions, perm.ID) && reaches(p) }) {
+			out = append(out, perm)
 		}
 	}
 	return out
-}
-
-func (o Offer) reachesOne(t *Target, integration, typ string, resources []string) bool {
-	if len(resources) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(resources, func(id string) bool {
-		r, ok := o.w.Inventory.Resource(integration, typ, id)
-		return ok && t.reaches(integration, r)
-	})
 }

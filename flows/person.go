@@ -72,7 +72,8 @@ type Directory struct {
 	inGroup   map[string][]*Person // by folded group name
 	onCall    map[string][]*Person // by folded shift name
 	onShift   map[*Person][]string
-	place     map[*Person]int // in all
+	reports   map[string][]*Person // by normalized address of the manager
+	place     map[*Person]int      // in all
 	all       []*Person
 }
 
@@ -86,6 +87,7 @@ func NewDirectory(people []Person, shifts []Shift, groups ...string) *Directory 
 		slack: map[string][]*Person{}, teams: map[string][]*Person{},
 		groups: map[string][]*Person{}, shifts: map[string][]*Person{}, onShift: map[*Person][]string{},
 		inGroup: map[string][]*Person{}, onCall: map[string][]*Person{}, place: map[*Person]int{},
+		reports: map[string][]*Person{},
 	}
 	for _, g := range groups {
 		d.groups[g], d.inGroup[fold(g)] = nil, nil
@@ -127,6 +129,9 @@ func (d *Directory) add(p *Person) {
 			continue
 		}
 		d.people[key] = p
+	}
+	if p.Manager != "" {
+		d.reports[p.Manager] = append(d.reports[p.Manager], p)
 	}
 	if p.SlackID != "" {
 		d.slack[p.SlackID] = append(d.slack[p.SlackID], p)

@@ -82,6 +82,12 @@ func (w World) stillCovered(f *Flow, r *Request, requestor *Person, a Approvers)
 	if !w.open(f, requestor) {
 		return Errorf(CodeRefused, "%s may not ask under the access flow %s any more, so %s cannot be approved.", r.Requestor.DisplayName(), f.Name, r.ID)
 	}
+	if grantee, err := w.People.ByEmail(r.Grantee.Email); err == nil {
+		if status, _ := w.mayGet(f, requestor, grantee); status != Met {
+			return Errorf(CodeRefused, "%s may not ask for %s under the access flow %s any more, so %s cannot be approved.",
+				r.Requestor.DisplayName(), r.Grantee.DisplayName(), f.Name, r.ID)
+		}
+	}
 	if !f.Duration.fits(r) {
 		return changed
 	}

@@ -1,8 +1,8 @@
 package flows
 
 import (
-	"math/bits"
 	"slices"
+	"time"
 )
 
 // cover is the part of a submission that one flow covers.
@@ -20,14 +20,19 @@ type candidate struct {
 // split covers the units by the fewest flows. Between flows that cover the same
 // the first wins by: it can hold the asked duration; automatic approval; the
 // order in the file.
-func (w World) split(flows []*Flow, q Question, units []Unit, v *Verdict) []cover {
+//
+// Flows that are closed at this moment cover nothing; they are told where they
+// would.
+func (w World) split(flows, closed []*Flow, q Question, units []Unit, v *Verdict) []cover {
 	cs := w.candidates(flows, q, units)
 	uncovered := full(len(units))
 	for _, c := range cs {
 		uncovered = uncovered.without(c.set)
 	}
 	if n := uncovered.count(); n > 0 {
-		w.explainUncovered(units, uncovered, v)
+		if !w.explainClosed(w.candidates(closed, q, units), q, uncovered, v) {
+			w.explainUncovered(units, uncovered, v)
+		}
 		return nil
 	}
 	slices.SortStableFunc(cs, func(a, b candidate) int { return rank(a.flow, q) - rank(b.flow, q) })
@@ -35,7 +40,9 @@ func (w World) split(flows []*Flow, q Question, units []Unit, v *Verdict) []cove
 		// A bundle request is always one request.
 		i := slices.IndexFunc(cs, func(c candidate) bool { return c.set.count() == len(units) })
 		if i < 0 {
-			v.check(AboutTarget, Unmet, "No single access flow covers all of this bundle for you.")
+			if !w.explainClosed(w.candidates(closed, q, units), q, full(len(units)), v) {
+				v.check(AboutTarget, Unmet, "No single access flow covers all of this bundle for you.")
+			}
 			return nil
 		}
 		return []cover{{flow: cs[i].flow, units: units}}
@@ -56,21 +63,26 @@ func undominated(cs []candidate) []candidate {
 }
 
 func (w World) candidates(flows []*Flow, q Question, units []Unit) []candidate {
-	resources := make([]*Resource, len(units))
+	places, byKind := make([]int, len(units)), map[kind][]int{}
 	for i, u := range units {
-		if w.Inventory.Has(u) {
-			resources[i], _ = w.Inventory.Resource(u.Integration, u.ResourceType, u.Resource)
+		if place, ok := w.Inventory.place(u); ok {
+			k := kind{u.Integration, u.ResourceType}
+			places[i], byKind[k] = place, append(byKind[k], i)
 		}
 	}
+	rs := w.reaches()
 	var out []candidate
 	for _, f := range flows {
 		set := newBitset(len(units))
-		targets := w.targetsFor(f, q.Bundle)
-		for ti := range targets {
-			t := &targets[ti]
-			for i, r := range resources {
-				if r != nil && !set.has(i) && t.offers(units[i], r) {
-					set.add(i)
+		for _, r := range rs.of(f, q.Bundle) {
+			for k, indexes := range byKind {
+				for pi := range r[k] {
+					p := &r[k][pi]
+					for _, i := range indexes {
+						if p.has(places[i]) && slices.Contains(p.permissions, units[i].Permission) {
+							set.add(i)
+						}
+					}
 				}
 			}
 		}
@@ -90,6 +102,27 @@ func rank(f *Flow, q Question) int {
 		r++
 	}
 	return r
+}
+
+// explainClosed names the flow that opens first of those that would cover what
+// is left.
+func (w World) explainClosed(cs []candidate, q Question, left bitset, v *Verdict) bool {
+	var best *Flow
+	var opens time.Time
+	for _, c := range cs {
+		if left.without(c.set).count() > 0 {
+			continue
+		}
+		at, ok := c.flow.Timeframe.NextOpen(q.Now)
+		if best == nil || (ok && (opens.IsZero() || at.Before(opens))) {
+			best, opens = c.flow, at
+		}
+	}
+	if best == nil {
+		return false
+	}
+	v.check(AboutTime, Unmet, "The access flow %s %s.", best.Name, best.Timeframe.closed(q.Now))
+	return true
 }
 
 func (w World) explainUncovered(units []Unit, uncovered bitset, v *Verdict) {
@@ -169,56 +202,4 @@ func assignUnits(chosen []candidate, units []Unit) []cover {
 		}
 	}
 	return slices.DeleteFunc(out, func(c cover) bool { return len(c.units) == 0 })
-}
-
-type bitset []uint64
-
-func newBitset(n int) bitset { return make(bitset, (n+63)/64) }
-
-func full(n int) bitset {
-	b := newBitset(n)
-	for i := range n {
-		b.add(i)
-	}
-	return b
-}
-
-func (b bitset) add(i int)      { b[i/64] |= 1 << (i % 64) }
-func (b bitset) has(i int) bool { return b[i/64]&(1<<(i%64)) != 0 }
-
-func (b bitset) count() int {
-	n := 0
-	for _, x := range b {
-		n += bits.OnesCount64(x)
-	}
-	return n
-}
-
-func (b bitset) first() int {
-	for i, x := range b {
-		if x != 0 {
-			return i*64 + bits.TrailingZeros64(x)
-		}
-	}
-	return -1
-}
-
-func (b bitset) combine(c bitset, op func(x, y uint64) uint64) bitset {
-	out := make(bitset, len(b))
-	for i := range b {
-		out[i] = op(b[i], c[i])
-	}
-	return out
-}
-
-func (b bitset) union(c bitset) bitset {
-	return b.combine(c, func(x, y uint64) uint64 { return x | y })
-}
-
-func (b bitset) and(c bitset) bitset {
-	return b.combine(c, func(x, y uint64) uint64 { return x & y })
-}
-
-func (b bitset) without(c bitset) bitset {
-	return b.combine(c, func(x, y uint64) uint64 { return x &^ y })
 }

@@ -261,7 +261,7 @@ func TestTargets(t *testing.T) {
 		w.flow().Targets[0].Include, w.flow().Targets[0].Exclude = tt.include, tt.exclude
 		offered := func() string {
 			now := w.now()
-			o := now.OfferTo(who(t, now, "alice"))
+			o := now.OfferTo(who(t, now, "alice"), nil, noon)
 			var names []string
 			for _, r := range o.Resources("pg", "database", "", 0) {
 				names = append(names, r.Name)
@@ -294,11 +294,11 @@ func TestOffer(t *testing.T) {
 	w.policy.Flows = append(w.policy.Flows, off, auto)
 	w.resources = append(w.resources, flows.Resource{Type: "database", ID: "db-4", Name: "reorders"})
 	now := w.now()
-	o := now.OfferTo(who(t, now, "alice"))
+	o := now.OfferTo(who(t, now, "alice"), nil, noon)
 	if diff := cmp.Diff([]string{"b"}, o.Bundles()); diff != "" {
 		t.Errorf("bundles (-want +got):\n%s", diff)
 	}
-	if !now.OfferTo(who(t, now, "bob")).Empty() {
+	if !now.OfferTo(who(t, now, "bob"), nil, noon).Empty() {
 		t.Error("bob is offered something")
 	}
 	for query, want := range map[string]string{

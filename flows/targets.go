@@ -2,6 +2,7 @@ package flows
 
 import (
 	"slices"
+	"strings"
 )
 
 // matches reports whether the selector names the resource.
@@ -17,18 +18,19 @@ func (s *Selector) matches(r *Resource) bool {
 	return slices.ContainsFunc(s.Parents, func(p string) bool { return slices.Contains(r.Path, p) })
 }
 
-// reaches reports whether an integration target includes the resource, now and
+// offers judges whether a target includes the unit, whose resource is r, now and
 // for resources that appear later.
-func (t *Target) reaches(integration string, r *Resource) bool {
-	if t.Bundle != "" || t.Integration != integration || t.ResourceType != r.Type {
+func (w World) offers(t *Target, u Unit, r *Resource) bool {
+	switch {
+	case t.Bundle != "" || (len(t.Permissions) > 0 && !slices.Contains(t.Permissions, u.Permission)):
 		return false
+	case t.AccessScope != "":
+		q, ok := w.Catalog.Scope(t.AccessScope)
+		p, known := w.Inventory.Permission(u.Integration, u.ResourceType, u.Permission)
+		return ok && known && q.matches(&subject{integration: u.Integration, resource: r, path: strings.Join(r.Path, "/"), permission: p})
 	}
-	return (t.Include == nil || t.Include.matches(r)) && (t.Exclude == nil || !t.Exclude.matches(r))
-}
-
-// offers reports whether the target includes the unit, whose resource is r.
-func (t *Target) offers(u Unit, r *Resource) bool {
-	return t.reaches(u.Integration, r) && slices.Contains(t.Permissions, u.Permission)
+	return t.Integration == u.Integration && t.ResourceType == r.Type && len(t.Permissions) > 0 &&
+		(t.Include == nil || t.Include.matches(r)) && (t.Exclude == nil || !t.Exclude.matches(r))
 }
 
 // covers reports whether one of the targets offers the unit.
@@ -38,7 +40,7 @@ func (w World) covers(targets []Target, u Unit) bool {
 		return false
 	}
 	for i := range targets {
-		if targets[i].offers(u, r) {
+		if w.offers(&targets[i], u, r) {
 			return true
 		}
 	}
@@ -58,35 +60,4 @@ func (w World) targetsFor(f *Flow, bundle string) []Target {
 		return nil
 	}
 	return b.Targets
-}
-
-// BundleUnits lists what a bundle holds at this moment, in order, without
-// doubles. limit > 0 stops after that many.
-func (w World) BundleUnits(name string, limit int) []Unit {
-	b, ok := w.Catalog.Bundle(name)
-	if !ok {
-		return nil
-	}
-	var out []Unit
-	seen := map[Unit]bool{}
-	for i := range b.Targets {
-		t := &b.Targets[i]
-		for _, r := range w.Inventory.Resources(t.Integration, t.ResourceType) {
-			if !t.reaches(t.Integration, r) {
-				continue
-			}
-			for _, p := range t.Permissions {
-				u := Unit{Integration: t.Integration, ResourceType: t.ResourceType, Resource: r.ID, Permission: p}
-				if seen[u] || !w.Inventory.Has(u) {
-					continue
-				}
-				if limit > 0 && len(out) == limit {
-					return out
-				}
-				seen[u] = true
-				out = append(out, u)
-			}
-		}
-	}
-	return out
 }

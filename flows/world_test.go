@@ -93,11 +93,10 @@ func (w *world) now() flows.World {
 	types := []flows.ResourceType{{ID: "database", Name: "Database", Permissions: []flows.Permission{{ID: "read", Name: "Read"}, {ID: "write", Name: "Write"}}}}
 	policy := w.policy
 	policy.Flows = append([]flows.Flow(nil), w.policy.Flows...)
-	return flows.World{
-		People:    flows.NewDirectory(w.people, w.shifts, w.groups...),
-		Inventory: flows.NewInventory([]flows.Holdings{{Integration: "pg", Types: types, Resources: w.resources}}),
-		Catalog:   flows.NewCatalog(policy),
-	}
+	return flows.NewWorld(
+		flows.NewDirectory(w.people, w.shifts, w.groups...),
+		flows.NewInventory([]flows.Holdings{{Integration: "pg", Types: types, Resources: w.resources}}),
+		flows.NewCatalog(policy))
 }
 
 func who(t *testing.T, w flows.World, name string) *flows.Person {

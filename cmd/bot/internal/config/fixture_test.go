@@ -107,7 +107,7 @@ func rewrite(t *testing.T, path string, data []byte, want []string) {
 var elsewhere = map[string]string{
 	"internal":              "TestLoad_DriverThatMakesNothing",
 	"file_unreadable":       "TestLoad_UnreadableFile",
-	"unknown_resource_type": "flows: only with an inventory", "unknown_permission": "flows: only with an inventory",
+	"scope_matches_nothing": "flows: TestCheck_Scopes", "unknown_resource_type": "flows: only with an inventory", "unknown_permission": "flows: only with an inventory",
 }
 
 // TestFixtures_EveryCode finds the codes in the source and wants a fixture for each.
@@ -138,7 +138,11 @@ func codes(t *testing.T) map[string]bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range append(paths, "../../../../flows/check.go") {
+	checks, err := filepath.Glob("../../../../flows/check*.go")
+	if err != nil || len(checks) == 0 {
+		t.Fatalf("no checks: %v", err)
+	}
+	for _, path := range append(paths, checks...) {
 		if strings.HasSuffix(path, "_test.go") {
 			continue
 		}

@@ -76,7 +76,7 @@ func (l *loader) load(ctx context.Context, c *Config) {
 	for _, x := range []struct {
 		node       *yaml.Node
 		path, what string
-	}{{s.AccessScopes, "access_scopes", "an access scope"}, {s.Tests, "tests", "testing a policy"}, {s.Reports, "reports", "reporting"}} {
+	}{{s.Tests, "tests", "testing a policy"}, {s.Reports, "reports", "reporting"}} {
 		if written(x.node) && (x.node.Kind != yaml.SequenceNode || len(x.node.Content) > 0) {
 			l.p.unsupported(x.path, x.what)
 		}

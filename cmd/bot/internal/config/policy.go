@@ -52,11 +52,7 @@ func (b builder) targets(shapes []targetShape, path string) []flows.Target {
 	out := make([]flows.Target, len(shapes))
 	for i, s := range shapes {
 		at := itemPath(path, i)
-		out[i] = flows.Target{Integration: s.Integration, ResourceType: s.ResourceType, Permissions: s.Permissions, Bundle: s.Bundle}
-		if s.AccessScope != nil {
-			b.p.unsupported(at+".access_scope", "an access scope")
-			b.p.wrong = append(b.p.wrong, at)
-		}
+		out[i] = flows.Target{Integration: s.Integration, ResourceType: s.ResourceType, Permissions: s.Permissions, Bundle: s.Bundle, AccessScope: s.AccessScope}
 		if s.Resources == nil {
 			continue
 		}
@@ -108,31 +104,67 @@ func (b builder) flow(s flowShape, path string) flows.Flow {
 		b.p.unsupported(path+".trigger", "the trigger automatic")
 	}
 	if s.Timeframe != nil {
-		b.p.unsupported(path+".timeframe", "a time frame")
+		f.Timeframe = b.timeframe(*s.Timeframe, path+".timeframe")
 	}
 	if s.RequestFor != nil {
-		b.requestFor(*s.RequestFor, path+".request_for")
+		f.RequestFor = b.requestFor(*s.RequestFor, path+".request_for")
 	}
 	return f
 }
 
-func (b builder) requestFor(s requestForShape, path string) {
-	if s.Grantees != nil {
-		b.p.unsupported(path+".grantees", "asking for others")
+func (b builder) timeframe(s timeframeShape, path string) *flows.Timeframe {
+	f := &flows.Timeframe{TimeZone: s.TimeZone}
+	for i, day := range s.Days {
+		d, err := flows.ParseWeekday(day)
+		if err != nil {
+			b.p.fail(itemPath(path+".days", i), "invalid_day", err.Error(), "mon, tue, wed, thu, fri, sat, sun")
+		}
+		f.Days = append(f.Days, d)
 	}
-	if len(s.Scopes) == 0 && s.Grantees == nil {
+	for _, x := range []struct {
+		key, text string
+		into      *int
+	}{{"from", s.From, &f.From}, {"to", s.To, &f.To}} {
+		var err error
+		if *x.into, err = flows.ParseClock(x.text); err != nil {
+			b.p.fail(keyPath(path, x.key), "invalid_time", err.Error(), `write "08:00", in quotes; the last of a day is "24:00"`)
+			b.p.wrong = append(b.p.wrong, path+".to") // that no time is left would be an echo
+		}
+	}
+	zone, err := time.LoadLocation(s.TimeZone)
+	if err != nil || s.TimeZone == "" || s.TimeZone == "Local" {
+		b.p.fail(path+".time_zone", "invalid_time_zone", fmt.Sprintf("%q is not a time zone", s.TimeZone), "an IANA name such as Europe/Berlin, or UTC")
+		return f
+	}
+	f.Zone = zone
+	return f
+}
+
+func (b builder) requestFor(s requestForShape, path string) *flows.RequestFor {
+	f := &flows.RequestFor{}
+	if s.Grantees != nil {
+		f.Grantees = b.conditions(*s.Grantees, path+".grantees")
+	}
+	if len(s.Scopes) == 0 {
 		b.p.fail(path+".scopes", "missing_key", "it is not said for whom", "write scopes: [self], or leave request_for out")
 	}
 	for i, scope := range s.Scopes {
-		at := itemPath(path+".scopes", i)
 		switch scope {
 		case "self":
-		case "others", "direct_reports":
-			b.p.unsupported(at, "asking for "+strings.ReplaceAll(scope, "_", " "))
+			f.Self = true
+		case "others":
+			f.Others = true
+		case "direct_reports":
+			f.DirectReports = true
 		default:
-			b.p.fail(at, "unknown_value", fmt.Sprintf("unknown scope %q", scope), flows.Suggest(scope, []string{"self", "others", "direct_reports"}))
+			b.p.fail(itemPath(path+".scopes", i), "unknown_value", fmt.Sprintf("unknown scope %q", scope), flows.Suggest(scope, []string{"self", "others", "direct_reports"}))
+			b.p.wrong = append(b.p.wrong, path)
 		}
 	}
+	if f.Self && !f.Others && !f.DirectReports && s.Grantees == nil {
+		return nil // what absence means
+	}
+	return f
 }
 
 func (b builder) duration(text *string, path string) flows.GrantDuration {
@@ -214,6 +246,13 @@ func (l *loader) policy(s fileShape, c *Config) {
 		c.Approvals.Fallback = b.group(shape, "approvals.fallback")
 	}
 	c.Policy.Fallback = c.Approvals.Fallback
+	if written(s.AccessScopes) {
+		var shapes []scopeShape
+		strict.into(s.AccessScopes, &shapes, "access_scopes")
+		for _, shape := range shapes {
+			c.Policy.Scopes = append(c.Policy.Scopes, flows.AccessScope{Name: shape.Name, Description: shape.Description, Query: shape.Query})
+		}
+	}
 	if written(s.Bundles) {
 		var shapes []bundleShape
 		strict.into(s.Bundles, &shapes, "bundles")

@@ -2,6 +2,8 @@ package config
 
 import (
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -32,10 +34,30 @@ func (p *problems) warn(path, code, message, hint string) {
 func (p *problems) add(issue flows.Issue) {
 	line, column := 1, 1
 	if p.root != nil {
-		_, where, _ := find(p.root, issue.Path)
+		value, where, found := find(p.root, issue.Path)
 		line, column = max(where.Line, 1), max(where.Column, 1)
+		if found && issue.Offset > 0 {
+			line, column = within(value, issue.Offset-1)
+		}
 	}
 	p.at(line, column, issue)
+}
+
+// within finds the place in the file of a byte of a scalar. In a block the line is
+// exact, and the column is that of the text, without what it is indented by.
+func within(n *yaml.Node, offset int) (line, column int) {
+	before := n.Value[:min(offset, len(n.Value))]
+	runes := utf8.RuneCountInString(before)
+	switch n.Style {
+	case yaml.LiteralStyle, yaml.FoldedStyle:
+		last := strings.LastIndexByte(before, '\n') + 1
+		return n.Line + 1 + strings.Count(before, "\n"), utf8.RuneCountInString(before[last:]) + 1
+	case yaml.SingleQuotedStyle:
+		return n.Line, n.Column + 1 + runes + strings.Count(before, "'")
+	case yaml.DoubleQuotedStyle:
+		return n.Line, n.Column + 1 + runes + strings.Count(before, `"`) + strings.Count(before, `\`)
+	}
+	return n.Line, n.Column + runes
 }
 
 func (p *problems) at(line, column int, issue flows.Issue) {

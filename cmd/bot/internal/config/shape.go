@@ -123,7 +123,20 @@ type targetShape struct {
 	Permissions  []string        `yaml:"permissions"`
 	Resources    *resourcesShape `yaml:"resources"`
 	Bundle       string          `yaml:"bundle"`
-	AccessScope  *yaml.Node      `yaml:"access_scope"`
+	AccessScope  string          `yaml:"access_scope"`
+}
+
+type scopeShape struct {
+	Name        string `yaml:"name"`
+	Description string `yaml:"description"`
+	Query       string `yaml:"query"`
+}
+
+type timeframeShape struct {
+	Days     []string `yaml:"days"`
+	From     string   `yaml:"from"`
+	To       string   `yaml:"to"`
+	TimeZone string   `yaml:"time_zone"`
 }
 
 type bundleShape struct {
@@ -132,8 +145,8 @@ type bundleShape struct {
 }
 
 type requestForShape struct {
-	Scopes   []string   `yaml:"scopes"`
-	Grantees *yaml.Node `yaml:"grantees"`
+	Scopes   []string         `yaml:"scopes"`
+	Grantees *conditionsShape `yaml:"grantees"`
 }
 
 type approvalShape struct {
@@ -159,7 +172,7 @@ type flowShape struct {
 	Active        *bool            `yaml:"active"`
 	Description   string           `yaml:"description"`
 	Labels        []string         `yaml:"labels"`
-	Timeframe     *yaml.Node       `yaml:"timeframe"`
+	Timeframe     *timeframeShape  `yaml:"timeframe"`
 	Requestors    *conditionsShape `yaml:"requestors"`
 	RequestFor    *requestForShape `yaml:"request_for"`
 	Targets       []targetShape    `yaml:"targets"`

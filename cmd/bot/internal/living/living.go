@@ -363,9 +363,7 @@ func (c *Context) rebuild() {
 		}
 	}
 	c.now.Store(&snapshot{
-		world: flows.World{
-			People: flows.NewDirectory(people, shifts, groups...), Inventory: flows.NewInventory(holdings), Catalog: c.setup.Catalog,
-		},
+		world:   flows.NewWorld(flows.NewDirectory(people, shifts, groups...), flows.NewInventory(holdings), c.setup.Catalog),
 		sources: c.sources,
 	})
 }
