@@ -20,9 +20,20 @@ const maxOptions = 100
 // requestForm draws the request form for a selection. Only what the person may
 // ask for at this moment is offered; a single choice is made for them.
 func (s *Service) requestForm(w flows.World, p *flows.Person, sel selection, now time.Time) chat.Form {
-	offer := w.OfferTo(p, nil, now)
+	f := cards.RequestForm{}
+	grantee, offer := forWhom(w, &f, p, sel, now)
 	bundles, integrations := offer.Bundles(), offer.Integrations()
-	f := cards.RequestForm{CanSwitch: len(bundles) > 0 && len(integrations) > 0}
+	f.CanSwitch = len(bundles) > 0 && len(integrations) > 0
+	sel.others, sel.grantee = f.ForOthers, ""
+	if grantee != nil {
+		sel.grantee = token(grantee.Email)
+	}
+	if f.ForOthers {
+		if f.Nothing = nothingFor(grantee, offer); f.Nothing != "" {
+			f.State = sel.state("")
+			return f.Form()
+		}
+	}
 	switch {
 	case len(bundles) == 0 && len(integrations) == 0:
 		f.Empty = "There is nothing you may ask for at the moment. Access flows decide that; please ask your administrator."
@@ -42,16 +53,16 @@ func (s *Service) requestForm(w flows.World, p *flows.Person, sel selection, now
 	if sel.cut > 0 {
 		f.Hint = append(f.Hint, chat.T(fmt.Sprintf("The earlier request had %d; the first %d are filled in.", sel.cut, maxOptions)))
 	}
-	filled := s.verdict(w, p, &f, sel, now)
+	filled := s.verdict(w, p, grantee, &f, sel, now)
 	f.State = sel.state(filled)
 	return f.Form()
 }
 
 // verdict says live what a submission would mean, as far as the choices go, and
 // fills in a duration where none was typed: the longest that every part allows.
-func (s *Service) verdict(w flows.World, p *flows.Person, f *cards.RequestForm, sel selection, now time.Time) (filled string) {
+func (s *Service) verdict(w flows.World, p, grantee *flows.Person, f *cards.RequestForm, sel selection, now time.Time) (filled string) {
 	q, problems := s.question(w, sel, now)
-	q.Requestor, q.Grantee = p, p
+	q.Requestor, q.Grantee = p, grantee
 	switch {
 	case sel.stale && sel.bundleMode:
 		problems[cards.FieldItems] = staleItems
@@ -260,9 +271,12 @@ func (s *Service) Search(ctx context.Context, q chat.Search) []chat.Option {
 		s.note(ctx, "search", err)
 		return nil
 	}
-	st, offer := readState(q.State), w.OfferTo(p, nil, time.Now())
+	st, now := readState(q.State), time.Now()
+	offer := w.OfferTo(p, selection{grantee: st.Grantee}.chosenGrantee(w), now)
 	chosen := selection{integration: st.Integration, typ: st.Type, bundle: st.Bundle}.named(w)
 	switch q.Field {
+	case cards.FieldGrantee:
+		return searchGrantees(p, w.OfferTo(p, nil, now), q.Query)
 	case cards.FieldResources:
 		var out []chat.Option
 		for _, r := range offer.Resources(chosen.integration, chosen.typ, q.Query, maxOptions) {

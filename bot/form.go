@@ -17,6 +17,8 @@ import (
 // selection is what somebody has chosen in the request form.
 type selection struct {
 	bundleMode              bool
+	others                  bool   // it is asked for whom
+	grantee                 string // token of an address; empty: nobody was chosen
 	integration, typ        string
 	resources, permissions  []string // tokens of resources, ids of permissions
 	bundle                  string
@@ -36,6 +38,8 @@ type formState struct {
 	Type        string `json:"t,omitempty"`
 	Bundle      string `json:"b,omitempty"`
 	Default     string `json:"d,omitempty"`
+	Others      bool   `json:"o,omitempty"`
+	Grantee     string `json:"g,omitempty"`
 }
 
 func readState(s string) formState {
@@ -47,7 +51,11 @@ func readState(s string) formState {
 }
 
 func (sel selection) state(defaultDuration string) string {
-	b, err := json.Marshal(formState{sel.bundleMode, token(sel.integration), token(sel.typ), token(sel.bundle), defaultDuration})
+	st := formState{BundleMode: sel.bundleMode, Integration: token(sel.integration), Type: token(sel.typ), Bundle: token(sel.bundle), Default: defaultDuration}
+	if sel.others {
+		st.Others, st.Grantee = true, sel.grantee
+	}
+	b, err := json.Marshal(st)
 	if err != nil {
 		panic("bot: a form state that cannot be encoded (this is a bug): " + err.Error())
 	}
@@ -110,7 +118,7 @@ func unitToken(u flows.Unit) string {
 func readSelection(e chat.FormEvent) selection {
 	st, v := readState(e.State), e.Values
 	sel := selection{
-		bundleMode:  st.BundleMode,
+		bundleMode: st.BundleMode, others: st.Others, grantee: v.First(cards.FieldGrantee),
 		integration: v.First(cards.FieldIntegration), typ: v.First(cards.FieldType),
 		resources: v[cards.FieldResources], permissions: v[cards.FieldPermissions],
 		bundle: v.First(cards.FieldBundle), items: v[cards.FieldItems],
@@ -182,6 +190,13 @@ func (s *Service) submitRequest(ctx context.Context, w flows.World, p *flows.Per
 	sel, drawn := readSelection(e).named(w), readState(e.State)
 	q, problems := s.question(w, sel, now)
 	q.Requestor, q.Grantee = p, p
+	if sel.others {
+		grantee, offer := forWhom(w, &cards.RequestForm{}, p, sel, now)
+		if sentence := nothingFor(grantee, offer); sentence != "" {
+			return chat.Submitted{Errors: map[string]string{cards.FieldGrantee: sentence}}
+		}
+		q.Grantee = grantee
+	}
 	if len(problems) > 0 {
 		return chat.Submitted{Errors: drawn.visible(problems)}
 	}
@@ -207,6 +222,10 @@ func (st formState) visible(errors map[string]string) map[string]string {
 	for _, field := range formFields {
 		at := field
 		switch field {
+		case cards.FieldGrantee:
+			if !st.Others {
+				at = cards.FieldJustification
+			}
 		case cards.FieldItems, cards.FieldAll:
 			if st.Bundle == "" {
 				at = cards.FieldBundle
@@ -228,7 +247,7 @@ func (st formState) visible(errors map[string]string) map[string]string {
 
 // formFields are the fields of the request form, from top to bottom.
 var formFields = []string{
-	cards.FieldBundle, cards.FieldItems, cards.FieldAll, cards.FieldIntegration, cards.FieldType, cards.FieldResources,
+	cards.FieldGrantee, cards.FieldBundle, cards.FieldItems, cards.FieldAll, cards.FieldIntegration, cards.FieldType, cards.FieldResources,
 	cards.FieldPermissions, cards.FieldDuration, cards.FieldJustification,
 }
 
@@ -253,7 +272,11 @@ func fieldErrors(sel selection, v flows.Verdict) map[string]string {
 			field = cards.FieldDuration
 		case flows.AboutJustification:
 			field = cards.FieldJustification
-		case flows.AboutPerson, flows.AboutTarget, flows.AboutApprovers:
+		case flows.AboutPerson:
+			if sel.others {
+				field = cards.FieldGrantee
+			}
+		case flows.AboutTarget, flows.AboutTime, flows.AboutApprovers:
 		}
 		if out[field] != "" {
 			out[field] += " "
@@ -358,7 +381,7 @@ func bundleUnits(w flows.World, sel selection) (units []flows.Unit, missing bool
 // selectionOf fills the form like an earlier request. The whole of a bundle is
 // asked for as a whole again.
 func selectionOf(w flows.World, r *flows.Request) selection {
-	sel := selection{justification: r.Justification}
+	sel := selection{justification: r.Justification, grantee: token(r.Grantee.Email)}
 	if !r.Indefinite {
 		sel.duration = shortDuration(r.Duration)
 	}

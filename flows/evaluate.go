@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -146,14 +147,15 @@ func (w World) eligible(q Question, v *Verdict) (open, closed []*Flow) {
 		v.check(AboutPerson, Unmet, "A deactivated person cannot ask for or get access.")
 		return nil, nil
 	}
-	asks := false
+	asks, why := false, ""
 	for _, f := range w.likelyFlows(q.Requestor) {
 		if !w.open(f, q.Requestor) {
 			continue
 		}
 		asks = true
-		switch status, _ := w.mayGet(f, q.Requestor, q.Grantee); {
+		switch status, reason := w.mayGet(f, q.Requestor, q.Grantee); {
 		case status != Met:
+			why = cmp.Or(why, reason)
 		case f.inFrame(q.Now):
 			open = append(open, f)
 		default:
@@ -163,9 +165,9 @@ func (w World) eligible(q Question, v *Verdict) (open, closed []*Flow) {
 	switch {
 	case len(open)+len(closed) > 0:
 	case asks && samePerson(q.Requestor, q.Grantee):
-		v.check(AboutPerson, Unmet, "No access flow lets you ask for yourself at the moment.")
+		v.check(AboutPerson, Unmet, "No access flow lets you ask for yourself at the moment: %s.", why)
 	case asks:
-		v.check(AboutPerson, Unmet, "No access flow lets you ask for %s at the moment.", q.Grantee.Ref().DisplayName())
+		v.check(AboutPerson, Unmet, "No access flow lets you ask for %s at the moment: %s.", q.Grantee.Ref().DisplayName(), why)
 	default:
 		v.check(AboutPerson, Unmet, "No access flow lets you ask for anything at the moment.")
 	}

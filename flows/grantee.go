@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -45,7 +46,9 @@ func (w World) mayGet(f *Flow, requestor, grantee *Person) (Status, string) {
 		status = s
 	}
 	if f.RequestFor.Others {
-		return w.Matches(f.RequestFor.Grantees, grantee, requestor)
+		if status, why = w.Matches(f.RequestFor.Grantees, grantee, requestor); status != Met {
+			why = "the grantee must be " + cmp.Or(why, "named by conditions, and there are none")
+		}
 	}
 	return status, why
 }

@@ -18,15 +18,15 @@ func TestRequestFor(t *testing.T) {
 		want        string // "": allowed
 	}{
 		{"by default for themselves", nil, "alice", "alice", ""},
-		{"by default for nobody else", nil, "alice", "bob", "No access flow lets you ask for bob at the moment."},
+		{"by default for nobody else", nil, "alice", "bob", "No access flow lets you ask for bob at the moment: people may ask for themselves only."},
 		{"self", &flows.RequestFor{Self: true}, "alice", "alice", ""},
-		{"others, and not themselves", &flows.RequestFor{Others: true, Grantees: developers}, "alice", "alice", "No access flow lets you ask for yourself at the moment."},
+		{"others, and not themselves", &flows.RequestFor{Others: true, Grantees: developers}, "alice", "alice", "No access flow lets you ask for yourself at the moment: people may ask for others only."},
 		{"others who meet the conditions", &flows.RequestFor{Others: true, Grantees: developers}, "alice", "ann", ""},
-		{"others who do not", &flows.RequestFor{Others: true, Grantees: developers}, "alice", "carol", "No access flow lets you ask for carol at the moment."},
-		{"others without conditions", &flows.RequestFor{Others: true}, "alice", "ann", "No access flow lets you ask for ann at the moment."},
+		{"others who do not", &flows.RequestFor{Others: true, Grantees: developers}, "alice", "carol", "No access flow lets you ask for carol at the moment: the grantee must be in the group developers."},
+		{"others without conditions", &flows.RequestFor{Others: true}, "alice", "ann", "No access flow lets you ask for ann at the moment: the grantee must be named by conditions, and there are none."},
 		{"reports", &flows.RequestFor{DirectReports: true}, "alice", "ann", ""},
-		{"no report", &flows.RequestFor{DirectReports: true}, "alice", "bob", "No access flow lets you ask for bob at the moment."},
-		{"the manager is no report", &flows.RequestFor{DirectReports: true}, "ann", "alice", "No access flow lets you ask for alice at the moment."},
+		{"no report", &flows.RequestFor{DirectReports: true}, "alice", "bob", "No access flow lets you ask for bob at the moment: the grantee must report to the requestor."},
+		{"the manager is no report", &flows.RequestFor{DirectReports: true}, "ann", "alice", "No access flow lets you ask for alice at the moment: the grantee must report to the requestor."},
 		{"somebody deactivated", &flows.RequestFor{DirectReports: true, Others: true, Grantees: developers}, "alice", "gone", "A deactivated person cannot ask for or get access."},
 		{"either", &flows.RequestFor{DirectReports: true, Others: true, Grantees: flows.Conditions{Conditions: conds(is("group", "dba"))}}, "alice", "ann", ""},
 		{"who may not ask at all", &flows.RequestFor{Others: true, Grantees: developers}, "carol", "ann", "No access flow lets you ask for anything at the moment."},
@@ -135,4 +135,10 @@ func TestForSomebodyElse(t *testing.T) {
 	now = w.now()
 	_, err = now.MayDecide(&r, who(t, now, "carol"))
 	wantCode(t, err, flows.CodeRefused, "alice may not ask for dora under the access flow read any more, so AR-1 cannot be approved.")
+	// What was granted meanwhile ends.
+	active := play(t, r, flows.Event{Kind: flows.EventApprove, By: carol, CountsFor: []int{0}}, granted("pg"))
+	loss, lost := now.Lost(&active, true)
+	if want := "alice may not ask for dora under the access flow read any more."; !lost || loss.Cause != want || !loss.People {
+		t.Errorf("%t %+v, want %s", lost, loss, want)
+	}
 }

@@ -79,5 +79,11 @@ func (w World) withoutRight(f *Flow, r *Request) (cause string, byDirectory bool
 	if status, _ := w.Matches(f.Requestors, requestor, requestor); status != Met {
 		return r.Requestor.DisplayName() + " may not ask under the access flow " + f.Name + " any more.", w.Catalog.hashes[f.Name] == r.FlowHash
 	}
+	if grantee, err := w.People.ByEmail(r.Grantee.Email); err == nil {
+		if status, _ := w.mayGet(f, requestor, grantee); status != Met {
+			return r.Requestor.DisplayName() + " may not ask for " + r.Grantee.DisplayName() + " under the access flow " + f.Name + " any more.",
+				w.Catalog.hashes[f.Name] == r.FlowHash
+		}
+	}
 	return "", false
 }

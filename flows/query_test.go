@@ -88,7 +88,7 @@ func TestQuery_Wrong(t *testing.T) {
 	for _, tt := range []struct{ query, want string }{
 		{``, `1:1 the query is empty (write for example resource_tag["env"] = "prod")`},
 		{"  \n ", `2:2 the query is empty (write for example resource_tag["env"] = "prod")`},
-		{`resource_nmae = "a"`, `1:1 there is no field "resource_nmae" (did you mean "resource_name"?)`},
+		{`resource_nam = "a"`, `1:1 there is no field "resource_nam" (did you mean "resource_name"?)`},
 		{`resource_context["a"] = "b"`, `1:1 no integration tells the resource context (tags are compared with resource_tag)`},
 		{`resource_name is "a"`, `1:15 an operator is missing; "is" stands there (one of !=, =, contains, ends_with, in, not_contains, not_in, starts_with)`},
 		{`resource_name`, `1:14 an operator is missing; the end stands there (one of !=, =, contains, ends_with, in, not_contains, not_in, starts_with)`},

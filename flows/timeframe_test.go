@@ -91,12 +91,12 @@ func TestTimeframe(t *testing.T) {
 			t.Errorf("%s: open %t", tt.name, got)
 		}
 		next, ok := tt.frame.NextOpen(at)
-		switch {
-		case tt.next == "never":
+		switch tt.next {
+		case "never":
 			if ok {
 				t.Errorf("%s: opens at %s", tt.name, next)
 			}
-		case tt.next == "":
+		case "":
 			if !ok || !next.Equal(at) {
 				t.Errorf("%s: open, and opens at %s", tt.name, next)
 			}

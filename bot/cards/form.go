@@ -11,6 +11,7 @@ import (
 
 // Fields of the request form.
 const (
+	FieldGrantee       = "grantee"
 	FieldIntegration   = "integration"
 	FieldType          = "type"
 	FieldResources     = "resources"
@@ -45,6 +46,11 @@ type RequestForm struct {
 	JustificationOptional                           bool
 	Hint                                            []chat.Text // the verdict, below the fields
 	Empty                                           string      // nothing can be asked for: why
+
+	ForOthers         bool          // it is asked for whom
+	Grantee           []chat.Option // chosen
+	GranteeGeneration string        // of what depends on the grantee
+	Nothing           string        // nothing can be chosen for this grantee: why
 }
 
 // Form draws the request form.
@@ -54,7 +60,16 @@ func (f RequestForm) Form() chat.Form {
 		form.Parts = []chat.Part{{Kind: chat.PartText, Text: chat.T(f.Empty)}}
 		return form
 	}
+	if f.ForOthers {
+		form.Parts = append(form.Parts, chat.Part{
+			Kind: chat.PartSelect, Field: FieldGrantee, Label: "Request for", Search: true, Selected: f.Grantee, Live: true, Placeholder: "Type to search",
+		})
+	}
 	form.Submit = "Submit"
+	if f.Nothing != "" {
+		form.Parts = append(form.Parts, chat.Part{Kind: chat.PartText, Text: chat.T(f.Nothing)})
+		return form
+	}
 	form.Parts = append(form.Parts, f.head())
 	if f.BundleMode {
 		form.Parts = append(form.Parts, f.bundleParts()...)
@@ -90,7 +105,7 @@ func (f RequestForm) head() chat.Part {
 
 func (f RequestForm) resourceParts() []chat.Part {
 	parts := []chat.Part{{
-		Kind: chat.PartSelect, Field: FieldIntegration, Label: "Integration", Options: f.Integrations, Selected: f.Integration, Live: true,
+		Kind: chat.PartSelect, Field: FieldIntegration, Generation: f.GranteeGeneration, Label: "Integration", Options: f.Integrations, Selected: f.Integration, Live: true,
 		Placeholder: "Choose a system",
 	}}
 	if len(f.Integration) == 0 {
@@ -116,7 +131,7 @@ func (f RequestForm) resourceParts() []chat.Part {
 
 func (f RequestForm) bundleParts() []chat.Part {
 	parts := []chat.Part{{
-		Kind: chat.PartSelect, Field: FieldBundle, Label: "Bundle", Options: f.Bundles, Selected: f.Bundle, Live: true, Placeholder: "Choose a bundle",
+		Kind: chat.PartSelect, Field: FieldBundle, Generation: f.GranteeGeneration, Label: "Bundle", Options: f.Bundles, Selected: f.Bundle, Live: true, Placeholder: "Choose a bundle",
 	}}
 	if len(f.Bundle) == 0 {
 		return parts
