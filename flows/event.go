@@ -233,6 +233,7 @@ const (
 	FactApproval    FactKind = "approval"     // one yes of several that are needed
 	FactEnding      FactKind = "ending"       // the access is being revoked
 	FactAccessGroup FactKind = "group"        // one access group was granted, failed or revoked
+	FactUndoing     FactKind = "undoing"      // one access group could not be granted; what was begun is being taken back
 	FactOverdue     FactKind = "overdue"      // a revoke is not confirmed in time
 	FactOverdueOver FactKind = "overdue_over" // an overdue revoke was confirmed after all
 	FactCredentials FactKind = "credentials"  // viewed, reset or erased
@@ -245,7 +246,7 @@ const (
 func (k FactKind) Told() bool {
 	switch k {
 	case FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn,
-		FactTimedOut, FactFailed, FactOverdue, FactOverdueOver, FactLostRight, FactRightBack, FactOperator:
+		FactTimedOut, FactFailed, FactUndoing, FactOverdue, FactOverdueOver, FactLostRight, FactRightBack, FactOperator:
 		return true
 	case FactApproval, FactEnding, FactAccessGroup, FactCredentials:
 		return false

@@ -319,7 +319,7 @@ func (t *transition) grantFailed() error {
 	}
 	g.Status, g.Problem, g.RevokeSince = GroupUndoing, t.ev.Problem, t.now
 	t.target(g.Integration)
-	t.fact(FactAccessGroup, "Could not be granted in "+g.Integration+": "+g.Problem)
+	t.fact(FactUndoing, "It could not be granted in "+g.Integration+". What was begun there is being taken back.")
 	t.settle()
 	return nil
 }

@@ -2,6 +2,7 @@ package flows
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 )
 
@@ -29,13 +30,22 @@ func (r *Request) Posts() []PostKey {
 			}
 		}
 	}
+	if r.NothingGranted() {
+		tell(TopicFailed)
+	}
 	if topic, over := map[State]Topic{
 		StateDenied: TopicDenied, StateExpired: TopicExpired, StateRevoked: TopicRevoked,
-		StateWithdrawn: TopicWithdrawn, StateTimedOut: TopicTimedOut, StateFailed: TopicFailed,
+		StateWithdrawn: TopicWithdrawn, StateTimedOut: TopicTimedOut,
 	}[r.State]; over {
 		tell(topic)
 	}
 	return out
+}
+
+// NothingGranted reports whether every access group has failed, or will once what
+// was begun is taken back.
+func (r *Request) NothingGranted() bool {
+	return !slices.ContainsFunc(r.Groups, func(g AccessGroup) bool { return g.Status != GroupUndoing && g.Status != GroupFailed })
 }
 
 // DecidedBy is the person whose decision settled the request; zero where it was
@@ -57,6 +67,9 @@ func (r *Request) Standing() string {
 	case StatePending:
 		return r.ID + " is waiting for approval."
 	case StateApproved:
+		if r.NothingGranted() {
+			return r.ID + " was approved, but nothing could be granted; what was begun is being taken back."
+		}
 		return r.ID + " was already approved" + cmp.Or(by, " automatically") + "; the access is being granted."
 	case StateActive:
 		return r.ID + " was already approved" + cmp.Or(by, " automatically") + "; the access is active."

@@ -27,7 +27,7 @@ func Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool) {
 	case flows.TopicAccess:
 		return access(r, key.Integration)
 	case flows.TopicExpired, flows.TopicRevoked, flows.TopicWithdrawn, flows.TopicTimedOut, flows.TopicFailed:
-		return over(r, key.Topic), true
+		return over(r, key.Topic, now), true
 	case flows.TopicRequest:
 	}
 	return chat.Card{}, false
@@ -127,6 +127,9 @@ func status(r flows.Request, now time.Time) (chat.Text, chat.Tone) {
 		}
 		return chat.Text{chat.Bold("Waiting for a decision")}, chat.ToneWaiting
 	case flows.StateApproved:
+		if r.NothingGranted() {
+			return append(chat.Text{chat.Bold("Failed"), chat.Plain(": approved, but nothing could be granted; what was begun is being taken back")}, overdueTail(r, now)...), chat.ToneBad
+		}
 		return append(by("Approved"), chat.Plain("; the access is being granted")), chat.ToneGood
 	case flows.StateActive:
 		return append(by("Approved"), activeTail(r)...), chat.ToneGood

@@ -135,6 +135,7 @@ func specimens(t testing.TB) []specimen {
 		play(t, "denied", draft(), yes, decide(flows.EventDeny, carol, 1, "Not during the freeze.")),
 		play(t, "denied without a reason", draft(), decide(flows.EventDeny, bob, 0, "")),
 		play(t, "withdrawn", draft(), withdraw), play(t, "timed_out", draft(), ev(flows.EventDue)),
+		play(t, "failed, being taken back", automatic, of(flows.EventGrantFailed, "deploy-tool")),
 		play(t, "failed", automatic, of(flows.EventGrantFailed, "deploy-tool"), of(flows.EventGone, "deploy-tool")),
 	}
 }

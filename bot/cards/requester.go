@@ -1,6 +1,7 @@
 package cards
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -65,7 +66,7 @@ func approved(r flows.Request) chat.Card {
 			c.Notes = append(c.Notes, chat.Text{chat.Person(d.By.DisplayName(), d.By.Email), chat.Plain(": "), chat.Plain(d.Reason)})
 		}
 	}
-	if r.State == flows.StateApproved {
+	if r.State == flows.StateApproved && !r.NothingGranted() {
 		c.Status = chat.T("The access is being granted")
 		c.Tone = chat.ToneWaiting
 	}
@@ -159,13 +160,13 @@ func groupButton(r flows.Request, g *flows.AccessGroup, id chat.ActionID, label 
 }
 
 // over is the last message of a request.
-func over(r flows.Request, topic flows.Topic) chat.Card {
+func over(r flows.Request, topic flows.Topic, now time.Time) chat.Card {
 	c := chat.Card{Title: r.ID + " " + map[flows.Topic]string{
 		flows.TopicExpired: "expired", flows.TopicRevoked: "revoked", flows.TopicWithdrawn: "withdrawn",
 		flows.TopicTimedOut: "timed out", flows.TopicFailed: "failed",
 	}[topic]}
 	c.Fallback = c.Title
-	c.Status, c.Tone = status(r, r.EndedAt)
+	c.Status, c.Tone = status(r, cmp.Or(r.EndedAt, now))
 	what := chat.Bold(summary(r))
 	if !r.ActiveAt.IsZero() {
 		what = chat.Bold(held(r))
@@ -184,11 +185,21 @@ func over(r flows.Request, topic flows.Topic) chat.Card {
 		c.Body = chat.Text{chat.Plain("Nobody decided on your request for "), what, chat.Plain(" in time. Asked: " + whoIsAsked(r) + ". Ask again, or speak to one of them.")}
 	case flows.TopicFailed:
 		c.Body = chat.Text{chat.Plain("Your request for "), what, chat.Plain(" was approved, but nothing could be granted, and nothing is left in any system. Ask your administrator about the reason below, or request it again.")}
+		if undoing(r) {
+			c.Body = chat.Text{chat.Plain("Your request for "), what, chat.Plain(" was approved, but nothing could be granted. What was begun is being taken back. There is nothing you need to do; this message changes when it is done.")}
+		}
 		for _, g := range r.Groups {
 			c.Notes = append(c.Notes, chat.Text{chat.Bold(g.Integration + ": "), chat.Plain(g.Problem)})
 		}
 	case flows.TopicRequest, flows.TopicAsked, flows.TopicApproved, flows.TopicDenied, flows.TopicGranted, flows.TopicAccess:
 	}
-	c.Actions = []chat.Action{button(r, chat.ActionAgain, "Request again", "")}
+	if !undoing(r) {
+		c.Actions = []chat.Action{button(r, chat.ActionAgain, "Request again", "")}
+	}
 	return c
+}
+
+// undoing reports whether something that could not be granted is still being taken back.
+func undoing(r flows.Request) bool {
+	return slices.ContainsFunc(r.Groups, func(g flows.AccessGroup) bool { return g.Status == flows.GroupUndoing })
 }

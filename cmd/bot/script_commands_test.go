@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -72,7 +73,8 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"expect-target": {4, (*script).expectTarget}, // expect-target alice has q-refunds read | hasnt
 		"target-down":   {1, (*script).targetDown},   // target-down support-desk
 		"target-up":     {1, (*script).targetUp},
-		"target-says":   {2, (*script).targetSays}, // target-says support-desk 'No seats left.': refuses the next call
+		"target-says":   {2, (*script).targetSays},  // target-says support-desk 'No seats left.': refuses the next call
+		"target-fails":  {2, (*script).targetFails}, // the same, and is down from then on until target-up
 		"slack-down":    {1, (*script).slackDown},
 		// Time and the bot.
 		"advance":  {1, (*script).advance},
@@ -336,7 +338,7 @@ func (s *script) fieldError(neg bool, args []string) {
 	s.want(neg, s.errors[args[0]] != "" && s.match(s.errors[args[0]], args[1:]), "an error under %s says %q; errors: %q", args[0], args[1:], s.errors)
 }
 
-var auditLineStart = regexp.MustCompile(`^(AR-\d+ (asked|approved|granted|denied|expired|revoked|withdrawn|timed out|failed|overdue|no longer overdue|no longer covered|covered again)\b.*)$`)
+var auditLineStart = regexp.MustCompile(`^(AR-\d+ (asked|approved|granted|denied|expired|revoked|withdrawn|timed out|failed|not granted|overdue|no longer overdue|no longer covered|covered again)\b.*)$`)
 
 // told is what the audit channel says, one line an event.
 func (s *script) told() []string {
@@ -389,6 +391,15 @@ func (s *script) targetUp(_ bool, args []string)   { s.up[args[0]]() }
 
 func (s *script) targetSays(_ bool, args []string) {
 	s.system(args[0]).refuseNext(strings.Join(args[1:], " "))
+}
+
+func (s *script) targetFails(_ bool, args []string) {
+	sys, ups := s.system(args[0]), make(chan func(), 1)
+	sys.AnswerNext(1, func(w http.ResponseWriter, r *http.Request) {
+		refuse(strings.Join(args[1:], " "))(w, r)
+		ups <- sys.Down()
+	})
+	s.up[args[0]] = func() { (<-ups)() }
 }
 
 func (s *script) takeToken(_ bool, args []string) {
