@@ -21,11 +21,8 @@ func (s *Service) Click(ctx context.Context, c chat.Click) chat.Answer {
 		return s.refuse(ctx, "click", err)
 	}
 	now := s.now()
-	r, err := s.load(ctx, c.Target.Request, now)
+	r, err := s.meant(ctx, c.Action, c.Target.Request, c.Target.Stamp, now)
 	if err != nil {
-		if flows.ErrorCode(err) == flows.CodeNotFound {
-			err = notFor(c.Action, c.Target.Request)
-		}
 		return s.refuse(ctx, "click", err)
 	}
 	switch c.Action {
@@ -61,6 +58,26 @@ func notFor(action chat.ActionID, id string) error {
 		chat.ActionReset:       "Only the person who has the access of %s can reset its credentials.",
 	}[action]
 	return flows.Errorf(flows.CodeForbidden, cmp.Or(sentence, "You are not an approver of %s."), firstRunes(id, 20))
+}
+
+// meant loads the request that a button was drawn for. After a restore of the
+// database its id may be that of another request, or of none.
+func (s *Service) meant(ctx context.Context, action chat.ActionID, id, stamp string, now time.Time) (flows.Request, error) {
+	r, err := s.load(ctx, id, now)
+	switch {
+	case err != nil && flows.ErrorCode(err) != flows.CodeNotFound, err == nil && r.Stamp == stamp:
+		return r, err
+	case stamp == "":
+		return r, notFor(action, id)
+	}
+	return r, otherLife(id)
+}
+
+// otherLife is the answer to a button whose request is not the one that has its id
+// now, or is not there: the database was restored since. It is the same for both.
+func otherLife(id string) error {
+	return flows.Errorf(flows.CodeLate, "This button is from before the bot's database was restored, and its %s is not known any more. "+
+		"Please look for a newer message, or ask again with a new request.", firstRunes(id, 20))
 }
 
 // load reads a request. What time has done to it and no sweep has seen yet is
@@ -112,7 +129,7 @@ func (s *Service) decide(ctx context.Context, w flows.World, p *flows.Person, r 
 	}
 	required := r.Need.RequireReason || got.NeedsReason
 	if verb == flows.VerbDeny || required {
-		state, err := json.Marshal(reasonState{Request: r.ID, Verb: verb})
+		state, err := json.Marshal(reasonState{Request: r.ID, Verb: verb, Stamp: r.Stamp})
 		if err != nil {
 			return s.refuse(ctx, string(verb), err)
 		}
@@ -137,6 +154,7 @@ func decision(got flows.Right, verb flows.Verb, reason string) flows.Event {
 type reasonState struct {
 	Request string     `json:"r"`
 	Verb    flows.Verb `json:"v"`
+	Stamp   string     `json:"s,omitempty"`
 }
 
 func (s *Service) submitReason(ctx context.Context, w flows.World, p *flows.Person, e chat.FormEvent, now time.Time) chat.Submitted {
@@ -144,9 +162,10 @@ func (s *Service) submitReason(ctx context.Context, w flows.World, p *flows.Pers
 	if err := json.Unmarshal([]byte(e.State), &st); err != nil || (st.Verb != flows.VerbApprove && st.Verb != flows.VerbDeny) {
 		return notDone("This dialog is from another version of the bot. Please press the button again.")
 	}
-	r, err := s.load(ctx, st.Request, now)
+	r, err := s.meant(ctx, chat.ActionApprove, st.Request, st.Stamp, now)
 	if err != nil {
-		return notDone(flows.ErrorMessage(notFor(chat.ActionApprove, st.Request)))
+		s.note(ctx, string(st.Verb), err)
+		return notDone(flows.ErrorMessage(err))
 	}
 	reason := strings.TrimSpace(e.Values.First(cards.FieldReason))
 	got, err := right(w, p, &r, st.Verb)

@@ -99,6 +99,34 @@ func cut20(id string) string {
 	return id
 }
 
+// TestButtonsFromBeforeARestore: the database was restored, and AR-1 is another
+// request now; AR-2 is none. A button of the old ones does nothing, whoever presses it.
+func TestButtonsFromBeforeARestore(t *testing.T) {
+	o := newOffice(t)
+	r := o.ask("pending")
+	for _, who := range []string{"bob", "alice", "carol"} {
+		for _, action := range []chat.ActionID{chat.ActionApprove, chat.ActionDeny, chat.ActionWithdraw, chat.ActionEndAccess, chat.ActionDetails, chat.ActionAgain} {
+			for _, id := range []string{"AR-1", "AR-2"} {
+				a := o.clickOn(who, action, chat.Target{Request: id, Version: 1, Stamp: "before00"})
+				if want := "This button is from before the bot's database was restored, and its " + id + " is not known any more."; !strings.HasPrefix(said(a), want) || a.Open != nil {
+					t.Errorf("%s presses %s of %s: %q", who, action, id, said(a))
+				}
+			}
+		}
+	}
+	state := `{"r":"AR-1","v":"approve","s":"before00"}`
+	sub := o.Submit(t.Context(), chat.FormEvent{User: user("bob"), Form: chat.FormReason, State: state, Values: chat.Values{cards.FieldReason: {"ok"}}})
+	if sub.Show == nil || !strings.Contains(plain(sub.Show.Parts[0].Text), "from before the bot's database was restored") {
+		t.Errorf("a dialog from before: %+v", sub)
+	}
+	if got := o.requests()[0]; got.Version != r.Version {
+		t.Errorf("AR-1 is %s in version %d", got.State, got.Version)
+	}
+	if a := o.click("bob", chat.ActionApprove, "AR-1"); said(a) != "" {
+		t.Errorf("the button of AR-1 itself: %q", said(a))
+	}
+}
+
 // TestDefect01_TheGapBeforeTheSweep: a request whose time has passed is timed out by
 // whoever presses first, and nobody is told otherwise.
 func TestDefect01_TheGapBeforeTheSweep(t *testing.T) {

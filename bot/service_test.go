@@ -118,7 +118,15 @@ func (o *office) Open(sealed []byte) ([]byte, error) {
 func user(name string) chat.User { return chat.User{Platform: "slack", ID: name, Team: "T1"} }
 
 func (o *office) click(name string, action chat.ActionID, id string) chat.Answer {
-	return o.Click(o.t.Context(), chat.Click{User: user(name), Action: action, Target: chat.Target{Request: id, Integration: "pg"}})
+	stamp := ""
+	if r, err := o.store.Request(id); err == nil {
+		stamp = r.Stamp
+	}
+	return o.clickOn(name, action, chat.Target{Request: id, Integration: "pg", Stamp: stamp})
+}
+
+func (o *office) clickOn(name string, action chat.ActionID, target chat.Target) chat.Answer {
+	return o.Click(o.t.Context(), chat.Click{User: user(name), Action: action, Target: target})
 }
 
 func (o *office) command(name, text string) chat.Answer {

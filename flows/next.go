@@ -61,7 +61,7 @@ func (ev Event) clean() Event {
 // fresh keeps of a draft what was asked for, and nothing that only happens later.
 func (r Request) fresh(now time.Time) Request {
 	f := Request{
-		ID: r.ID, Seq: r.Seq, State: StatePending, Trigger: r.Trigger, Requestor: r.Requestor, Grantee: r.Grantee,
+		ID: r.ID, Seq: r.Seq, Stamp: r.Stamp, State: StatePending, Trigger: r.Trigger, Requestor: r.Requestor, Grantee: r.Grantee,
 		Flow: r.Flow, FlowHash: r.FlowHash, Bundle: r.Bundle, Justification: strings.ToValidUTF8(r.Justification, "\uFFFD"),
 		Duration: r.Duration, Indefinite: r.Indefinite, Need: r.Need, Asked: r.Asked, CreatedAt: now,
 		ReportLostRight: r.ReportLostRight,

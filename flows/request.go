@@ -117,9 +117,15 @@ const (
 	SecretExpired   SecretState = "expired" // not looked at in time, erased
 )
 
-// GrantID names the grant of an access group towards the target. It never
-// changes, so that every repeat of a grant or revoke is recognisable.
-func (r *Request) GrantID(integration string) string { return r.ID + "/" + integration }
+// GrantID names the grant of an access group towards the target:
+// "AR-12.7kq2m4xa/prod-postgres". It never changes, so that every repeat of a grant
+// or revoke is recognisable, and no other grant ever has it.
+func (r *Request) GrantID(integration string) string {
+	if r.Stamp == "" {
+		return r.ID + "/" + integration
+	}
+	return r.ID + "." + r.Stamp + "/" + integration
+}
 
 // Asked is a person who was asked to decide, and why.
 type Asked struct {
@@ -167,8 +173,12 @@ type Ending struct {
 
 // Request is one asking under one flow. Next is the only thing that changes one.
 type Request struct {
-	ID      string  `json:"id"` // AR-1, AR-2, …
-	Seq     uint64  `json:"seq"`
+	ID  string `json:"id"` // AR-1, AR-2, …
+	Seq uint64 `json:"seq"`
+	// Stamp is drawn at random when the request is made. It tells the request from
+	// another of the same number, where a database was restored and numbers were given
+	// out again. Empty in records that are older than stamps.
+	Stamp   string  `json:"stamp,omitempty"`
 	Version uint64  `json:"version"` // number of changes; the first record has 1
 	State   State   `json:"state"`
 	Trigger Trigger `json:"trigger"`

@@ -9,7 +9,7 @@ import (
 
 // Grant is the access of one person in one integration under one request.
 type Grant struct {
-	// ID is "AR-12/prod-postgres": unique for ever, equal on every repeat.
+	// ID is "AR-12.7kq2m4xa/prod-postgres": unique for ever, equal on every repeat.
 	ID string
 	// Request is "AR-12", for comments and logs at the target.
 	Request string

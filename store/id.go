@@ -1,6 +1,7 @@
 package store
 
 import (
+	"crypto/rand"
 	"strconv"
 	"strings"
 )
@@ -20,10 +21,18 @@ func ParseID(id string) (seq uint64, ok bool) {
 	return seq, err == nil && seq > 0 && ID(seq) == id
 }
 
+// stampLength: that two requests of one number have the same stamp is one chance in
+// 2^40.
+const stampLength = 8
+
+// NewStamp draws the stamp of a new request.
+func NewStamp() string { return strings.ToLower(rand.Text()[:stampLength]) }
+
 // SplitGrantID gives the request and integration of a flows.Request.GrantID.
 func SplitGrantID(id string) (request, integration string, ok bool) {
-	request, integration, ok = strings.Cut(id, "/")
-	if _, valid := ParseID(request); !valid || integration == "" {
+	stamped, integration, ok := strings.Cut(id, "/")
+	request, stamp, has := strings.Cut(stamped, ".")
+	if _, valid := ParseID(request); !valid || integration == "" || has != (stamp != "") {
 		return "", "", false
 	}
 	return request, integration, ok

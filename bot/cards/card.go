@@ -79,7 +79,7 @@ func alreadyApproved(r flows.Request, email string) bool {
 }
 
 func button(r flows.Request, id chat.ActionID, label string, s chat.Style) chat.Action {
-	return chat.Action{ID: id, Label: label, Style: s, Target: chat.Target{Request: r.ID, Version: r.Version}}
+	return chat.Action{ID: id, Label: label, Style: s, Target: chat.Target{Request: r.ID, Version: r.Version, Stamp: r.Stamp}}
 }
 
 // askFields say who asks for what and why.

@@ -27,8 +27,11 @@ const (
 
 // Target names what an action is about.
 type Target struct {
-	Request     string `json:"request"`
-	Version     uint64 `json:"version"`
+	Request string `json:"request"`
+	Version uint64 `json:"version"`
+	// Stamp is that of the request, so that a button from before a restore of the
+	// database is not taken for one of another request with the same id.
+	Stamp       string `json:"stamp,omitempty"`
 	Integration string `json:"integration,omitempty"`
 }
 

@@ -115,7 +115,7 @@ func confirmText(s, otherwise string, most int) *slack.TextBlockObject {
 
 // menuEntry is an option that carries action and target, or nil if it cannot.
 func menuEntry(a chat.Action) *slack.OptionBlockObject {
-	value, err := json.Marshal([]any{a.ID, a.Target.Request, a.Target.Version, a.Target.Integration})
+	value, err := json.Marshal([]any{a.ID, a.Target.Request, a.Target.Version, a.Target.Integration, a.Target.Stamp})
 	if err != nil || len(value) > maxOptionValue || a.Confirm != nil {
 		return nil
 	}
@@ -140,11 +140,11 @@ func parseAction(actionID, value, option string) (chat.ActionID, chat.Target, er
 		id chat.ActionID
 		t  chat.Target
 	)
-	entry := []any{&id, &t.Request, &t.Version, &t.Integration}
+	entry := []any{&id, &t.Request, &t.Version, &t.Integration, &t.Stamp}
 	if err := json.Unmarshal([]byte(option), &entry); err != nil {
 		return "", chat.Target{}, fmt.Errorf("option of a menu: %w", err)
 	}
-	if len(entry) != 4 || id == "" {
+	if len(entry) < 4 || len(entry) > 5 || id == "" { // without a stamp: from an older version
 		return "", chat.Target{}, fmt.Errorf("option of a menu: %d parts", len(entry))
 	}
 	return id, t, nil

@@ -352,7 +352,7 @@ func (r *rig) post(user string, card chat.Card) slacksim.Message {
 
 // approval is an approver's card.
 func approval() chat.Card {
-	target := chat.Target{Request: "AR-12", Version: 3}
+	target := chat.Target{Request: "AR-12", Version: 3, Stamp: "7kq2m4xa"}
 	return chat.Card{
 		Title: "Access request AR-12", Status: chat.T("Waiting for one of 2"), Tone: chat.ToneWaiting, Fallback: "Alice asks for prod-postgres",
 		Sections: []chat.Section{

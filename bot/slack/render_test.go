@@ -44,7 +44,7 @@ func everything() chat.Card {
 		})
 	card.Menu = append(card.Menu,
 		chat.Action{ID: chat.ActionReset, Label: "Reset credentials", Target: chat.Target{Request: "AR-7", Integration: strings.Repeat("x", 140)}},
-		chat.Action{ID: chat.ActionDetails, Label: "Details again", Target: chat.Target{Request: "AR-12", Version: 3}})
+		chat.Action{ID: chat.ActionDetails, Label: "Details again", Target: chat.Target{Request: "AR-12", Version: 3, Stamp: "7kq2m4xa"}})
 	for i := range 6 {
 		card.Menu = append(card.Menu, chat.Action{ID: chat.ActionAgain, Label: fmt.Sprintf("Again %d", i), Target: chat.Target{Request: fmt.Sprintf("AR-%d", i)}})
 	}
@@ -323,6 +323,11 @@ func TestActionsComeBack(t *testing.T) {
 	}
 	if len(want) > 0 {
 		t.Errorf("not drawn: %v", want)
+	}
+	// Drawn by a version that knew no stamps.
+	id, target, err := parseAction(menuAction, "", `["details","AR-12",3,"pg"]`)
+	if err != nil || id != chat.ActionDetails || target != (chat.Target{Request: "AR-12", Version: 3, Integration: "pg"}) {
+		t.Errorf("an old menu entry came back as %s %+v, %v", id, target, err)
 	}
 	for _, nameless := range []string{"", "#2"} {
 		if id, _, err := parseAction(nameless, "{}", ""); err == nil {

@@ -50,7 +50,7 @@ func TestClickIsCommittedHandledAndAnswered(t *testing.T) {
 		synctest.Wait()
 		want := chat.Click{
 			User: chat.User{Platform: "slack", ID: bob, Team: "T0WORKSPACE"}, Action: chat.ActionApprove,
-			Target: chat.Target{Request: "AR-12", Version: 3}, At: time.Now().UTC(),
+			Target: chat.Target{Request: "AR-12", Version: 3, Stamp: "7kq2m4xa"}, At: time.Now().UTC(),
 		}
 		if diff := cmp.Diff([]chat.Click{want}, s.clicked()); diff != "" {
 			t.Errorf("clicks (-want +got):\n%s", diff)

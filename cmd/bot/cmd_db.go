@@ -8,11 +8,14 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"apono/cmd/bot/internal/config"
 	"apono/cmd/bot/internal/ops"
+	"apono/flows"
 	"apono/store"
 	"apono/store/bolt"
 )
@@ -181,10 +184,11 @@ func dbRestoreCommand() *cobra.Command {
 			}
 			defer func() { _ = os.Remove(backup) }()
 		}
-		if err := bolt.Restore(backup, cfg.Store.Path); err != nil {
+		done, err := bolt.Restore(cmd.Context(), time.Now(), backup, cfg.Store.Path)
+		if err != nil {
 			return err
 		}
-		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s restored to %s\n", args[0], cfg.Store.Path)
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s restored to %s\n%s", args[0], cfg.Store.Path, aboutRestored(done))
 		return err
 	}
 	return cmd
@@ -205,6 +209,49 @@ func spool(r io.Reader, dir string) (path string, err error) {
 		return "", err
 	}
 	return f.Name(), nil
+}
+
+// aboutRestored says what the bot does not know any more.
+func aboutRestored(r bolt.Restored) string {
+	var b strings.Builder
+	say := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	if r.Replaced != "" {
+		say("the database that was there is kept as %s", r.Replaced)
+	}
+	since := "the beginning"
+	if r.Events > 0 {
+		since = fmt.Sprintf("%s (audit event %d)", r.Last.Format(time.RFC3339), r.Events)
+	}
+	say("The bot knows nothing of what happened after %s:", since)
+	say("- Accesses granted since are still there, and the bot will not end them. Find them in the audit channel and end them at the")
+	say("  target systems. PostgreSQL logins with an end stop working by themselves; nothing else does.")
+	say("- Decisions made since do not count: what was approved, denied or withdrawn waits for a decision again. An access that ended")
+	say("  since is shown as live until its time is up, and is ended once more; that does no harm.")
+	say("- Requests made since are gone. Their buttons answer that they are from before the restore.")
+	switch {
+	case !r.Read:
+		say("The old database could not be read, so neither can these accesses be named, nor their request ids be kept from being given out again.")
+	case len(r.Unknown) == 0:
+		say("The old database could be read: no access was granted since that may still be there.")
+	default:
+		say("The old database could be read. It says that these accesses, unknown to the bot now, may still be there:")
+	}
+	for i := range r.Unknown {
+		q := &r.Unknown[i]
+		until := "without limit"
+		if !q.EndsAt.IsZero() {
+			until = "until " + q.EndsAt.Format(time.RFC3339)
+		} else if !q.Indefinite {
+			until = "for " + flows.FormatDuration(q.Duration)
+		}
+		for _, g := range q.Groups {
+			if g.Status.MayHold() {
+				say("  %s  %s  %s  %s", q.GrantID(g.Integration), q.Grantee.Email, g.Status, until)
+			}
+		}
+	}
+	say("The next request is %s.", r.Next)
+	return b.String()
 }
 
 // listenControl serves the control socket until the app stops.

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	bbolt "go.etcd.io/bbolt"
 
+	"apono/bot/slack/slacksim"
 	"apono/flows"
 )
 
@@ -50,11 +51,25 @@ func processRestore(t *testing.T, w *town) {
 	if out := w.bot(exitUsage, "db", "backup", filepath.Join(w.dir, "nowhere", "backup.db")); !strings.Contains(out, "no such file or directory") {
 		t.Errorf("a backup to nowhere says %q", out)
 	}
+	ghost := w.asked("AR-2", "INC-13 is burning")
 	p.terminate()
 
 	w.env = append(w.env, "BOT_STORE_PATH="+filepath.Join(w.dir, "fresh", "place.db")) // another machine
-	w.must(w.pipe(backup, "db", "restore", "-"))
+	out, err := w.pipe(backup, "db", "restore", "-")
+	w.must(err)
+	for _, want := range []string{"will not end them", "(audit event 1)", "The old database could not be read", "The next request is AR-2."} {
+		if !strings.Contains(out, want) {
+			t.Errorf("db restore does not say %q:\n%s", want, out)
+		}
+	}
 	p = w.start().ready()
+	w.soon("the audit channel is told", func() bool { return w.said("was restored from a backup") == 1 })
+	w.must(w.ws.As(slackBob).Click(w.ctx, ghost, "Approve")) // AR-2 is nothing now
+	w.soon("Bob is told why not", func() bool {
+		return slices.ContainsFunc(w.ws.As(slackBob).Ephemerals(), func(m slacksim.Message) bool {
+			return strings.Contains(m.Text, "from before the bot's database was restored")
+		})
+	})
 	w.must(w.ws.As(slackBob).Click(w.ctx, card, "Approve"))
 	w.shut(w.holds("AR-1"))
 	w.finish(p, "AR-1")
@@ -69,18 +84,19 @@ func processRestore(t *testing.T, w *town) {
 }
 
 // pipe runs a command with a file as its input.
-func (w *town) pipe(file string, args ...string) error {
+func (w *town) pipe(file string, args ...string) (said string, err error) {
 	in, err := os.Open(file)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer in.Close()
 	cmd := exec.CommandContext(w.ctx, w.binary, args...)
 	cmd.Env, cmd.Dir, cmd.Stdin = append([]string{"BOT_CONFIG=" + w.configPath()}, w.env...), w.dir, in
-	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("%w: %s", err, out)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("%w: %s", err, out)
 	}
-	return nil
+	return string(out), nil
 }
 
 func processAudit(t *testing.T, w *town) {

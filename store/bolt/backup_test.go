@@ -40,7 +40,7 @@ func TestBackupAndRestore(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := bolt.Restore(file, s.Path()); err != nil {
+	if err := restored(t, file, s.Path()); err != nil {
 		t.Fatal(err)
 	}
 	restored := storetest.OpenAt(t, s.Path(), bolt.Options{})
@@ -66,7 +66,7 @@ func TestRestoreInPlaceOfNothingAndOfDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, path := range []string{filepath.Join(dir, "new", "bot.db"), damaged} {
-		if err := bolt.Restore(file, path); err != nil {
+		if err := restored(t, file, path); err != nil {
 			t.Fatal(err)
 		}
 		restored := storetest.OpenAt(t, path, bolt.Options{})
@@ -95,13 +95,13 @@ func TestRestoreRefusesAnUnsoundBackup(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, file := range []string{wrong, cut} {
-		err := bolt.Restore(file, path)
+		err := restored(t, file, path)
 		if err == nil || !strings.Contains(err.Error(), "nothing was changed") || strings.Contains(err.Error(), "bot db restore") {
 			t.Errorf("restore of %s: %v", file, err)
 		}
 	}
-	wantIs(t, bolt.Restore(cut, path), store.ErrCorrupt)
-	wantIs(t, bolt.Restore(filepath.Join(t.TempDir(), "none"), path), fs.ErrNotExist)
+	wantIs(t, restored(t, cut, path), store.ErrCorrupt)
+	wantIs(t, restored(t, filepath.Join(t.TempDir(), "none"), path), fs.ErrNotExist)
 	if !bytes.Equal(before, read(t, path)) {
 		t.Error("the database has changed")
 	}

@@ -81,7 +81,7 @@ func TestCheckFindsWhatMustNotBe(t *testing.T) {
 		want   string
 	}{
 		"a request is gone":         {func(r bolt.Raw) error { return r.Del("requests", bolt.SeqKey(3)) }, "stands where AR-3 should"},
-		"the last request is gone":  {func(r bolt.Raw) error { return r.Del("requests", bolt.SeqKey(4)) }, "there are 3 requests, but the last number given out is 4"},
+		"the last request is gone":  {func(r bolt.Raw) error { return r.Del("requests", bolt.SeqKey(4)) }, "the last request has the number 3, but the last number given out is 4"},
 		"numbers were given out":    {func(r bolt.Raw) error { return r.SetSequence("requests", 9) }, "the last number given out is 9"},
 		"a record is no JSON":       {func(r bolt.Raw) error { return r.Put("requests", bolt.SeqKey(2), []byte("{")) }, "damaged: request"},
 		"another id":                {edit(2, func(q *flows.Request) { q.ID = "AR-9" }), "AR-9: has the number 2"},

@@ -11,7 +11,7 @@
 //
 // Buckets (all numbers big-endian, "str" is a length followed by bytes):
 //
-//	meta          schema, audit_cursor, audit_posting
+//	meta          schema, audit_cursor, audit_posting, gaps
 //	requests      seq -> JSON of the record; the bucket's sequence is the last seq
 //	by_state      state 0 seq
 //	by_due        nanoseconds id
@@ -25,6 +25,10 @@
 //	inbox         delivery key -> JSON; inbox_undone, inbox_done: nanoseconds key
 //	submits       submit key -> JSON of ids; submits_at: nanoseconds key
 //	audit         seq -> the canonical encoding of store.Chain
+//
+// meta's gaps are pairs of numbers: after request number a, the next was b. Restore
+// leaves them, so that a number that chat remembers is not given out again where
+// that can be known.
 //
 // Opening reads no record, whatever their number. Past requests cost disk only.
 //

@@ -4,12 +4,24 @@ import (
 	"bytes"
 	"context"
 	"os"
+	"testing"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
 
 	"apono/flows"
+	"apono/store"
 )
+
+// Tests compare ids of grants, so requests have no stamp unless the test wants one.
+func init() { newStamp = func() string { return "" } }
+
+// WithStamps gives requests stamps until the test ends.
+func WithStamps(t testing.TB) {
+	old := newStamp
+	newStamp = store.NewStamp
+	t.Cleanup(func() { newStamp = old })
+}
 
 // Raw writes without any rule.
 type Raw struct{ t *tx }

@@ -85,7 +85,7 @@ func TestOpenRefusesALockedDatabase(t *testing.T) {
 		}
 	}
 	backup := story(t)
-	wantIs(t, bolt.Restore(backup, path), store.ErrLocked)
+	wantIs(t, restored(t, backup, path), store.ErrLocked)
 }
 
 func TestReadOnlyLeavesTheFileAlone(t *testing.T) {
@@ -153,7 +153,7 @@ func TestMigrations(t *testing.T) {
 	}
 	_, err := bolt.Open(path, bolt.Options{})
 	wantIs(t, err, store.ErrSchemaNewer)
-	if err == nil || !strings.Contains(err.Error(), "schema 4, this version knows 1") {
+	if err == nil || !strings.Contains(err.Error(), "schema 4, this version knows 2") {
 		t.Errorf("the operator reads %v", err)
 	}
 }

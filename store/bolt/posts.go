@@ -64,10 +64,13 @@ func (s *Store) readablePost(key, raw []byte) (flows.Post, bool) {
 }
 
 // Sealed returns the sealed credentials of an access group; ok is false where
-// there are none or they were erased.
+// there are none or they were erased. CodeNotFound if there is no such request.
 func (s *Store) Sealed(id, integration string) (sealed []byte, ok bool, err error) {
-	r := flows.Request{ID: id}
 	err = s.view(func(btx *bolt.Tx) error {
+		r, err := getRequest(btx, id)
+		if err != nil {
+			return err
+		}
 		v := btx.Bucket(bucketSealed).Get([]byte(r.GrantID(integration)))
 		sealed, ok = bytes.Clone(v), v != nil
 		return nil

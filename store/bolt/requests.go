@@ -13,10 +13,12 @@ import (
 	"apono/store"
 )
 
+var newStamp = store.NewStamp // another one in tests that compare ids of grants
+
 // Submit makes requests out of drafts, all or none, in one transaction. key
 // names the submission: a repeat with the same key returns the requests that the
 // first one made, as they are now, and writes nothing. The drafts have no ID,
-// Seq, Version or State. Errors are those of flows.Next.
+// Seq, Stamp, Version or State. Errors are those of flows.Next.
 func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []flows.Request) ([]flows.Request, error) {
 	if key == "" || len(drafts) == 0 {
 		return nil, errors.New("a submission needs a key and at least one draft")
@@ -30,7 +32,7 @@ func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []
 		last := t.bolt.Bucket(bucketRequests).Sequence()
 		for i, draft := range drafts {
 			draft.Seq = last + uint64(i) + 1
-			draft.ID, draft.Version, draft.State = store.ID(draft.Seq), 0, ""
+			draft.ID, draft.Stamp, draft.Version, draft.State = store.ID(draft.Seq), newStamp(), 0, ""
 			st, err := s.step(draft, flows.Event{Kind: flows.EventSubmit, By: draft.Requestor}, now)
 			if err != nil {
 				return nil, err

@@ -40,13 +40,19 @@ var (
 	metaSchema       = []byte("schema")
 	metaAuditCursor  = []byte("audit_cursor")
 	metaAuditPosting = []byte("audit_posting")
+	metaGaps         = []byte("gaps")
 )
 
 // migrations bring the schema from their index to the next number. One that was
 // released is never changed.
 var migrations = []func(*bolt.Tx) error{
 	createBuckets,
+	grantIDsWithStamps,
 }
+
+// grantIDsWithStamps keeps older programs out: they would not understand the ids of
+// grants that are made from now on. What is there stays as it is.
+func grantIDsWithStamps(*bolt.Tx) error { return nil }
 
 func createBuckets(tx *bolt.Tx) error {
 	for _, name := range buckets {
