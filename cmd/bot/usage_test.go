@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/cobra"
 
 	"apono/cmd/bot/internal/config"
@@ -118,40 +116,6 @@ func load(t *testing.T, path string) (*config.Config, *config.Report) {
 	return cfg, report
 }
 
-var fenced = regexp.MustCompile("(?s)```(\\w*)\n(.*?)```")
-
-func readme(t *testing.T) (yaml string, commands []string) {
-	t.Helper()
-	raw, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range fenced.FindAllStringSubmatch(string(raw), -1) {
-		if m[1] == "yaml" {
-			yaml += m[2]
-			continue
-		}
-		for line := range strings.Lines(m[2]) {
-			commands = append(commands, strings.TrimSpace(line))
-		}
-	}
-	return yaml, commands
-}
-
-func TestReadme_Configuration(t *testing.T) {
-	text, _ := readme(t)
-	path := filepath.Join(t.TempDir(), "config.yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{path, "../../config.example.yaml"} {
-		cfg, report := load(t, path)
-		if diff := cmp.Diff([]flows.Issue(nil), issues(report)); diff != "" || cfg == nil {
-			t.Errorf("%s has problems (-want +got):\n%s", path, diff)
-		}
-	}
-}
-
 // issues of a report that refuse a configuration.
 func issues(r *config.Report) (out []flows.Issue) {
 	for _, p := range r.Problems {
@@ -160,38 +124,6 @@ func issues(r *config.Report) (out []flows.Issue) {
 		}
 	}
 	return out
-}
-
-// TestReadme_Commands wants every command and flag that the README writes.
-func TestReadme_Commands(t *testing.T) {
-	makefile, err := os.ReadFile("../../Makefile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, commands := readme(t)
-	var bot int
-	for _, line := range commands {
-		line, _, _ = strings.Cut(line, "#")
-		words := strings.Fields(strings.NewReplacer("[", " ", "]", " ").Replace(line))
-		switch {
-		case len(words) == 0:
-		case words[0] == "make":
-			if !strings.Contains(string(makefile), "\n"+words[1]+":") {
-				t.Errorf("there is no make %s", words[1])
-			}
-		case words[0] == "bot":
-			bot++
-			knows(t, line, words[1:])
-		case strings.HasPrefix(line, "go run ./cmd/bot "):
-			bot++
-			knows(t, line, words[3:])
-		default:
-			t.Errorf("what is %q?", line)
-		}
-	}
-	if bot < 9 {
-		t.Errorf("only %d lines are about the bot", bot)
-	}
 }
 
 // knows wants a line of usage to exist: its command, those below it, which stand

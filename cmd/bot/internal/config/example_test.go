@@ -2,7 +2,10 @@ package config_test
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -10,11 +13,12 @@ import (
 	"apono/cmd/bot/internal/config"
 )
 
+const examplePath = "../../../../config.example.yaml"
+
 // TestExample: the example is sound, without a warning, once the variables that
 // it names are set.
 func TestExample(t *testing.T) {
-	const path = "../../../../config.example.yaml"
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(examplePath)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,11 +30,74 @@ func TestExample(t *testing.T) {
 	if diff := cmp.Diff(want, env); diff != "" {
 		t.Errorf("variables of the example (-want +got):\n%s", diff)
 	}
-	c, report := config.Load(t.Context(), config.Options{Path: path, Registry: newWorld(t).registry, LookupEnv: lookup(env)})
+	c, report := config.Load(t.Context(), config.Options{Path: examplePath, Registry: newWorld(t).registry, LookupEnv: lookup(env)})
 	if len(report.Problems) > 0 {
 		t.Fatal(report.Problems)
 	}
 	if err := c.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestExampleIsComplete: every key that the file may hold is in the example, in use,
+// commented out, or named as not supported.
+func TestExampleIsComplete(t *testing.T) {
+	example, err := os.ReadFile(examplePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shape, err := os.ReadFile("shape.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := regexp.MustCompile(`yaml:"(\w+)"`).FindAllSubmatch(shape, -1)
+	if len(keys) < 50 {
+		t.Fatalf("only %d keys are found", len(keys))
+	}
+	for _, k := range keys {
+		if !regexp.MustCompile(`\b` + string(k[1]) + `\b`).Match(example) {
+			t.Errorf("config.example.yaml does not show %s", k[1])
+		}
+	}
+}
+
+// TestExampleNamesWhatIsNotSupported: what its last lines say is refused, is; once it
+// no longer is, the example has to show it.
+func TestExampleNamesWhatIsNotSupported(t *testing.T) {
+	raw, err := os.ReadFile(examplePath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	example := string(raw)
+	_, unsupported, _ := strings.Cut(example, "# Not supported by this version yet")
+	for name, c := range map[string][2]string{ // what stands there, and what makes use of the feature
+		"teams":                 {"store:", "teams: {app_id: 00000000-0000-0000-0000-000000000000}\nstore:"},
+		"store driver postgres": {"driver: bolt", "driver: postgres"},
+		"owner":                 {"sync_interval: 30m", "owner: {attribute: group, values: [dba]}"},
+		"owners_mapping":        {"sync_interval: 30m", "owners_mapping: {tag: owner, attribute: user}"},
+		"trigger automatic":     {"trigger: self_serve", "trigger: automatic"},
+		"escalation":            {"mode: any_of", "escalation: {interval: 30m, groups: [{approvers: [{attribute: group, values: [leads]}]}]}"},
+		"max_extensions":        {"justification_required: true", "max_extensions: 1"},
+		"break_glass":           {"justification_required: true", "break_glass: true"},
+		"tests":                 {"store:", "tests: [{name: x}]\nstore:"},
+		"reports":               {"store:", "reports: [{name: x}]\nstore:"},
+	} {
+		if !strings.Contains(example, c[0]) {
+			t.Fatalf("the example does not hold %q", c[0])
+		}
+		path := filepath.Join(t.TempDir(), "config.yaml")
+		if err := os.WriteFile(path, []byte(strings.Replace(example, c[0], c[1], 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, report := config.Load(t.Context(), config.Options{Path: path, Registry: newWorld(t).registry, LookupEnv: func(name string) (string, bool) { return "value", !strings.HasPrefix(name, "BOT_") }})
+		if cfg != nil {
+			if err := cfg.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		refused := slices.ContainsFunc(report.Problems, func(p config.Problem) bool { return p.Code == "unsupported" })
+		if said := strings.Contains(unsupported, name); refused != said {
+			t.Errorf("%s: refused as not supported: %v; said to be: %v", name, refused, said)
+		}
 	}
 }
