@@ -14,6 +14,8 @@ type Store interface {
 	// Submit makes one or several requests in one transaction. A repeat with the
 	// same key makes nothing and returns the same requests.
 	Submit(ctx context.Context, now time.Time, key string, drafts []flows.Request) ([]flows.Request, error)
+	// Submission finds the requests that a submission with this key has made.
+	Submission(key string) (made []flows.Request, ok bool, err error)
 	// Apply moves one request. Errors of flows.Next come back unchanged.
 	Apply(ctx context.Context, now time.Time, id string, ev flows.Event) (flows.Request, error)
 	// Request reads one. Error: flows.CodeNotFound.

@@ -187,6 +187,10 @@ func (s *Service) Submit(ctx context.Context, e chat.FormEvent) chat.Submitted {
 }
 
 func (s *Service) submitRequest(ctx context.Context, w flows.World, p *flows.Person, e chat.FormEvent, now time.Time) chat.Submitted {
+	// A repeat is answered like the first delivery, whatever has changed since.
+	if _, made, err := s.Store.Submission(e.Key); err == nil && made {
+		return chat.Submitted{}
+	}
 	sel, drawn := readSelection(e).named(w), readState(e.State)
 	q, problems := s.question(w, sel, now)
 	q.Requestor, q.Grantee = p, p

@@ -59,7 +59,7 @@ func (s *session) show(f *chat.Form) {
 }
 
 func (s *session) event(action chat.ActionID) chat.FormEvent {
-	return chat.FormEvent{User: user("alice"), Form: chat.FormRequest, State: s.form.State, Values: s.values, Action: action, Key: "form"}
+	return chat.FormEvent{User: user("alice"), Form: chat.FormRequest, State: s.form.State, Values: s.values, Action: action, Key: fmt.Sprintf("view %p", s)}
 }
 
 func (s *session) choose(field string, values ...string) *session {
@@ -459,4 +459,32 @@ func FuzzForm(f *testing.F) {
 			t.Errorf("%d requests and errors %v", len(rs), sub.Errors)
 		}
 	})
+}
+
+// TestRepeatedSubmissionUnderAnotherPolicy: the platform delivers a submission again,
+// and what made the request is not allowed any more. The person reads of no problem.
+func TestRepeatedSubmissionUnderAnotherPolicy(t *testing.T) {
+	o := newOffice(t)
+	e := chat.FormEvent{User: user("alice"), Form: chat.FormRequest, State: `{"i":"pg","t":"database"}`, Key: "view-1", Values: chat.Values{
+		"integration": {"pg"}, "type": {"database"}, "resources": {"db-1"}, "permissions": {"read"}, "justification": {"INC-12"},
+	}}
+	for try, change := range []func(){
+		func() {}, func() {},
+		func() { o.policy.Flows[0].Settings.JustificationRequired, e.Values["justification"] = true, nil },
+		func() { o.policy.Flows = nil },
+		func() { o.holdings = nil },
+	} {
+		change()
+		o.change()
+		if sub := o.Submit(t.Context(), e); len(sub.Errors) > 0 || sub.Show != nil {
+			t.Errorf("delivery %d: %+v", try+1, sub)
+		}
+	}
+	if made := o.requests(); len(made) != 1 {
+		t.Errorf("%d requests were made", len(made))
+	}
+	e.Key = "view-2"
+	if sub := o.Submit(t.Context(), e); len(sub.Errors) == 0 {
+		t.Error("another submission was taken")
+	}
 }

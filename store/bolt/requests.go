@@ -25,7 +25,7 @@ func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []
 	}
 	return update(ctx, s, func(t *tx) ([]flows.Request, error) {
 		if raw := t.get(bucketSubmits, []byte(key)); raw != nil {
-			return t.submitted([]byte(key), raw)
+			return submitted(t.bolt, []byte(key), raw)
 		}
 		steps := make([]step, len(drafts))
 		row := submitRow{At: now.UTC()}
@@ -65,19 +65,32 @@ func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []
 	})
 }
 
+// Submission returns the requests that a submission made, as they are now; ok is
+// false where none with this key did. Keys are remembered for MinDeliveryAge at least.
+func (s *Store) Submission(key string) (made []flows.Request, ok bool, err error) {
+	err = s.view(func(btx *bolt.Tx) (err error) {
+		raw := btx.Bucket(bucketSubmits).Get([]byte(key))
+		if ok = raw != nil; ok {
+			made, err = submitted(btx, []byte(key), raw)
+		}
+		return err
+	})
+	return made, ok && err == nil, err
+}
+
 type submitRow struct {
 	At  time.Time `json:"at"`
 	IDs []string  `json:"ids"`
 }
 
-func (t *tx) submitted(key, raw []byte) ([]flows.Request, error) {
+func submitted(btx *bolt.Tx, key, raw []byte) ([]flows.Request, error) {
 	row, err := decode[submitRow]("submission", key, raw)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]flows.Request, len(row.IDs))
 	for i, id := range row.IDs {
-		if out[i], err = t.request(id); err != nil {
+		if out[i], err = getRequest(btx, id); err != nil {
 			return nil, err
 		}
 	}
@@ -132,4 +145,3 @@ func (s *Store) decide(btx *bolt.Tx, id string, ev flows.Event, now time.Time) (
 	st.was = bytes.Clone(raw)
 	return st, err
 }
-func (t *tx) request(id string) (flows.Request, error) { return getRequest(t.bolt, id) }

@@ -59,3 +59,16 @@ func TestLifeOfARequest(t *testing.T) {
 		t.Errorf("the person reads %q", got)
 	}
 }
+
+func TestSubmission(t *testing.T) {
+	s := open(t)
+	if made, ok, err := s.Submission("k"); ok || err != nil || made != nil {
+		t.Errorf("before there is one: %v, %t, %v", made, ok, err)
+	}
+	submit(t, s, start, "k", draft("alice", "pg", "orders"), draft("alice", "k8s", "prod"))
+	apply(t, s, start, "AR-2", approve("bob"))
+	made, ok, err := s.Submission("k")
+	if err != nil || !ok || len(made) != 2 || made[1].State != flows.StateApproved {
+		t.Errorf("made %v, %t, %v", ids(made), ok, err)
+	}
+}
