@@ -271,6 +271,9 @@ func (s *Service) withdraw(ctx context.Context, w flows.World, p *flows.Person, 
 // on the grantee's screen.
 func (s *Service) credentials(ctx context.Context, p *flows.Person, r *flows.Request, integration string) chat.Answer {
 	view := flows.Event{Kind: flows.EventView, By: p.Ref(), Integration: integration}
+	if g, ok := r.Group(integration); ok {
+		view.Issue = g.Issue // what a reset brings while the dialog opens must not be spent on it
+	}
 	if !r.Grantee.Is(p.Email) {
 		return s.refuse(ctx, "credentials", notFor(chat.ActionCredentials, r.ID))
 	}

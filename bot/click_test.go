@@ -361,6 +361,30 @@ func TestCredentials(t *testing.T) {
 	}
 }
 
+// TestCredentialsThatAreReplacedWhileTheDialogOpens are neither shown nor spent.
+func TestCredentialsThatAreReplacedWhileTheDialogOpens(t *testing.T) {
+	o := newOffice(t)
+	o.ask("k")
+	o.activate("AR-1")
+	dialog := o.click("alice", chat.ActionCredentials, "AR-1")
+	if got := said(o.click("alice", chat.ActionReset, "AR-1")); got != "" {
+		t.Fatalf("reset: %q", got)
+	}
+	rotated := flows.Event{Kind: flows.EventRotated, Integration: "pg", Access: flows.Access{
+		CanReset: true, Sealed: []byte(`sealed:[{"name":"password","value":"hunter3"}]`), SealedUntil: time.Now().Add(time.Hour),
+	}}
+	if _, err := o.store.Apply(t.Context(), time.Now(), "AR-1", rotated); err != nil {
+		t.Fatal(err)
+	}
+	form := dialog.Then(t.Context())
+	if got := plain(form.Parts[0].Text); got != "These credentials were replaced by new ones. Please press Show credentials again." {
+		t.Errorf("%q", got)
+	}
+	if g := o.request("AR-1").Groups[0]; g.Secret != flows.SecretAvailable {
+		t.Errorf("the new ones are %s", g.Secret)
+	}
+}
+
 // TestCredentialsThatCannotBeOpened are not spent.
 func TestCredentialsThatCannotBeOpened(t *testing.T) {
 	for sealed, want := range map[string]string{

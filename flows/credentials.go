@@ -11,6 +11,7 @@ func (t *transition) handOver(g *AccessGroup) {
 		return
 	}
 	g.Secret, g.SecretUntil = SecretAvailable, stamp(a.SealedUntil)
+	g.Issue++
 	t.effects = append(t.effects, Effect{Kind: EffectSeal, Request: t.r.ID, Integration: g.Integration, Sealed: a.Sealed})
 }
 
@@ -26,6 +27,8 @@ func (t *transition) view() error {
 		return Errorf(CodeLate, "The access of %s has expired.", t.r.ID)
 	case g.Resetting:
 		return Errorf(CodeLate, "New credentials for %s are on their way.", g.Integration)
+	case t.ev.Issue != 0 && t.ev.Issue != g.Issue:
+		return Errorf(CodeLate, "These credentials were replaced by new ones. Please press Show credentials again.")
 	case g.Secret == SecretViewed:
 		return Errorf(CodeLate, "These credentials were shown once and are erased. %s", againHint(g))
 	case g.Secret == SecretExpired:
@@ -45,6 +48,8 @@ func againHint(g *AccessGroup) string {
 	return "Ask for the access again to get new ones."
 }
 
+// reset keeps the credentials that nobody looked at until there are new ones: the
+// target may refuse.
 func (t *transition) reset() error {
 	g, err := t.group(GroupGranted)
 	if err != nil {
@@ -60,8 +65,7 @@ func (t *transition) reset() error {
 	case g.Resetting:
 		return Errorf(CodeLate, "New credentials for %s are already on their way.", g.Integration)
 	}
-	g.Resetting = true
-	t.eraseSecret(g, "")
+	g.Resetting, g.ResetProblem = true, ""
 	t.target(g.Integration)
 	t.fact(FactCredentials, "New credentials for "+g.Integration+" were asked for.")
 	return nil
@@ -78,6 +82,19 @@ func (t *transition) rotated() error {
 	g.Resetting = false
 	t.handOver(g)
 	t.fact(FactCredentials, "New credentials for "+g.Integration+" were issued.")
+	return nil
+}
+
+func (t *transition) rotateFailed() error {
+	g, err := t.group(GroupGranted)
+	if err != nil {
+		return err
+	}
+	if !g.Resetting {
+		return Errorf(CodeLate, "Nobody waits for new credentials for %s.", g.Integration)
+	}
+	g.Resetting, g.ResetProblem = false, t.ev.Problem
+	t.fact(FactCredentials, "New credentials for "+g.Integration+" could not be issued: "+g.ResetProblem)
 	return nil
 }
 

@@ -20,19 +20,20 @@ const (
 	// Policy and directory.
 	EventLostRight EventKind = "lost_right" // the right behind the access is gone; see World.Lost
 	// Targets.
-	EventBegun       EventKind = "begun"        // the target is about to be asked: it may hold access from now on
-	EventNotBegun    EventKind = "not_begun"    // the target was asked, and does not hold anything yet
-	EventGranted     EventKind = "granted"      // the target confirmed a grant
-	EventGrantFailed EventKind = "grant_failed" // the target refused, or could not be reached for too long
-	EventGone        EventKind = "gone"         // the target confirmed that the access is gone
-	EventRotated     EventKind = "rotated"      // the target issued new credentials
+	EventBegun        EventKind = "begun"         // the target is about to be asked: it may hold access from now on
+	EventNotBegun     EventKind = "not_begun"     // the target was asked, and does not hold anything yet
+	EventGranted      EventKind = "granted"       // the target confirmed a grant
+	EventGrantFailed  EventKind = "grant_failed"  // the target refused, or could not be reached for too long
+	EventGone         EventKind = "gone"          // the target confirmed that the access is gone
+	EventRotated      EventKind = "rotated"       // the target issued new credentials
+	EventRotateFailed EventKind = "rotate_failed" // the target refused new credentials, or could not be reached for too long
 )
 
 // EventKinds lists all kinds in the order above.
 func EventKinds() []EventKind {
 	return []EventKind{
 		EventSubmit, EventApprove, EventDeny, EventWithdraw, EventRevoke, EventView, EventReset,
-		EventDue, EventLostRight, EventBegun, EventNotBegun, EventGranted, EventGrantFailed, EventGone, EventRotated,
+		EventDue, EventLostRight, EventBegun, EventNotBegun, EventGranted, EventGrantFailed, EventGone, EventRotated, EventRotateFailed,
 	}
 }
 
@@ -52,7 +53,9 @@ type Event struct {
 	CountsFor []int
 	// Integration names the access group (targets, view, reset).
 	Integration string
-	// Problem is the sentence for the person (grant_failed).
+	// Issue is which credentials By was offered (view); 0: whichever there are.
+	Issue uint64
+	// Problem is the sentence for the person (grant_failed, rotate_failed).
 	Problem string
 	// Access is what the target handed out (granted, rotated).
 	Access Access

@@ -135,6 +135,7 @@ func TestMatrix(t *testing.T) {
 		{Kind: flows.EventNotBegun, Integration: "pg"},
 		granted("pg"), grantFailed("pg"), gone("pg"),
 		{Kind: flows.EventRotated, Integration: "pg"},
+		{Kind: flows.EventRotateFailed, Integration: "pg", Problem: "It said no."},
 	}
 	var b strings.Builder
 	seen := map[flows.EventKind]bool{}

@@ -43,7 +43,8 @@ var edges = map[State]map[EventKind]func(*transition) error{
 	StateActive: {
 		EventGone: (*transition).gone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
 		EventView: (*transition).view, EventReset: (*transition).reset, EventRotated: (*transition).rotated,
-		EventLostRight: (*transition).lostRight,
+		EventRotateFailed: (*transition).rotateFailed,
+		EventLostRight:    (*transition).lostRight,
 	},
 	StateRevoking: {EventGone: (*transition).gone, EventDue: (*transition).due},
 }

@@ -370,6 +370,37 @@ func TestCredentialsAreShownOnce(t *testing.T) {
 	}
 }
 
+// TestResetThatFails: what nobody looked at stays until there is something new, and
+// a view is of the credentials that it was offered for.
+func TestResetThatFails(t *testing.T) {
+	reset := flows.Event{Kind: flows.EventReset, By: alice, Integration: "pg"}
+	failed := flows.Event{Kind: flows.EventRotateFailed, Integration: "pg", Problem: "It said no."}
+	rotated := granted("pg")
+	rotated.Kind = flows.EventRotated
+	r := play(t, draft("pg"), submit, approve, granted("pg"))
+	view := flows.Event{Kind: flows.EventView, By: alice, Integration: "pg", Issue: r.Groups[0].Issue}
+	r, effects := next(t, r, reset, noon)
+	for _, e := range effects {
+		if e.Kind == flows.EffectSeal {
+			t.Error("erased before there are new ones")
+		}
+	}
+	r, _ = next(t, r, failed, noon)
+	if g := r.Groups[0]; g.Resetting || g.Secret != flows.SecretAvailable || g.ResetProblem != "It said no." {
+		t.Errorf("after a refusal: %+v", g)
+	}
+	_, _, err := flows.Next(r, failed, noon)
+	wantCode(t, err, flows.CodeLate, "Nobody waits for new credentials for pg.")
+	next(t, r, view, noon)
+	r, _ = next(t, r, reset, noon)
+	r, _ = next(t, r, rotated, noon)
+	if g := r.Groups[0]; g.ResetProblem != "" || g.Issue != 2 {
+		t.Errorf("after a reset: %+v", g)
+	}
+	_, _, err = flows.Next(r, view, noon)
+	wantCode(t, err, flows.CodeLate, "These credentials were replaced by new ones. Please press Show credentials again.")
+}
+
 // TestAutomatic: nobody is asked, nobody decided, and the sentence says so.
 func TestAutomatic(t *testing.T) {
 	d := draft("pg")

@@ -97,8 +97,12 @@ type AccessGroup struct {
 	Secret SecretState `json:"secret,omitempty"`
 	// SecretUntil is when credentials that nobody looked at are erased.
 	SecretUntil time.Time `json:"secret_until,omitzero"`
-	CanReset    bool      `json:"can_reset,omitempty"`
-	Resetting   bool      `json:"resetting,omitempty"`
+	// Issue numbers the credentials that were sealed: 1 for the first.
+	Issue     uint64 `json:"issue,omitempty"`
+	CanReset  bool   `json:"can_reset,omitempty"`
+	Resetting bool   `json:"resetting,omitempty"`
+	// ResetProblem is a sentence for the person: why the last reset failed.
+	ResetProblem string `json:"reset_problem,omitempty"`
 }
 
 // Detail is one line of access details that is not a secret.

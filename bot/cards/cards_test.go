@@ -128,6 +128,7 @@ func specimens(t testing.TB) []specimen {
 		play(t, "active, credentials shown", draft(), then(active, of(flows.EventView, "prod-postgres"))...),
 		play(t, "active, credentials erased", draft(), then(active, ev(flows.EventDue))...),
 		play(t, "active, new credentials", draft(), then(active, of(flows.EventReset, "prod-postgres"))...),
+		play(t, "active, not reset", draft(), then(active, of(flows.EventReset, "prod-postgres"), of(flows.EventRotateFailed, "prod-postgres"))...),
 		play(t, "revoking", draft(), then(active, end)...), overdue,
 		play(t, "expired", draft(), then(active, of(flows.EventView, "prod-postgres"), ev(flows.EventDue), of(flows.EventGone, "prod-postgres"), of(flows.EventGone, "deploy-tool"))...),
 		play(t, "revoked", draft(), then(active, end, of(flows.EventGone, "prod-postgres"), of(flows.EventGone, "deploy-tool"))...),
@@ -179,7 +180,7 @@ func TestAudit(t *testing.T) {
 			seen[e.Fact.Kind] = true
 		}
 	}
-	overdue := specimens(t)[16].facts
+	overdue := specimens(t)[17].facts
 	e := overdue[len(overdue)-1]
 	for _, k := range []flows.FactKind{flows.FactOverdue, flows.FactOverdueOver, flows.FactOperator} {
 		e.Fact.Kind, e.Fact.Text, seen[k] = k, "The access in prod-postgres should be gone.", true

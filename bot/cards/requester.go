@@ -147,6 +147,9 @@ func access(r flows.Request, integration string) (chat.Card, bool) {
 	case g.Secret == flows.SecretExpired:
 		c.Notes = append(c.Notes, chat.T("The credentials were erased because nobody looked at them in time."))
 	}
+	if g.ResetProblem != "" {
+		c.Notes = append(c.Notes, chat.Text{chat.Bold("Not reset: "), chat.Plain(g.ResetProblem)})
+	}
 	if g.CanReset {
 		c.Actions = append(c.Actions, groupButton(r, g, chat.ActionReset, "Reset credentials", ""))
 	}

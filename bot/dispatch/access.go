@@ -23,8 +23,7 @@ type sealedField struct {
 
 // accessOf is what a record may hold of what a target handed out at now.
 func (d *targets) accessOf(in Integration, c provision.Credentials, now time.Time) (flows.Access, error) {
-	_, canReset := in.Driver.(provision.Rotator)
-	access := flows.Access{CanReset: canReset, Instructions: lines(c.Instructions, in.AccessDetails)}
+	access := flows.Access{Instructions: lines(c.Instructions, in.AccessDetails)}
 	var secrets []sealedField
 	for _, f := range c.Fields {
 		if f.Secret {
@@ -44,6 +43,7 @@ func (d *targets) accessOf(in Integration, c provision.Credentials, now time.Tim
 	if err != nil {
 		return flows.Access{}, fmt.Errorf("seal credentials: %w", err)
 	}
+	_, access.CanReset = in.Driver.(provision.Rotator) // where there is no secret, there is nothing to reset
 	access.SealedUntil = now.Add(d.CredentialsTTL)
 	return access, nil
 }

@@ -19,6 +19,10 @@ import (
 // access, and its clock does not run until then; so this must end.
 const GrantDeadline = 30 * time.Minute
 
+// RotateDeadline is how long after somebody asked for new credentials a target that
+// cannot be reached is still tried.
+const RotateDeadline = 30 * time.Minute
+
 // Defaults of target tasks.
 const (
 	DefaultCallTimeout    = time.Minute // one call of a driver
@@ -301,8 +305,13 @@ func minutes(d time.Duration) string { return fmt.Sprintf("%d minutes", int(d.Mi
 
 func (a *act) rotate(ctx context.Context) outcome {
 	rotator, ok := a.in.Driver.(provision.Rotator)
-	if !ok {
-		return a.retry(ctx, errNotConnected, grantBackoff)
+	if a.found && !ok {
+		return a.notRotated(ctx, &provision.Error{
+			Integration: a.group.Integration, Op: "rotate", Kind: provision.KindRefused, Message: a.group.Integration + " issues no new credentials any more.",
+		})
+	}
+	if !a.found {
+		return a.notRotated(ctx, errNotConnected)
 	}
 	g := a.base("")
 	g.Call = "" // one grant may be rotated many times
@@ -311,17 +320,39 @@ func (a *act) rotate(ctx context.Context) outcome {
 	}
 	credentials, err := call(ctx, a, func(ctx context.Context) (provision.Credentials, error) { return rotator.Rotate(ctx, g) })
 	if err != nil {
-		return a.retry(ctx, err, grantBackoff)
+		return a.notRotated(ctx, err)
 	}
 	access, err := a.accessOf(a.in, credentials, a.Now())
 	if err != nil {
-		return a.retry(ctx, err, grantBackoff)
+		return a.notRotated(ctx, err)
 	}
 	return a.apply(ctx, flows.Event{Kind: flows.EventRotated, Integration: a.group.Integration, Access: access}, ResultDone, nil)
 }
 
-// retry puts the task off, however often: for revokes and rotations, which only
-// the target's word can end.
+// notRotated tries again, up to RotateDeadline, unless the target said no.
+func (a *act) notRotated(ctx context.Context, err error) outcome {
+	sentence := provision.MessageOf(err)
+	deadline := a.task.Since.Add(RotateDeadline)
+	switch {
+	case ended(ctx, err):
+		return stopped(err)
+	case provision.KindOf(err) == provision.KindRefused:
+	case a.Now().Before(deadline):
+		due := a.Now().Add(grantBackoff.delay(a.task.Key, a.task.Tries, provision.RetryAfterOf(err)))
+		if due.After(deadline) {
+			due = deadline
+		}
+		return again(resultOf(err), due, err)
+	default:
+		sentence = fmt.Sprintf("%s could not be reached for %s. If the credentials you have do not work any more, reset them once more.",
+			a.group.Integration, minutes(RotateDeadline))
+	}
+	ev := flows.Event{Kind: flows.EventRotateFailed, Integration: a.group.Integration, Problem: cut(sentence, maxProblem)}
+	return a.apply(ctx, ev, ResultRefused, err)
+}
+
+// retry puts the task off, however often: for revokes, which only the target's
+// word can end.
 func (a *act) retry(ctx context.Context, err error, b backoff) outcome {
 	if ended(ctx, err) {
 		return stopped(err)

@@ -32,7 +32,7 @@ func TestGrantHandsOverWhatTheTargetGaveOut(t *testing.T) {
 		want := flows.AccessGroup{
 			Integration: "db", Items: []flows.Item{unit("db", "orders")}, Status: flows.GroupGranted, BegunAt: began.UTC(), GrantedAt: began.UTC(),
 			Details: []flows.Detail{{Name: "Host", Value: "db.example.com"}}, Instructions: "Connect with psql.\nUse the VPN.",
-			Secret: flows.SecretAvailable, SecretUntil: began.Add(time.Hour).UTC(), CanReset: true,
+			Secret: flows.SecretAvailable, SecretUntil: began.Add(time.Hour).UTC(), CanReset: true, Issue: 1,
 		}
 		if diff := cmp.Diff(want, r.Groups[0]); diff != "" {
 			t.Errorf("access group (-want +got):\n%s", diff)
@@ -312,46 +312,6 @@ func TestGrantInWhatIsNotConnectedFails(t *testing.T) {
 		if r = s.get(s, r.ID); r.State != flows.StateFailed {
 			t.Errorf("%s once the integration is back", r.State)
 		}
-	})
-}
-
-func TestRotate(t *testing.T) {
-	granted := func(s *story, d provision.Driver) flows.Request {
-		s.targets["db"] = d
-		r := s.submit(s, ask(unit("db", "orders")))
-		s.start()
-		s.must(s, r.ID, flows.Event{Kind: flows.EventReset, By: alice, Integration: "db"})
-		return r
-	}
-	t.Run("new credentials", func(t *testing.T) {
-		tell(t, func(s *story) {
-			db := &rotating{target: s.target("db"), onRotate: func(n int) error { return map[int]error{1: unknownErr()}[n] }}
-			db.fields = []provision.Field{{Name: "Password", Value: "new", Secret: true}}
-			r := granted(s, db)
-			s.after(time.Second)
-			r = s.get(s, r.ID)
-			if g := r.Groups[0]; g.Resetting || g.Secret != flows.SecretAvailable || db.rotated != 2 {
-				t.Errorf("%+v after %d rotations", g, db.rotated)
-			}
-			if g := db.last(); g.Call != "" || g.NotAfter.Before(r.EndsAt) {
-				t.Errorf("rotated as %+v", g)
-			}
-		})
-	})
-	t.Run("refused is kept up until the access ends", func(t *testing.T) {
-		tell(t, func(s *story) {
-			db := &rotating{target: s.target("db"), onRotate: func(int) error { return refusedErr() }}
-			r := granted(s, db)
-			s.after(30 * time.Minute)
-			if got := s.status(r.ID, "db"); got != flows.GroupGranted || db.rotated < 8 {
-				t.Errorf("%s after %d rotations", got, db.rotated)
-			}
-			s.must(s, r.ID, flows.Event{Kind: flows.EventRevoke, By: alice})
-			s.after(0)
-			if r = s.get(s, r.ID); r.State != flows.StateRevoked {
-				t.Errorf("%s", r.State)
-			}
-		})
 	})
 }
 
