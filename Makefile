@@ -3,7 +3,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 TOOL    := go tool -modfile=scripts/tools/go.mod
 
-.PHONY: build test race fuzz bench cover golden lint docs-check fmt vuln demo image clean
+.PHONY: build test race fuzz bench bench-million cover golden lint docs-check fmt vuln demo image clean
 
 build: ## bin/bot, static
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/bot ./cmd/bot
@@ -19,6 +19,9 @@ fuzz: ## every fuzz target, FUZZTIME each
 
 bench:
 	scripts/services run go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
+
+bench-million: ## a start over 1,000,000 requests that are over; some minutes, and 20 GB in TMPDIR
+	go test -run '^$$' -bench 'Start$$' -benchtime 5x -timeout 1h ./cmd/bot -past $(or $(PAST),1000000)
 
 cover: ## bin/cover.html
 	scripts/services run go test -coverpkg=./... -coverprofile=bin/cover.out ./... && go tool cover -html=bin/cover.out -o bin/cover.html && go tool cover -func=bin/cover.out | tail -n 1

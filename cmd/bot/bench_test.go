@@ -18,6 +18,7 @@ import (
 	"apono/cmd/bot/internal/config"
 	"apono/flows"
 	"apono/store/bolt"
+	"apono/store/bolt/bolttest"
 )
 
 var past = flag.Int("past", 100_000, "requests that are over, for BenchmarkStart")
@@ -240,16 +241,9 @@ var residue = regexp.MustCompile(`(?m)^Vm(RSS|HWM):\s+(\d+) kB$`)
 func BenchmarkStart(b *testing.B) {
 	binary := built(b)
 	w := newTown(b, binary, demoPeople())
-	s := w.archive()
 	began := time.Now()
-	const part = 20_000
-	for from := 0; from < *past; from += part {
-		now := time.Now().Add(-30*24*time.Hour + time.Duration(from)*time.Second)
-		ids := w.grants(b, s, min(part, *past-from), now, time.Minute)
-		w.each(b, s, ids, now.Add(time.Minute), flows.Event{Kind: flows.EventDue})
-		w.each(b, s, ids, now.Add(2*time.Minute), flows.Event{Kind: flows.EventGone, Integration: "support-desk"})
-		w.settled(b, s)
-	}
+	bolttest.Past(b, w.storePath(), *past, began.Add(-30*24*time.Hour))
+	s := w.archive()
 	stats, err := s.Stats()
 	w.must(err)
 	w.must(s.Close())

@@ -125,7 +125,7 @@ func (s crashStory) enumerate(t *testing.T) {
 	for at := 1; ; at++ {
 		r := &crashRun{story: s, at: at, ctx: context.Background()}
 		ok := t.Run(fmt.Sprint(at), func(t *testing.T) {
-			dir := t.TempDir()
+			dir := memory(t)
 			synctest.Test(t, func(t *testing.T) { r.run(t, dir, base+crashFlows) })
 		})
 		if !r.dead {

@@ -21,7 +21,7 @@ import (
 // begins with a bot that Slack can reach.
 func inWorld(t *testing.T, tell func(r *crashRun)) {
 	t.Helper()
-	dir, base := t.TempDir(), readFile(t, filepath.Join("testdata", "world.yaml"))
+	dir, base := memory(t), readFile(t, filepath.Join("testdata", "world.yaml"))
 	synctest.Test(t, func(t *testing.T) {
 		r := &crashRun{t: t, ctx: context.Background(), world: newWorld(t, dir, base+crashFlows)}
 		defer r.world.end()

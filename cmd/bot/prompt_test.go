@@ -36,7 +36,7 @@ flows:
 // who waits reads within two seconds what became of it; and once it is quiet, every
 // card is true. The simulated Slack refuses more than 50 redraws a minute.
 func TestRequesterLearnsPromptly(t *testing.T) {
-	dir, base := t.TempDir(), readFile(t, filepath.Join("testdata", "world.yaml"))
+	dir, base := memory(t), readFile(t, filepath.Join("testdata", "world.yaml"))
 	synctest.Test(t, func(t *testing.T) {
 		r := &crashRun{t: t, ctx: context.Background(), world: newWorld(t, dir, base+threeApprovers)}
 		defer r.world.end()

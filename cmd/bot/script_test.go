@@ -24,7 +24,7 @@ func TestScripts(t *testing.T) {
 	base := readFile(t, filepath.Join("testdata", "world.yaml"))
 	flows := readFile(t, filepath.Join("testdata", "flows.yaml"))
 	testscript.RunT(bubbleT{t}, testscript.Params{
-		Dir: filepath.Join("testdata", "script"),
+		Dir: filepath.Join("testdata", "script"), WorkdirRoot: memory(t),
 		Setup: func(e *testscript.Env) error {
 			text := base + flows
 			if own, err := os.ReadFile(filepath.Join(e.WorkDir, "flows.yaml")); err == nil {
@@ -76,3 +76,23 @@ func readFile(t testing.TB, path string) string {
 
 // flat puts text on one line, so that a pattern may run over line ends.
 func flat(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// memory is a folder of the test that costs no disk, where the machine has one. What
+// is told in a bubble syncs many small databases that nobody will read again.
+func memory(t testing.TB) string {
+	t.Helper()
+	const shm = "/dev/shm"
+	if info, err := os.Stat(shm); err != nil || !info.IsDir() {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp(shm, "apono-test-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
