@@ -11,7 +11,44 @@ import (
 const (
 	MaxUnits  = 1000 // units in one request
 	MaxReason = 2000 // runes in a justification or reason
+	// MaxPending is how many requests of one person may wait for a decision at once.
+	// Every one is in several people's chats.
+	MaxPending = 50
 )
+
+// CheckPending judges whether the requestors of drafts may make them; waiting is how
+// many requests of a person wait for a decision. Every store asks it in the
+// transaction that makes them. Error: CodeRefused, and those of waiting.
+func CheckPending(drafts []Request, waiting func(email string) (int, error)) error {
+	more := map[string]int{}
+	for i := range drafts {
+		if !drafts[i].Need.Automatic {
+			more[NormalizeEmail(drafts[i].Requestor.Email)]++
+		}
+	}
+	for email, n := range more {
+		have, err := waiting(email)
+		if err != nil {
+			return err
+		}
+		if err := checkPending(have, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkPending(waiting, more int) error {
+	switch {
+	case waiting+more <= MaxPending:
+		return nil
+	case waiting == 0:
+		return Errorf(CodeRefused, "These are %d requests; at most %d of one person may wait. Please choose less.", more, MaxPending)
+	case more == 1:
+		return Errorf(CodeRefused, "You have %d requests waiting; withdraw some first.", waiting)
+	}
+	return Errorf(CodeRefused, "You have %d requests waiting and this would be %d more; at most %d may wait. Withdraw some first.", waiting, more, MaxPending)
+}
 
 // State of a request. The set and its edges are closed; see Next.
 type State string

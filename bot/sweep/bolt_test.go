@@ -28,8 +28,9 @@ func TestTenThousandDueAtOnce(t *testing.T) {
 		for i := range n / 500 {
 			drafts := make([]flows.Request, 500)
 			for j := range drafts {
+				asks := flows.PersonRef{Email: fmt.Sprintf("p%d@example.com", i*500+j)}
 				drafts[j] = flows.Request{
-					Requestor: bob, Grantee: bob, Duration: time.Hour, Need: flows.Need{Groups: []string{"Bob"}},
+					Requestor: asks, Grantee: asks, Duration: time.Hour, Need: flows.Need{Groups: []string{"Bob"}},
 					Asked:        []flows.Asked{{PersonRef: bob, Groups: []int{0}}},
 					PendingUntil: time.Now().Add(time.Hour + time.Duration(j)*time.Second),
 					Groups:       []flows.AccessGroup{{Integration: "db", Items: []flows.Item{{Unit: flows.Unit{Integration: "db", Resource: "x"}}}}},

@@ -3,6 +3,7 @@ package bolt_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -117,7 +118,7 @@ func TestBackupWhileBusy(t *testing.T) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for i := range 200 {
-			submit(t, s, start, strings.Repeat("k", i+1), draft("alice", "pg", "orders"))
+			submit(t, s, start, strings.Repeat("k", i+1), draft(fmt.Sprint("p", i), "pg", "orders"))
 		}
 	})
 	for range 5 {

@@ -91,7 +91,7 @@ func pending(b *testing.B, n int) string {
 	}
 	defer s.Close()
 	spread(b, 64, func(i int) error {
-		_, err := s.Submit(b.Context(), start, fmt.Sprint("k", i), one(draft("alice", "pg", "orders", "k8s", "prod")))
+		_, err := s.Submit(b.Context(), start, fmt.Sprint("k", i), one(draft(fmt.Sprint("p", i), "pg", "orders", "k8s", "prod")))
 		return err
 	})
 	return path

@@ -1,6 +1,8 @@
 package bolt
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -18,6 +20,34 @@ func (s *Store) Count(state flows.State) (n int, err error) {
 		return nil
 	})
 	return n, err
+}
+
+// pending is how many requests of the person wait for a decision. What was made for
+// the person by others does not count. It looks at no older key than the oldest
+// request that waits.
+func (t *tx) pending(email string) (n int, err error) {
+	states, state := t.bolt.Bucket(bucketByState), statePrefix(flows.StatePending)
+	first, _ := states.Cursor().Seek(state)
+	if !bytes.HasPrefix(first, state) {
+		return 0, nil
+	}
+	oldest := binary.BigEndian.Uint64(first[len(state):])
+	for seq := range scanBack(t.bolt.Bucket(bucketByPerson), personPrefix(email), 0) {
+		if seq < oldest {
+			break
+		}
+		if states.Get(append(bytes.Clone(state), seqKey(seq)...)) == nil {
+			continue
+		}
+		r, err := getRequest(t.bolt, store.ID(seq))
+		if err != nil {
+			return 0, err
+		}
+		if r.Requestor.Is(email) {
+			n++
+		}
+	}
+	return n, nil
 }
 
 // Ending returns, each once and in no order, the requests with an access group that

@@ -56,7 +56,7 @@ func TestFullDisk(t *testing.T) {
 	made := 0
 	var err error
 	for ; made < 1000; made++ { // pages that are free take the first ones
-		if _, err = s.Submit(t.Context(), start, fmt.Sprint("k", made), one(draft("alice", "pg", "orders"))); err != nil {
+		if _, err = s.Submit(t.Context(), start, fmt.Sprint("k", made), one(draft(fmt.Sprint("p", made), "pg", "orders"))); err != nil {
 			break
 		}
 	}

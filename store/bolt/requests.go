@@ -18,7 +18,8 @@ var newStamp = store.NewStamp // another one in tests that compare ids of grants
 // Submit makes requests out of drafts, all or none, in one transaction. key
 // names the submission: a repeat with the same key returns the requests that the
 // first one made, as they are now, and writes nothing. The drafts have no ID,
-// Seq, Stamp, Version or State. Errors are those of flows.Next.
+// Seq, Stamp, Version or State. Errors are those of flows.Next and of
+// flows.CheckPending.
 func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []flows.Request) ([]flows.Request, error) {
 	if key == "" || len(drafts) == 0 {
 		return nil, errors.New("a submission needs a key and at least one draft")
@@ -26,6 +27,9 @@ func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []
 	return update(ctx, s, func(t *tx) ([]flows.Request, error) {
 		if raw := t.get(bucketSubmits, []byte(key)); raw != nil {
 			return submitted(t.bolt, []byte(key), raw)
+		}
+		if err := flows.CheckPending(drafts, t.pending); err != nil {
+			return nil, err
 		}
 		steps := make([]step, len(drafts))
 		row := submitRow{At: now.UTC()}

@@ -1,6 +1,7 @@
 package bolt_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -70,5 +71,33 @@ func TestSubmission(t *testing.T) {
 	made, ok, err := s.Submission("k")
 	if err != nil || !ok || len(made) != 2 || made[1].State != flows.StateApproved {
 		t.Errorf("made %v, %t, %v", ids(made), ok, err)
+	}
+}
+
+// TestPendingRequestsAreBounded: one person cannot fill the chats of all approvers.
+// What is decided, automatic, somebody else's, or a repeat does not count.
+func TestPendingRequestsAreBounded(t *testing.T) {
+	s := open(t)
+	for i := range flows.MaxPending {
+		submit(t, s, start, fmt.Sprint("k", i), draft("alice", "pg", "orders"))
+	}
+	_, err := s.Submit(t.Context(), start, "more", []flows.Request{draft("alice", "pg", "orders")})
+	wantCode(t, err, flows.CodeRefused)
+	if got, want := flows.ErrorMessage(err), "You have 50 requests waiting; withdraw some first."; got != want {
+		t.Errorf("the person reads %q, want %q", got, want)
+	}
+	submit(t, s, start, "k0", draft("alice", "pg", "orders"))
+	submit(t, s, start, "dave", draft("dave", "pg", "orders"))
+	auto := draft("alice", "pg", "orders")
+	auto.Need, auto.Asked = flows.Need{Automatic: true}, nil
+	submit(t, s, start, "auto", auto)
+
+	apply(t, s, start, "AR-7", flows.Event{Kind: flows.EventWithdraw, By: auto.Requestor})
+	submit(t, s, start, "one", draft("alice", "pg", "orders"))
+	apply(t, s, start, "AR-8", flows.Event{Kind: flows.EventWithdraw, By: auto.Requestor})
+	_, err = s.Submit(t.Context(), start, "two", []flows.Request{draft("alice", "pg", "orders"), draft("alice", "k8s", "prod")})
+	wantCode(t, err, flows.CodeRefused)
+	if got, want := flows.ErrorMessage(err), "You have 49 requests waiting and this would be 2 more; at most 50 may wait. Withdraw some first."; got != want {
+		t.Errorf("the person reads %q, want %q", got, want)
 	}
 }
