@@ -13,8 +13,33 @@ import (
 	"apono/flows"
 )
 
-// Click answers a press on a card. Rights are judged here, now.
+// Click answers a press on a card. Rights are judged here, now, also for a press that
+// was kept over a restart; whoever made that one is told what became of it.
 func (s *Service) Click(ctx context.Context, c chat.Click) chat.Answer {
+	answer := s.press(ctx, c)
+	if !c.Replayed || answer.Open != nil {
+		return answer
+	}
+	told := chat.Text{chat.Plain("The bot was restarted after you pressed " + cmp.Or(labels[c.Action], "a button") + " on " + firstRunes(c.Target.Request, 20) + ". ")}
+	if answer.Private == nil {
+		told = append(told, chat.Plain("It counts."))
+		if r, err := s.Store.Request(c.Target.Request); err == nil {
+			told = append(told, chat.Plain(" "+r.Standing()))
+		}
+		return chat.Answer{Private: &chat.Card{Body: told, Fallback: "Your press counts"}}
+	}
+	card := *answer.Private
+	card.Body = append(told, card.Body...)
+	return chat.Answer{Private: &card}
+}
+
+// labels are what the buttons say.
+var labels = map[chat.ActionID]string{
+	chat.ActionApprove: "Approve", chat.ActionDeny: "Deny", chat.ActionDetails: "Details", chat.ActionEndAccess: "End access",
+	chat.ActionWithdraw: "Withdraw", chat.ActionAgain: "Request again", chat.ActionCredentials: "Show credentials", chat.ActionReset: "Reset credentials",
+}
+
+func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 	w := s.World()
 	p, err := s.person(ctx, w, c.User)
 	if err != nil {

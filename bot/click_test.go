@@ -459,3 +459,39 @@ func TestUnknownButton(t *testing.T) {
 		}
 	}
 }
+
+// TestReplayedPress: whoever pressed before a restart is told what became of it, and
+// it is judged as of now.
+func TestReplayedPress(t *testing.T) {
+	const restarted = "The bot was restarted after you pressed Approve on AR-1. "
+	for _, tt := range []struct {
+		name   string
+		before func(*office)
+		by     string
+		want   string
+		state  flows.State
+	}{
+		{"it counts now", func(*office) {}, "bob", restarted + "It counts. AR-1 was already approved by Bob; the access is being granted.", flows.StateApproved},
+		{"it had counted before", func(o *office) { o.click("bob", chat.ActionApprove, "AR-1") }, "bob", restarted + "AR-1 was already approved by Bob; the access is being granted.", flows.StateApproved},
+		{"it is too late", func(o *office) { o.click("alice", chat.ActionWithdraw, "AR-1") }, "bob", restarted + "AR-1 was withdrawn by Alice.", flows.StateWithdrawn},
+		{"the policy has changed", func(o *office) { o.person("alice").Manager = "carol@example.com" }, "bob", restarted + "You are not an approver of AR-1.", flows.StatePending},
+		{"an outsider", func(*office) {}, "carol", restarted + "You are not an approver of AR-1.", flows.StatePending},
+	} {
+		o := newOffice(t)
+		o.ask("k")
+		tt.before(o)
+		o.change()
+		a := o.Click(t.Context(), chat.Click{User: user(tt.by), Action: chat.ActionApprove, Target: chat.Target{Request: "AR-1", Stamp: o.request("AR-1").Stamp}, Replayed: true})
+		if got := said(a); got != tt.want || a.Private.Fallback == "" {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+		if r := o.request("AR-1"); r.State != tt.state {
+			t.Errorf("%s: %s, want %s", tt.name, r.State, tt.state)
+		}
+	}
+	o := newOffice(t)
+	o.ask("k")
+	if a := o.Click(t.Context(), chat.Click{User: user("bob"), Action: chat.ActionDeny, Target: chat.Target{Request: "AR-1", Stamp: o.request("AR-1").Stamp}, Replayed: true}); a.Open == nil || a.Private != nil {
+		t.Errorf("a dialog is left to the platform, which says that it cannot open it: %+v", a)
+	}
+}

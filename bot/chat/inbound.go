@@ -38,6 +38,9 @@ type Click struct {
 	Target Target   `json:"target"`
 	// At is when the press arrived; a replay after a restart keeps it.
 	At time.Time `json:"at"`
+	// Replayed: the press was kept over a restart. Whoever pressed does not know
+	// whether it counted, so an answer says so.
+	Replayed bool `json:"-"`
 }
 
 // FormEvent is a change in a form or its submission.

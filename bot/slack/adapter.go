@@ -41,15 +41,19 @@ const (
 	commandBudget = 2 * time.Second
 	// workLimit bounds what is done after the ack.
 	workLimit = 2 * time.Minute
-	// drainLimit bounds how long Run waits for work under way when it ends.
-	drainLimit = 30 * time.Second
+	// stopLimit bounds how long Run takes to end. It is less than what a service
+	// manager and the process give it, so that the inbox is still there at the end.
+	stopLimit = 15 * time.Second
+	// cutOffLimit is for work that was cut off then.
+	cutOffLimit = 3 * time.Second
 )
 
 // How much is done at once. What comes beyond that waits.
 const (
 	maxReceiving = 512
-	maxWorking   = 64
-	connections  = 2 // so that one is open while Slack renews the other
+	maxWorking   = 64 // after an ack
+	maxAnswering = 32 // of a kind whose answer is in the ack
+	connections  = 2  // so that one is open while Slack renews the other
 )
 
 // Adapter receives. It translates what people do into calls of a chat.Handler, and
@@ -66,6 +70,8 @@ type Adapter struct {
 	lines    lines
 	receives *semaphore.Weighted
 	works    *semaphore.Weighted
+	// Those who wait for one kind of answer never hold up another.
+	commands, submissions, searches *pool
 
 	mu        sync.Mutex
 	sockets   map[*socket]bool // those that said hello
@@ -90,6 +96,7 @@ func NewAdapter(o Options, client *Client, handler chat.Handler, inbox Inbox) (*
 		lines:    lines{all: map[string]*viewLine{}},
 		receives: semaphore.NewWeighted(maxReceiving),
 		works:    semaphore.NewWeighted(maxWorking),
+		commands: newPool(maxAnswering), submissions: newPool(maxAnswering), searches: newPool(maxAnswering),
 	}, nil
 }
 
@@ -113,8 +120,8 @@ func (a *Adapter) Ready() bool {
 
 // Run receives until ctx ends, which is no error, or until Slack says something that
 // only an operator can mend. First it handles what an earlier run left undone. When
-// it returns, what was under way is finished or, after 30 seconds, left undone in
-// the inbox. It may be called once.
+// it returns, what was under way is finished or, after stopLimit, cut off and left
+// undone in the inbox. It may be called once.
 func (a *Adapter) Run(ctx context.Context) error {
 	// Work outlives ctx: a click that was acknowledged is answered.
 	work, stopWork := context.WithCancel(context.WithoutCancel(ctx))
@@ -142,12 +149,15 @@ func (a *Adapter) Run(ctx context.Context) error {
 	a.mu.Lock()
 	a.stopping = true
 	a.mu.Unlock()
+	deadline := time.Now().Add(stopLimit)
 	a.receiving.wait(ackBudget)
 	closeSockets()
 	connecting.Wait()
-	a.reading.wait(writeTimeout)
-	if !a.working.wait(drainLimit) {
-		a.log.WarnContext(ctx, "slack work is left for the next start")
+	a.reading.wait(min(writeTimeout, time.Until(deadline)))
+	if !a.working.wait(time.Until(deadline)) {
+		a.log.WarnContext(ctx, "slack work is cut off and left for the next start")
+		stopWork()
+		a.working.wait(cutOffLimit)
 	}
 	return err
 }
@@ -213,12 +223,40 @@ func (a *Adapter) take(ctx context.Context, g *tally, room *semaphore.Weighted, 
 
 // background does work after an ack.
 func (a *Adapter) background(ctx context.Context, kind string, f func(context.Context)) {
-	a.take(ctx, &a.working, a.works, kind, func(ctx context.Context) {
+	a.take(ctx, &a.working, a.works, kind, bounded(f))
+}
+
+func bounded(f func(context.Context)) func(context.Context) {
+	return func(ctx context.Context) {
 		ctx, cancel := context.WithTimeout(ctx, workLimit)
 		defer cancel()
 		f(ctx)
-	})
+	}
 }
+
+// answering runs f, whose outcome somebody waits for within an ack, in the room of
+// its kind. It reports false, and runs nothing, where too many wait already.
+func (a *Adapter) answering(ctx context.Context, p *pool, kind string, f func(context.Context)) bool {
+	if !p.queue.TryAcquire(1) {
+		return false
+	}
+	a.working.add(1)
+	go func() {
+		defer a.working.add(-1)
+		defer p.queue.Release(1)
+		if p.room.Acquire(ctx, 1) != nil {
+			return
+		}
+		defer p.room.Release(1)
+		a.guard(ctx, kind, func() { bounded(f)(ctx) })
+	}()
+	return true
+}
+
+// pool is the room for one kind of delivery, and for those that wait for it.
+type pool struct{ room, queue *semaphore.Weighted }
+
+func newPool(n int64) *pool { return &pool{semaphore.NewWeighted(n), semaphore.NewWeighted(4 * n)} }
 
 // guard runs f and survives its panic; it reports whether f came to its end.
 func (a *Adapter) guard(ctx context.Context, kind string, f func()) (ended bool) {

@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"apono/bot/chat"
@@ -44,7 +45,9 @@ func (a *Adapter) handle(ctx context.Context, p press, at place) {
 	if ctx.Err() != nil && answer.Private == nil && answer.Open == nil {
 		return
 	}
-	a.answer(ctx, at, answer)
+	if !a.answer(ctx, at, answer) && errors.Is(ctx.Err(), context.Canceled) {
+		return // the process ends; whoever pressed is told after the next start
+	}
 	a.finish(ctx, p.Key)
 }
 
@@ -61,10 +64,14 @@ func (a *Adapter) replay(ctx, work context.Context) {
 		if err := json.Unmarshal(payload, &p); err != nil || p.Key == "" {
 			continue // an event; there is nothing to do for it
 		}
+		p.Click.Replayed = true
 		at := place{user: p.Click.User, channel: p.Channel, responseURL: p.ResponseURL, arrived: p.Click.At, replayed: true}
 		a.background(work, "replay", func(ctx context.Context) { a.handle(ctx, p, at) })
 	}
 }
+
+// busy is the answer where too many wait.
+var busy = chat.Say("Too many people want something at once. Please try again in a moment.")
 
 // sorry is the answer of a handler that panicked.
 var sorry = chat.Say("Something went wrong here. Please try again; if it happens twice, tell an admin.")
@@ -87,20 +94,22 @@ const (
 )
 
 // answer shows an answer. Its order matters: Then runs only when the form is on the
-// screen, because what it fetches may be shown once only.
-func (a *Adapter) answer(ctx context.Context, at place, answer chat.Answer) {
+// screen, because what it fetches may be shown once only. It reports whether the
+// person was reached.
+func (a *Adapter) answer(ctx context.Context, at place, answer chat.Answer) bool {
+	reached := true
 	if answer.Open != nil {
-		a.open(ctx, at, answer)
+		reached = a.open(ctx, at, answer)
 	}
 	if answer.Private != nil {
-		a.tell(ctx, at, *answer.Private)
+		reached = a.tell(ctx, at, *answer.Private) && reached
 	}
+	return reached
 }
 
-func (a *Adapter) open(ctx context.Context, at place, answer chat.Answer) {
+func (a *Adapter) open(ctx context.Context, at place, answer chat.Answer) bool {
 	if at.replayed {
-		a.tell(ctx, at, *chat.Say("The bot was restarted before it could open that. Please press the button again.").Private)
-		return
+		return a.tell(ctx, at, *chat.Say("The bot was restarted before it could open that. Please press the button again.").Private)
 	}
 	viewID, err := a.client.openForm(ctx, at.trigger, *answer.Open)
 	if chat.KindOf(err) == chat.ErrorRetry && chat.RetryAfterOf(err) == 0 && ctx.Err() == nil && err != nil {
@@ -113,28 +122,29 @@ func (a *Adapter) open(ctx context.Context, at place, answer chat.Answer) {
 		if chat.KindOf(err) == chat.ErrorGone {
 			sentence = "That took too long to open. " + at.again
 		}
-		a.tell(ctx, at, *chat.Say(sentence).Private)
-		return
+		return a.tell(ctx, at, *chat.Say(sentence).Private)
 	}
 	if answer.Then == nil {
-		return
+		return true
 	}
 	var next *chat.Form
 	a.guard(ctx, "then", func() { next = answer.Then(ctx) })
 	if next == nil {
-		return
+		return true
 	}
 	if err := a.persist(ctx, func() error { _, err := a.client.redrawForm(ctx, viewID, *next); return err }); err != nil {
 		a.meter.Count(CountDropped, "form")
 		a.log.WarnContext(ctx, "slack form could not be filled in", "form", string(next.ID), "error", err)
-		a.tell(ctx, at, *chat.Say("The dialog could not be filled in. " + at.again).Private)
+		return a.tell(ctx, at, *chat.Say("The dialog could not be filled in. " + at.again).Private)
 	}
+	return true
 }
 
 // tell shows a card to one person: through the response URL, else in the channel,
 // else in the direct chat. Another way is tried where Slack refuses one, not where
-// Slack cannot be reached. Better told twice than not at all.
-func (a *Adapter) tell(ctx context.Context, at place, card chat.Card) {
+// Slack cannot be reached. Better told twice than not at all. It reports whether the
+// person may have read it.
+func (a *Adapter) tell(ctx context.Context, at place, card chat.Card) bool {
 	var ways []func() error
 	if at.responseURL != "" && time.Since(at.arrived) < responseURLLife {
 		ways = append(ways, func() error { return a.client.respond(ctx, at.responseURL, card) })
@@ -149,7 +159,7 @@ func (a *Adapter) tell(ctx context.Context, at place, card chat.Card) {
 	var err error
 	for _, way := range ways {
 		if err = a.persist(ctx, way); err == nil || chat.KindOf(err) == chat.ErrorUnknown {
-			return
+			return true
 		}
 		if chat.KindOf(err) == chat.ErrorRetry {
 			break
@@ -157,6 +167,7 @@ func (a *Adapter) tell(ctx context.Context, at place, card chat.Card) {
 	}
 	a.meter.Count(CountDropped, "private")
 	a.log.WarnContext(ctx, "slack answer could not be delivered", "error", err)
+	return false
 }
 
 // persist repeats f while its error says that this helps.

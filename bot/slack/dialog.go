@@ -198,13 +198,17 @@ func (a *Adapter) submit(ctx context.Context, d delivery, in interaction) {
 		Values: in.View.values(), Key: in.View.submissionKey(),
 	}
 	outcomes := make(chan chat.Submitted, 1)
-	a.background(ctx, "submission", func(ctx context.Context) {
+	if !a.answering(ctx, a.submissions, "submission", func(ctx context.Context) {
 		var out chat.Submitted
 		if a.guard(ctx, "submission", func() { out = a.handler.Submit(ctx, e) }) {
 			outcomes <- out
 		}
 		close(outcomes)
-	})
+	}) {
+		a.meter.Count(CountUnacked, "submission")
+		a.log.WarnContext(ctx, "slack submission is not acknowledged: too many wait", "form", string(e.Form))
+		return
+	}
 	budget := time.NewTimer(ackBudget - time.Since(d.arrived))
 	defer budget.Stop()
 	select {

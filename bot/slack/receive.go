@@ -146,11 +146,15 @@ func (a *Adapter) slash(ctx context.Context, d delivery) {
 	}
 	at := place{user: c.user(), channel: c.ChannelID, responseURL: c.ResponseURL, trigger: c.TriggerID, arrived: d.arrived, again: "Please type the command again."}
 	answers := make(chan chat.Answer, 1)
-	a.background(ctx, "command", func(ctx context.Context) {
+	if !a.answering(ctx, a.commands, "command", func(ctx context.Context) {
 		answer := sorry
 		a.guard(ctx, "command", func() { answer = a.handler.Command(ctx, chat.Command{User: c.user(), Text: c.Text}) })
 		answers <- answer
-	})
+	}) {
+		a.meter.Count(CountDropped, "command")
+		a.ack(ctx, d, reply(*busy.Private))
+		return
+	}
 	budget := time.NewTimer(commandBudget - time.Since(d.arrived))
 	defer budget.Stop()
 	select {
@@ -186,7 +190,7 @@ func (a *Adapter) search(ctx context.Context, d delivery, in interaction) {
 	ctx, cancel := context.WithTimeout(ctx, ackBudget-time.Since(d.arrived))
 	defer cancel()
 	found := make(chan []chat.Option, 1)
-	go func() {
+	taken := a.answering(ctx, a.searches, "search", func(ctx context.Context) {
 		var options []chat.Option
 		a.guard(ctx, "search", func() {
 			options = a.handler.Search(ctx, chat.Search{
@@ -195,7 +199,12 @@ func (a *Adapter) search(ctx context.Context, d delivery, in interaction) {
 			})
 		})
 		found <- options
-	}()
+	})
+	if !taken {
+		a.meter.Count(CountDropped, "search")
+		a.ack(ctx, d, suggest(nil))
+		return
+	}
 	select {
 	case options := <-found:
 		a.ack(ctx, d, suggest(options))

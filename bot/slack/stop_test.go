@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"apono/bot/chat"
+	"apono/bot/slack/slacksim"
 )
 
 func TestEndIsOrderly(t *testing.T) {
@@ -90,4 +91,48 @@ func TestPressDuringAStopIsLeftToThePerson(t *testing.T) {
 			t.Errorf("handled: %+v", c)
 		}
 	})
+}
+
+// TestStopCutsOffWhatHangs: Run returns before the process is made to end, and what
+// hung is done after the next start.
+func TestStopCutsOffWhatHangs(t *testing.T) {
+	for name, hang := range map[string]func(r *rig) func(ctx context.Context, c chat.Click) chat.Answer{
+		"the service": func(*rig) func(ctx context.Context, c chat.Click) chat.Answer {
+			return func(ctx context.Context, _ chat.Click) chat.Answer { <-ctx.Done(); return chat.Answer{} }
+		},
+		"Slack": func(r *rig) func(ctx context.Context, c chat.Click) chat.Answer {
+			return func(context.Context, chat.Click) chat.Answer {
+				r.Faults().Outage(slacksim.ServerError, time.Minute)
+				return chat.Say("Too late.")
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := &service{}
+				r := newRig(t, world(), s)
+				r.start()
+				synctest.Wait()
+				m := r.post(bob, approval())
+				s.click = hang(r)
+				r.must(r.As(bob).Click(r.ctx, m, "Approve"))
+				synctest.Wait()
+				begun := time.Now()
+				r.end()
+				if took := time.Since(begun); took > 18*time.Second {
+					t.Errorf("Run returned after %s", took)
+				}
+				if r.inbox.undone() != 1 {
+					t.Error("the press is forgotten")
+				}
+				s.click = says("Too late.")
+				time.Sleep(time.Minute)
+				r.start()
+				time.Sleep(time.Second)
+				r.wantTold(bob, "Too late.")
+				r.end()
+				r.Close()
+			})
+		})
+	}
 }

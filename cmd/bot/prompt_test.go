@@ -86,11 +86,7 @@ func (r *crashRun) within(what string, cond func() bool) {
 // press presses a button of a message that is there.
 func (r *crashRun) press(handle, card, button string) {
 	r.t.Helper()
-	m, ok := r.message(handle, card, `\[`+button+`\]`)
-	if !ok {
-		r.t.Fatalf("%s cannot press %s on %s; the messages are:\n%s", handle, button, card, all(r.person(handle).DMs()))
-	}
-	if err := r.person(handle).Click(r.ctx, m, button); err != nil {
+	if err := r.tryPress(handle, card, button); err != nil {
 		r.t.Fatal(err)
 	}
 }
