@@ -45,12 +45,13 @@ var mayImport = map[string][]string{
 	"provision/webhook/webhooktest": {"flows"},
 	"cmd/bot/internal/config":       {"flows", "provision"},
 	"cmd/bot/internal/*":            {"flows", "provision"},
+	"cmd/bot/internal/demo":         {"flows", "bot/slack/slacksim"},
 	"cmd/bot":                       {"*"},
 }
 
 // helpers serve tests, and those named here the demo as well. Nothing else may
 // import them but tests and other helpers.
-var helpers = map[string]bool{ // value: cmd/bot may import it
+var helpers = map[string]bool{ // value: the demo may import it
 	"bot/slack/slacksim":            true,
 	"bot/teams/teamstest":           false,
 	"provision/provisiontest":       false,
@@ -193,7 +194,7 @@ func wrongImport(name, imported string) string {
 	used, isOwn := own(imported)
 	demo, isHelper := helpers[used]
 	switch {
-	case isOwn && isHelper && !helper && (name != "cmd/bot" || !demo):
+	case isOwn && isHelper && !helper && (name != "cmd/bot" && name != "cmd/bot/internal/demo" || !demo):
 		return "that is for tests"
 	case isOwn && strings.HasPrefix(used, "cmd/bot/internal/") && name != "cmd/bot":
 		return "that is for cmd/bot alone"

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -35,19 +38,25 @@ const demoPostgresIntegration = `  - name: postgres
 func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "demo", Args: cobra.NoArgs,
-		Short: "Everything in one process with a simulated Slack workspace; --play tells the story on the terminal",
+		Short: "Everything in one process with a simulated Slack workspace, in a browser; --play tells the story on the terminal",
+		Example: "  bot demo                          open the address it prints\n" +
+			"  bot demo --config config.yaml     try your own policy; no system of it is touched",
 	}
 	play := cmd.Flags().Bool("play", false, "tell the story on the terminal and exit 0 if all of it is true")
 	verbose := cmd.Flags().Bool("verbose", false, "show the bot's own log too")
+	listen := cmd.Flags().String("listen", "127.0.0.1:8765", "loopback address of the page; port 0: a free one")
+	path := cmd.Flags().String("config", "", "a policy of your own, tried on its static people with simulated systems")
+	cmd.MarkFlagsMutuallyExclusive("play", "config")
+	cmd.MarkFlagsMutuallyExclusive("play", "listen")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if !*play {
-			return errors.New("this version has no browser page yet; use `bot demo --play`")
-		}
 		logTo := io.Discard
 		if *verbose {
 			logTo = cmd.ErrOrStderr()
 		}
-		d, err := newDemo(cmd.Context(), os.LookupEnv, logTo) //nolint:forbidigo // DEMO_PG_DSN has no configuration to stand in
+		if !*play {
+			return runDemoPage(cmd, *path, *listen, logTo)
+		}
+		d, err := newDemo(cmd.Context(), demoOptions{duration: 6 * time.Second, lookupEnv: os.LookupEnv, logTo: logTo}) //nolint:forbidigo // DEMO_PG_DSN has no configuration to stand in
 		if err != nil {
 			return err
 		}
@@ -57,16 +66,32 @@ func demoCommand() *cobra.Command {
 	return cmd
 }
 
-// demo is a whole world on loopback: a workspace, a system, and the bot.
+// demo is a whole world on loopback: a workspace, systems, and the bot.
 type demo struct {
+	clock     movable
 	ws        *slacksim.Workspace
-	target    *webhooktest.Target
+	target    *webhooktest.Target // of the embedded configuration
 	targetURL string
+	systems   []standIn // all that stand for a target
 	pgDSN     string
 	app       *App
 	cfg       *config.Config
 	cleanup   []func()
 }
+
+// standIn is a simulated target at its address.
+type standIn struct {
+	name   string
+	target *webhooktest.Target
+	url    string
+}
+
+// movable is the real time, moved on. The bot, its sweep and the workspace all go by it, so that what falls due does so
+// by their own rules.
+type movable struct{ ahead atomic.Int64 }
+
+func (m *movable) now() time.Time           { return time.Now().Add(time.Duration(m.ahead.Load())) }
+func (m *movable) advance(by time.Duration) { m.ahead.Add(int64(max(by, 0))) }
 
 // The demo's people in Slack.
 const (
@@ -76,8 +101,6 @@ const (
 	slackDana  = "U0DANA0001"
 	slackEve   = "U0EVE00001"
 )
-
-func demoWorkspace() *slacksim.Workspace { return slacksim.New(demoPeople()) }
 
 func demoPeople() slacksim.Options {
 	return slacksim.Options{
@@ -96,39 +119,72 @@ func demoPeople() slacksim.Options {
 	}
 }
 
-func newDemo(ctx context.Context, lookupEnv func(string) (string, bool), logTo io.Writer) (_ *demo, err error) {
+type demoOptions struct {
+	duration  time.Duration // of a grant
+	lookupEnv func(string) (string, bool)
+	logTo     io.Writer
+}
+
+func newDemo(ctx context.Context, o demoOptions) (_ *demo, err error) {
 	d := &demo{}
 	defer func() {
 		if err != nil {
 			d.close()
 		}
 	}()
-	dir, err := os.MkdirTemp("", "apono-demo-")
+	dir, slackURL, err := d.open(ctx, demoPeople())
 	if err != nil {
 		return nil, err
+	}
+	s, err := d.system(ctx, "support-desk", demoOffer())
+	if err != nil {
+		return nil, err
+	}
+	d.target, d.targetURL = s.target, s.url
+	if o.lookupEnv != nil {
+		d.pgDSN, _ = o.lookupEnv("DEMO_PG_DSN")
+	}
+	path := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(path, []byte(d.configText(dir, slackURL, o.duration)), 0o600); err != nil {
+		return nil, err
+	}
+	if d.cfg, err = d.load(ctx, path); err != nil {
+		return nil, err
+	}
+	return d, d.build(o.logTo) //nolint:contextcheck // opens files only
+}
+
+// open makes the workspace and a folder that goes away again.
+func (d *demo) open(ctx context.Context, people slacksim.Options) (dir, slackURL string, err error) {
+	if dir, err = os.MkdirTemp("", "apono-demo-"); err != nil {
+		return "", "", err
 	}
 	d.onClose(func() { _ = os.RemoveAll(dir) })
-	d.ws = demoWorkspace() //nolint:contextcheck // the workspace lives until it is closed
+	people.Now = d.clock.now
+	for i := range people.Users {
+		people.Users[i].TZ = "Local" // so that all clocks on the page agree
+	}
+	d.ws = slacksim.New(people) //nolint:contextcheck // the workspace lives until it is closed
 	d.onClose(d.ws.Close)
-	slackURL, err := d.serve(ctx, d.ws.Serve)
+	slackURL, err = d.serve(ctx, d.ws.Serve)
+	return dir, slackURL, err
+}
+
+// system starts a target that offers something.
+func (d *demo) system(ctx context.Context, name string, offer flows.Holdings) (standIn, error) {
+	target, err := webhooktest.New(webhooktest.Options{Offer: offer})
 	if err != nil {
-		return nil, err
+		return standIn{}, err
 	}
-	d.target, err = webhooktest.New(webhooktest.Options{Offer: demoOffer()})
-	if err != nil {
-		return nil, err
-	}
-	server := ops.NewServer(d.target)
+	server := ops.NewServer(target)
 	d.onClose(func() { _ = server.Close() })
-	if d.targetURL, err = d.serve(ctx, server.Serve); err != nil {
-		return nil, err
+	url, err := d.serve(ctx, server.Serve)
+	if err != nil {
+		return standIn{}, err
 	}
-	d.pgDSN, _ = lookupEnv("DEMO_PG_DSN")
-	path := filepath.Join(dir, "config.yaml")
-	if err := os.WriteFile(path, []byte(d.configText(dir, slackURL)), 0o600); err != nil {
-		return nil, err
-	}
-	return d, d.build(ctx, path, logTo)
+	s := standIn{name, target, url}
+	d.systems = append(d.systems, s)
+	return s, nil
 }
 
 func demoOffer() flows.Holdings {
@@ -151,8 +207,11 @@ func (d *demo) serve(ctx context.Context, serve func(net.Listener) error) (strin
 	return "http://" + l.Addr().String(), nil
 }
 
-func (d *demo) configText(dir, slackURL string) string {
-	text := strings.NewReplacer("${DEMO_SLACK_URL}", slackURL+"/api/", "${DEMO_DIR}", dir, "${DEMO_TARGET_URL}", d.targetURL).Replace(demoConfig)
+func (d *demo) configText(dir, slackURL string, duration time.Duration) string {
+	text := strings.NewReplacer(
+		"${DEMO_SLACK_URL}", slackURL+"/api/", "${DEMO_DIR}", dir, "${DEMO_TARGET_URL}", d.targetURL,
+		"${DEMO_DURATION}", cmp.Or(duration, time.Hour).String(),
+	).Replace(demoConfig)
 	if d.pgDSN == "" {
 		return text
 	}
@@ -160,22 +219,25 @@ func (d *demo) configText(dir, slackURL string) string {
 	return text + demoPostgresFlow
 }
 
-func (d *demo) build(ctx context.Context, path string, logTo io.Writer) error {
+// load reads a configuration that the demo wrote.
+func (d *demo) load(ctx context.Context, path string) (*config.Config, error) {
 	reg, err := registry()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	env := map[string]string{
 		"DEMO_APP_TOKEN": d.ws.AppToken(), "DEMO_BOT_TOKEN": d.ws.BotToken(), "DEMO_TARGET_SECRET": webhooktest.Secret.Reveal(), "DEMO_PG_DSN": d.pgDSN,
 	}
 	cfg, report := config.Load(ctx, config.Options{Path: path, Registry: reg, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }})
 	if cfg == nil {
-		return fmt.Errorf("the demo's configuration: %w", report.Err())
+		return nil, fmt.Errorf("the demo's configuration: %w", errors.Join(report.Err(), errors.New("(this is a bug)")))
 	}
-	d.cfg = cfg
 	d.onClose(func() { _ = cfg.Close() })
-	log := slog.New(slog.NewTextHandler(logTo, nil))
-	d.app, err = New(Options{Config: cfg, Log: log}) //nolint:contextcheck // opens files only
+	return cfg, nil
+}
+
+func (d *demo) build(logTo io.Writer) (err error) {
+	d.app, err = New(Options{Config: d.cfg, Log: slog.New(slog.NewTextHandler(logTo, nil)), Now: d.clock.now})
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -189,11 +188,11 @@ func (s *story) useAndExpire() error {
 		return err
 	}
 	token := secret["token"]
-	if status, err := s.knock(token); err != nil || status != http.StatusOK {
-		return errors.Join(fmt.Errorf("the door answers %d; want 200", status), err)
+	if status := knock(s.ctx, s.targetURL, token); status != http.StatusOK {
+		return fmt.Errorf("the door answers %d; want 200", status)
 	}
 	s.tell("her token opens the door: 200")
-	if err := s.until("the door closes", func() bool { status, err := s.knock(token); return err == nil && status == http.StatusForbidden }); err != nil {
+	if err := s.until("the door closes", func() bool { return knock(s.ctx, s.targetURL, token) == http.StatusForbidden }); err != nil {
 		return err
 	}
 	s.tell("when the time is up the same token gets 403; the system holds nothing for her: %v", s.target.All())
@@ -238,22 +237,6 @@ func (s *story) credentials(p *slacksim.Person, integration string) (map[string]
 	}
 	s.tell("the credentials for %s show once, in a dialog; the chat history never holds them", integration)
 	return out, nil
-}
-
-// knock tries the token at the system.
-func (s *story) knock(token string) (int, error) {
-	req, err := http.NewRequestWithContext(s.ctx, http.MethodGet, s.targetURL+"/whoami", nil)
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer func() { _ = resp.Body.Close() }()
-	var body json.RawMessage
-	return resp.StatusCode, json.NewDecoder(resp.Body).Decode(&body)
 }
 
 func (s *story) denyAndRefuse() error {

@@ -27,89 +27,162 @@ var (
 	escaping   = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 )
 
-// keptBase is where the characters begin that stand for parts which are already rendered.
-const keptBase = 0xF0000
+// SpanKind says what a piece of text is beside its style.
+type SpanKind string
+
+// Kinds of Span.
+const (
+	SpanText    SpanKind = ""
+	SpanCode    SpanKind = "code"    // in a line
+	SpanPre     SpanKind = "pre"     // a block of its own
+	SpanLink    SpanKind = "link"    // has a URL, of any scheme
+	SpanMention SpanKind = "mention" // of a person, channel, group, or everybody
+	SpanDate    SpanKind = "date"    // may have a URL
+)
+
+// Span is a piece of text of one kind and style. Text is what a person reads: data, of whoever wrote it.
+type Span struct {
+	Kind                 SpanKind
+	Text, URL            string
+	Bold, Italic, Strike bool
+}
+
+// glyph is one character with its style, or a whole span that is rendered already.
+type glyph struct {
+	r                    rune
+	kept                 *Span
+	bold, italic, strike bool
+}
 
 // Plain returns the text that a person reads where mrkdwn is shown: entities and dates rendered, escapes undone,
 // marks of emphasis and code removed. It is Slack's rule for text objects of type mrkdwn and for a message's text.
 // https://docs.slack.dev/messaging/formatting-message-text
 func Plain(mrkdwn string, r Reader) string {
-	var kept []string
-	keep := func(s string) string {
-		kept = append(kept, s)
-		return string(rune(keptBase + len(kept) - 1))
-	}
-	s := strings.Map(func(r rune) rune { // the app's own private-use characters must not stand for kept text
-		if r >= keptBase && r <= 0xFFFFF {
-			return '\uFFFD'
-		}
-		return r
-	}, mrkdwn)
-	s = codeSpan.ReplaceAllStringFunc(s, func(m string) string {
-		inner := strings.Trim(m, "`")
-		inner = entity.ReplaceAllStringFunc(inner, func(m string) string { return r.entity(m[1 : len(m)-1]) })
-		return keep(unescaping.Replace(strings.TrimPrefix(inner, "\n")))
-	})
-	s = entity.ReplaceAllStringFunc(s, func(m string) string { return keep(r.entity(m[1 : len(m)-1])) })
-	for _, mark := range "*_~" {
-		s = stripMarks(s, mark)
-	}
-	s = unescaping.Replace(s)
 	var b strings.Builder
-	for _, c := range s {
-		if i := int(c) - keptBase; i >= 0 && i < len(kept) {
-			b.WriteString(kept[i])
-			continue
-		}
-		b.WriteRune(c)
+	for _, s := range Spans(mrkdwn, r) {
+		b.WriteString(s.Text)
 	}
 	return b.String()
 }
 
-// stripMarks removes pairs of one emphasis mark: it opens after a border and before text, and closes the other way
-// round on the same line.
-func stripMarks(s string, mark rune) string {
-	in := []rune(s)
-	border := func(i int) bool {
-		return i < 0 || i >= len(in) || unicode.IsSpace(in[i]) || unicode.IsPunct(in[i]) || unicode.IsSymbol(in[i])
-	}
-	solid := func(i int) bool { return i >= 0 && i < len(in) && !unicode.IsSpace(in[i]) && in[i] != mark }
-	drop := map[int]bool{}
-	for i := 0; i < len(in); i++ {
-		if in[i] != mark || !border(i-1) || !solid(i+1) {
+// Spans returns what Plain reads, with styles and kinds.
+func Spans(mrkdwn string, r Reader) []Span {
+	text := glyphs(mrkdwn, r)
+	text = emphasize(text, '*', func(g *glyph) { g.bold = true })
+	text = emphasize(text, '_', func(g *glyph) { g.italic = true })
+	text = emphasize(text, '~', func(g *glyph) { g.strike = true })
+	var out []Span
+	var run strings.Builder
+	for i, g := range text {
+		style := Span{Bold: g.bold, Italic: g.italic, Strike: g.strike}
+		if g.kept != nil {
+			kept := *g.kept
+			kept.Bold, kept.Italic, kept.Strike = style.Bold, style.Italic, style.Strike
+			out = append(out, kept)
 			continue
 		}
-		for j := i + 2; j < len(in) && in[j] != '\n'; j++ {
-			if in[j] == mark && solid(j-1) && border(j+1) {
+		run.WriteRune(g.r)
+		if i+1 < len(text) && text[i+1].kept == nil && text[i+1].bold == g.bold && text[i+1].italic == g.italic && text[i+1].strike == g.strike {
+			continue
+		}
+		style.Text = unescaping.Replace(run.String())
+		out = append(out, style)
+		run.Reset()
+	}
+	return out
+}
+
+// glyphs cuts code and entities out of the text: no emphasis begins or ends in them.
+func glyphs(mrkdwn string, r Reader) []glyph {
+	var out []glyph
+	add := func(s string) {
+		for len(s) > 0 {
+			at := entity.FindStringIndex(s)
+			if at == nil {
+				at = []int{len(s), len(s)}
+			}
+			for _, c := range s[:at[0]] {
+				out = append(out, glyph{r: c})
+			}
+			if at[1] > at[0] {
+				out = append(out, glyph{kept: new(r.entity(s[at[0]+1 : at[1]-1]))})
+			}
+			s = s[at[1]:]
+		}
+	}
+	for {
+		at := codeSpan.FindStringIndex(mrkdwn)
+		if at == nil {
+			add(mrkdwn)
+			return out
+		}
+		add(mrkdwn[:at[0]])
+		code := mrkdwn[at[0]:at[1]]
+		kind := SpanCode
+		if strings.HasPrefix(code, "```") {
+			kind = SpanPre
+		}
+		inner := entity.ReplaceAllStringFunc(strings.Trim(code, "`"), func(m string) string { return escaping.Replace(r.entity(m[1 : len(m)-1]).Text) })
+		out = append(out, glyph{kept: &Span{Kind: kind, Text: unescaping.Replace(strings.TrimPrefix(inner, "\n"))}})
+		mrkdwn = mrkdwn[at[1]:]
+	}
+}
+
+// emphasize takes away pairs of one mark and styles what stands between: a pair opens after a border and before text,
+// and closes the other way round on the same line.
+func emphasize(in []glyph, mark rune, style func(*glyph)) []glyph {
+	border := func(i int) bool {
+		if i < 0 || i >= len(in) {
+			return true
+		}
+		c := in[i].r
+		return in[i].kept == nil && (unicode.IsSpace(c) || unicode.IsPunct(c) || unicode.IsSymbol(c))
+	}
+	is := func(i int) bool { return in[i].kept == nil && in[i].r == mark }
+	solid := func(i int) bool {
+		return i >= 0 && i < len(in) && (in[i].kept != nil || !unicode.IsSpace(in[i].r) && !is(i))
+	}
+	drop := map[int]bool{}
+	for i := 0; i < len(in); i++ {
+		if !is(i) || !border(i-1) || !solid(i+1) {
+			continue
+		}
+		for j := i + 2; j < len(in) && (in[j].kept != nil || in[j].r != '\n'); j++ {
+			if is(j) && solid(j-1) && border(j+1) {
 				drop[i], drop[j] = true, true
+				for k := i + 1; k < j; k++ {
+					style(&in[k])
+				}
 				i = j
 				break
 			}
 		}
 	}
-	var b strings.Builder
-	for i, r := range in {
+	var out []glyph
+	for i, g := range in {
 		if !drop[i] {
-			b.WriteRune(r)
+			out = append(out, g)
 		}
 	}
-	return b.String()
+	return out
 }
 
 // entity renders what stands between < and >.
-func (r Reader) entity(s string) string {
+func (r Reader) entity(s string) Span {
 	body, label, labelled := strings.Cut(s, "|")
 	label = unescaping.Replace(label)
-	name := func(f func(string) string, mark, id string) string {
+	name := func(f func(string) string, mark, id string) Span {
+		out := Span{Kind: SpanMention, Text: mark + id}
 		if f != nil {
 			if n := f(id); n != "" {
-				return mark + n
+				out.Text = mark + n
+				return out
 			}
 		}
 		if labelled {
-			return mark + strings.TrimPrefix(label, mark)
+			out.Text = mark + strings.TrimPrefix(label, mark)
 		}
-		return mark + id
+		return out
 	}
 	switch {
 	case strings.HasPrefix(body, "@"):
@@ -121,28 +194,41 @@ func (r Reader) entity(s string) string {
 	case strings.HasPrefix(body, "!date^"):
 		return r.date(body, label)
 	case body == "!here" || body == "!channel" || body == "!everyone":
-		return "@" + body[1:]
-	case labelled:
-		return label
+		return Span{Kind: SpanMention, Text: "@" + body[1:]}
 	}
-	return unescaping.Replace(strings.TrimPrefix(body, "mailto:"))
+	url := unescaping.Replace(body)
+	if !labelled {
+		label = strings.TrimPrefix(url, "mailto:")
+	}
+	return Span{Kind: SpanLink, Text: label, URL: url}
 }
 
 // date renders <!date^seconds^format^link|fallback>; a malformed one shows its fallback.
-func (r Reader) date(body, fallback string) string {
+func (r Reader) date(body, fallback string) Span {
+	out := Span{Kind: SpanDate, Text: fallback}
 	part := strings.SplitN(body, "^", 4)
 	if len(part) < 3 {
-		return fallback
+		return out
 	}
 	sec, err := strconv.ParseInt(part[1], 10, 64)
 	if err != nil {
-		return fallback
+		return out
 	}
+	if len(part) == 4 {
+		out.URL = unescaping.Replace(part[3])
+	}
+	out.Text = r.Date(sec, part[2])
+	return out
+}
+
+// Date shows a moment, given in seconds of Unix time, in Slack's date format.
+// https://docs.slack.dev/messaging/formatting-message-text#date-formatting
+func (r Reader) Date(seconds int64, format string) string {
 	loc := r.Location
 	if loc == nil {
 		loc = time.UTC
 	}
-	return dateTokens(part[2], time.Unix(sec, 0).In(loc), r.Now)
+	return dateTokens(format, time.Unix(seconds, 0).In(loc), r.Now)
 }
 
 // dateTokens fills Slack's date format in English.

@@ -37,7 +37,7 @@ func TestPlain(t *testing.T) {
 		"<!date^1767268800^{date_long}^https://x.test|f>":   "Thursday, January 1st, 2026",
 		"<!date^nonsense^{date}|January 1st>":               "January 1st",
 		"&lt;!channel&gt; &lt;@U1&gt;":                      "<!channel> <@U1>",
-		"\U000F0000 private":                                "\uFFFD private",
+		"\U000F0000 private":                                "\U000F0000 private",
 	} {
 		if diff := cmp.Diff(want, Plain(in, r)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", in, diff)

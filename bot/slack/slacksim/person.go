@@ -97,8 +97,29 @@ type found struct {
 	near   string
 }
 
-// look finds the element that a person means by a label or the developer by an action_id.
+// lookAt finds the element that Element.Ref or OptionRef names.
+func (p *Person) lookAt(list arr, ref []string, wanted func(kind string) bool) (found, error) {
+	f, err := exact(list, inputKey{ref[0], ref[1]})
+	if err != nil || !wanted(str0(f.e["type"])) {
+		return found{}, fmt.Errorf("%w: %q", ErrNotThere, ref[1])
+	}
+	if len(ref) == 2 {
+		return f, nil
+	}
+	for _, o := range optionsOfOverflow(f.e) {
+		if str0(o["value"]) == ref[2] {
+			f.option = o
+			return f, nil
+		}
+	}
+	return found{}, fmt.Errorf("%w: %q in %q", ErrNotThere, ref[2], ref[1])
+}
+
+// look finds the element that a person means by a label, or a program by Element.Ref or an action_id.
 func (p *Person) look(list arr, label string, near []Near, wanted func(kind string) bool) (found, error) {
+	if ref := strings.SplitN(label, refMark, 3); len(ref) > 1 {
+		return p.lookAt(list, ref, wanted)
+	}
 	r := p.w.reader(p.id)
 	var byLabel, byID []found
 	heading := ""
@@ -230,6 +251,22 @@ func (p *Person) DMs() []Message {
 
 // Ephemerals returns the messages that only this person sees, oldest first.
 func (p *Person) Ephemerals() []Message { return p.w.Ephemerals(p.id) }
+
+// Reader renders text as the person reads it, with the names of this moment.
+func (p *Person) Reader() Reader {
+	p.w.mu.Lock()
+	defer p.w.unlock()
+	r := p.w.reader(p.id)
+	locked := func(f func(string) string) func(string) string {
+		return func(id string) string {
+			p.w.mu.Lock()
+			defer p.w.unlock()
+			return f(id)
+		}
+	}
+	r.User, r.Channel, r.Group = locked(r.User), locked(r.Channel), locked(r.Group)
+	return r
+}
 
 func (p *Person) userJSON() obj {
 	u := p.w.users[p.id]

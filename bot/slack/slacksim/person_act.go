@@ -403,7 +403,34 @@ func (p *Person) suggest(ctx context.Context, s Surface, f found, query string) 
 		p.w.violate(BadSuggestions, e.id, describe(err))
 		return nil, &UserError{"no_results", "No results: " + describe(err)}
 	}
+	if st.view != nil {
+		p.w.mu.Lock()
+		defer p.w.unlock()
+		if st.view.offered == nil {
+			st.view.offered = map[inputKey]arr{}
+		}
+		st.view.offered[keyOf(f.b, f.e)] = optionsOf(answer)
+	}
 	return answer, nil
+}
+
+// inSight finds an option by its value among what is chosen already and what the open menu shows. The client has those;
+// it need not ask again.
+func (p *Person) inSight(s Surface, f found, value string) (any, bool) {
+	p.w.mu.Lock()
+	defer p.w.unlock()
+	st, err := p.stage(s)
+	if err != nil || st.view == nil {
+		return nil, false
+	}
+	k := keyOf(f.b, f.e)
+	chosen, _ := st.values[k].(arr)
+	for _, o := range slices.Concat(chosen, st.view.offered[k]) {
+		if o, _ := o.(obj); o["value"] == value {
+			return clone(o), true
+		}
+	}
+	return nil, false
 }
 
 // suggestions is what an ack of block_suggestion has to be.
@@ -433,6 +460,9 @@ func checkSuggestions(v any) (obj, error) {
 
 // pickExternal looks for an option in what the app offers, first in the list shown on opening, then by typing.
 func (p *Person) pickExternal(ctx context.Context, s Surface, f found, choice string) (any, error) {
+	if o, ok := p.inSight(s, f, choice); ok {
+		return o, nil
+	}
 	queries := []string{choice}
 	if minQuery(f.e) == 0 {
 		queries = []string{"", choice}

@@ -172,7 +172,16 @@ func (w *Workspace) showElement(b, e obj, values map[inputKey]any, r Reader) Ele
 	if c, ok := e["confirm"].(obj); ok {
 		out.Confirm = strings.TrimSpace(textOf(c["title"], r) + "\n" + textOf(c["text"], r))
 	}
-	out.Values = w.valueTexts(values[keyOf(b, e)])
+	v := values[keyOf(b, e)]
+	out.Values = w.valueTexts(v)
+	switch v := v.(type) {
+	case obj:
+		out.Chosen = showOptions(obj{"options": arr{v}}, r)
+	case arr:
+		if strings.Contains(out.Type, "static") || strings.Contains(out.Type, "external") || out.Type == "checkboxes" {
+			out.Chosen = showOptions(obj{"options": v}, r)
+		}
+	}
 	return out
 }
 

@@ -21,6 +21,7 @@ type view struct {
 	root, previous    string
 	external          string
 	values            map[inputKey]any
+	offered           map[inputKey]arr  // what external menus showed last
 	errors            map[string]string // by block_id, after a refused submission
 	submitting        bool
 	clear, notify     bool

@@ -46,7 +46,17 @@ type Element struct {
 	Options     []Option // that the app has given; those of external menus come from Suggest
 	Confirm     string   // text of the confirmation dialog
 	Values      []string // what is chosen or typed now, as shown
+	Chosen      []Option // the same of a menu or boxes, where its options are the app's
 }
+
+// refMark stands in what Ref returns, and in no label or id that a keyboard makes.
+const refMark = "\x1f"
+
+// Ref names exactly this element wherever a method of Person takes a label.
+func (e Element) Ref() string { return e.BlockID + refMark + e.ActionID }
+
+// OptionRef names one option of this overflow menu for Person.Click.
+func (e Element) OptionRef(o Option) string { return e.Ref() + refMark + o.Value }
 
 // Option is one choice of a menu, overflow, or group of boxes.
 type Option struct{ Text, Value, Description, Group, URL string }

@@ -55,6 +55,7 @@ type Target struct {
 	access     map[Access]string          // to the id of the grant that came last
 	logins     map[login]*credential      // live credentials
 	issued     map[string]*credential     // by token, also those that are over
+	tokens     []string                   // the keys of issued, the oldest first
 	answered   map[string]answered        // by webhook-id, what was acted on
 	received   map[string]int             // authentic calls by event type
 	done       map[string]int             // calls that changed or told something
@@ -124,6 +125,20 @@ func (t *Target) Logins() []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// Issued is a token that was handed out at some time. Whether it opens anything, GET /whoami tells.
+type Issued struct{ Username, Token string }
+
+// Issued are all tokens that were ever handed out, the oldest first.
+func (t *Target) Issued() []Issued {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var out []Issued
+	for _, token := range t.tokens {
+		out = append(out, Issued{t.issued[token].username, token})
+	}
+	return out
 }
 
 // Received is how many authentic calls of an event type arrived, those that
@@ -200,6 +215,7 @@ func (t *Target) issue(l login, resources map[string]bool) *credential {
 	}
 	c := &credential{login: l, token: "tok_" + rand.Text(), resources: resources}
 	t.logins[l], t.issued[c.token] = c, c
+	t.tokens = append(t.tokens, c.token)
 	return c
 }
 

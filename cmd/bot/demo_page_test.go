@@ -1,0 +1,178 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"apono/bot/slack/slacksim"
+	demopage "apono/cmd/bot/internal/demo"
+)
+
+// openPage starts a demo with its page; the story's helpers act in it.
+func openPage(t *testing.T, config string) (*story, *demopage.Server) {
+	t.Helper()
+	d, page, err := newDemoPage(t.Context(), config, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.close)
+	if err := d.app.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { _ = page.Run(ctx); close(done) }()
+	t.Cleanup(func() { stop(); <-done })
+	s := &story{demo: d, ctx: t.Context(), out: io.Discard, start: time.Now()}
+	if err := s.connect(); err != nil {
+		t.Fatal(err)
+	}
+	return s, page
+}
+
+func shownBy(t *testing.T, page http.Handler, query string) string {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/?"+query, http.NoBody)
+	r.Host = "localhost"
+	rec := httptest.NewRecorder()
+	page.ServeHTTP(rec, r)
+	if rec.Code != http.StatusOK {
+		t.Fatalf("the page answers %d: %s", rec.Code, rec.Body)
+	}
+	return rec.Body.String()
+}
+
+// TestDemoPageTellsTheTruth: what the page shows follows the store and the target, and time that is moved ends a grant
+// through the bot's own sweep.
+func TestDemoPageTellsTheTruth(t *testing.T) {
+	s, page := openPage(t, "")
+	alice, bob := s.ws.As(slackAlice), s.ws.As(slackBob)
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	shows := func(query string, words ...string) {
+		t.Helper()
+		for _, w := range words {
+			must(s.until("the page shows "+w, func() bool { return strings.Contains(shownBy(t, page, query), w) }))
+		}
+	}
+	must(s.askBundle(alice, "<i>INC-12</i>"))
+	card, err := s.message(bob, "Access request AR-1", "Approve")
+	must(err)
+	shows("who="+slackBob+"&at=app", "Access request AR-1", "&lt;i&gt;INC-12&lt;/i&gt;", "You are Alice&#39;s manager.", "3 of 9", ">pending<", "No token was handed out yet.")
+	must(bob.Click(s.ctx, card, "Approve"))
+	_, err = s.message(alice, "AR-1 granted", "Active until")
+	must(err)
+	secret, err := s.credentials(alice, "support-desk")
+	must(err)
+	shows("who="+slackAlice, "200 OK", "on <b>refunds</b> <small>until ", ">active<", "6 of 9")
+	if strings.Contains(shownBy(t, page, "who="+slackAlice+"&at=app&log=all"), secret["token"]) {
+		t.Error("the page shows a token that was shown once before")
+	}
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/time", strings.NewReader(`{"to_end":true}`))
+	r.Host = "localhost"
+	r.Header.Set("Content-Type", "application/json")
+	rec := httptest.NewRecorder()
+	page.ServeHTTP(rec, r)
+	if got := strings.TrimSpace(rec.Body.String()); got != "{}" {
+		t.Fatalf("to the end: %s", got)
+	}
+	shows("who="+slackAlice+"&at=app", "403 Forbidden", "Nobody holds anything.", ">expired<", "7 of 9", "AR-1 expired")
+	r1, err := s.app.store.Request("AR-1")
+	must(err)
+	if late := r1.EndingAt.Sub(r1.EndsAt); late < 0 || late > 30*time.Second || r1.EndsAt.Sub(r1.ActiveAt).Round(time.Minute) != time.Hour {
+		t.Errorf("active from %s to %s, ended at %s", r1.ActiveAt, r1.EndsAt, r1.EndingAt)
+	}
+	if time.Until(r1.EndedAt) < 50*time.Minute {
+		t.Errorf("the hour passed by itself: it ended at %s", r1.EndedAt)
+	}
+	must(s.denyAndRefuse())
+	shows("who="+slackDana, "9 of 9", "Guests cannot use this", "Only visible to you")
+	if v := s.ws.Violations(); len(v) > 0 {
+		t.Errorf("Slack would have objected: %+v", v)
+	}
+}
+
+func TestDemoListensOnLoopbackOnly(t *testing.T) {
+	for _, listen := range []string{"0.0.0.0:0", ":0", "192.0.2.1:80", "example.com:80"} {
+		var stderr strings.Builder
+		if code := Main(t.Context(), []string{"demo", "--listen", listen}, io.Discard, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "loopback") {
+			t.Errorf("%s: exit %d, %s", listen, code, stderr.String())
+		}
+	}
+}
+
+// TestDemoOfOnesOwnPolicy: the example policy, without its secrets and its systems.
+func TestDemoOfOnesOwnPolicy(t *testing.T) {
+	s, page := openPage(t, "../../config.example.yaml")
+	alice, err := s.personCalled("alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	html := shownBy(t, page, "")
+	for _, want := range []string{"<b>Alice</b>", "<b>Bob</b>", "<b>Carol</b>", "<b>Eve</b>", "config.example.yaml", "prod-postgres", "deploy-tool", "0 of 5"} {
+		if !strings.Contains(html, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if _, err := alice.Slash(s.ctx, "#general", "/apono", "request prod-incident for 1h because INC-12"); err != nil {
+		t.Fatal(err)
+	}
+	v, err := s.view(alice, "Bob (your manager)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := alice.Submit(s.ctx, v); err != nil || len(got.Errors) > 0 {
+		t.Fatal(err, got.Errors)
+	}
+	bob, err := s.personCalled("bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.message(bob, "Access request AR-1", "orders", "Approve"); err != nil {
+		t.Fatal(err)
+	}
+	if v := s.ws.Violations(); len(v) > 0 {
+		t.Errorf("Slack would have objected: %+v", v)
+	}
+	if _, err := os.Stat("data"); err == nil {
+		t.Error("the demo wrote into the store of the file")
+	}
+}
+
+// personCalled finds somebody by the name in Slack.
+func (s *story) personCalled(name string) (*slacksim.Person, error) {
+	for _, u := range s.ws.Users() {
+		if u.Name == name {
+			return s.ws.As(u.ID), nil
+		}
+	}
+	return nil, fmt.Errorf("nobody is called %s", name)
+}
+
+func TestDemoOfAPolicyThatCannotBeTried(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	for name, c := range map[string]struct{ text, want string }{
+		"broken":    {"flows: [{name: 1, no_such_key: 2}]\n", "no_such_key"},
+		"no people": {"slack: {app_token: env:A, bot_token: env:B}\nhttp: {listen: \"\"}\n", "names no people"},
+	} {
+		if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var stderr strings.Builder
+		if code := Main(t.Context(), []string{"demo", "--listen", "127.0.0.1:0", "--config", path}, io.Discard, &stderr); code == exitOK || !strings.Contains(stderr.String(), c.want) {
+			t.Errorf("%s: exit %d, %s", name, code, stderr.String())
+		}
+	}
+}
