@@ -100,6 +100,23 @@ func TestInstallKubernetes(t *testing.T) {
 			}
 		}
 	}
+	labels := deployment.at("spec.template.metadata.labels")
+	for where, selector := range map[string]any{
+		"the deployment": deployment.at("spec.selector.matchLabels"), "the service": all["Service"].at("spec.selector"),
+		"the network policy": all["NetworkPolicy"].at("spec.podSelector.matchLabels"),
+	} {
+		if diff := cmp.Diff(labels, selector); diff != "" || labels == nil {
+			t.Errorf("%s selects other pods (-labels +selector):\n%s", where, diff)
+		}
+	}
+	if deployment.at(pod+"serviceAccountName") != all["ServiceAccount"].at("metadata.name") || deployment.at(pod+"containers.0.ports.0.name") != all["Service"].at("spec.ports.0.targetPort") {
+		t.Error("the service account or the port is not that of the deployment")
+	}
+	for kind, n := range all {
+		if ns := n.at("metadata.namespace"); kind != "Namespace" && ns != all["Namespace"].at("metadata.name") {
+			t.Errorf("%s is in the namespace %v", kind, ns)
+		}
+	}
 	handler := ops.Handler(ops.NewMetrics("v", func() ops.Snapshot { return ops.Snapshot{} }), func() map[string]string { return nil }, func() map[string]string { return nil })
 	for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
 		path := deployment.text(pod + "containers.0." + probe + ".httpGet.path")

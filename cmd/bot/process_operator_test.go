@@ -34,6 +34,8 @@ func init() {
 func processRestore(t *testing.T, w *town) {
 	p := w.start().ready()
 	card := w.asked("AR-1", "INC-12 is burning")
+	// What the backup does not know to be sent is sent again after the restore.
+	w.soon("everything is told", func() bool { return strings.Contains(p.metrics(), "apono_outbox_tasks{lane=\"chat\"} 0\n") })
 	backup := filepath.Join(w.dir, "backup.db")
 	if out := w.bot(exitOK, "db", "backup", backup); !strings.Contains(out, backup+" written, ") {
 		t.Errorf("db backup says %q", out)
