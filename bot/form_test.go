@@ -150,6 +150,8 @@ func TestFormSplit(t *testing.T) {
 	if got := s.values["duration"]; len(got) != 1 || got[0] != "1h" {
 		t.Errorf("the duration filled in is %v; it must fit both", got)
 	}
+	o.open("").choose("type", "database").choose("resources", "db-1").choose("permissions", "read", "write").
+		wantHint("Access flow: read (1 object)", "Access flow: tools (1 object)")
 	if errs := s.submit(); errs != nil || len(o.requests()) != 2 {
 		t.Errorf("%v, %d requests", errs, len(o.requests()))
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -32,11 +33,11 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
-	s := fmt.Sprintf("%s: %s: %s: %s", e.Integration, e.Op, e.Kind, e.Message)
-	if e.Err != nil {
-		s += ": " + e.Err.Error()
+	s := fmt.Sprintf("%s: %s: %s: ", e.Integration, e.Op, e.Kind)
+	if e.Err == nil {
+		return s + e.Message
 	}
-	return s
+	return s + strings.TrimSuffix(e.Message, ".") + ": " + e.Err.Error()
 }
 
 func (e *Error) Unwrap() error { return e.Err }

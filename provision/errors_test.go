@@ -52,7 +52,7 @@ func TestErrorText(t *testing.T) {
 		t.Errorf("text %q, want %q", got, want)
 	}
 	e.Err = io.ErrUnexpectedEOF
-	if got, want := e.Error(), "db: grant: unknown: The connection broke off.: unexpected EOF"; got != want {
+	if got, want := e.Error(), "db: grant: unknown: The connection broke off: unexpected EOF"; got != want {
 		t.Errorf("text %q, want %q", got, want)
 	}
 	if !errors.Is(fmt.Errorf("task: %w", e), io.ErrUnexpectedEOF) {

@@ -161,6 +161,13 @@ func (f RequestForm) bundleParts() []chat.Part {
 	return parts
 }
 
+func objects(n int) string {
+	if n == 1 {
+		return "1 object"
+	}
+	return fmt.Sprintf("%d objects", n)
+}
+
 // Verdict says below the fields what a submission would mean.
 func Verdict(v flows.Verdict, requestor *flows.Person) []chat.Text {
 	var out []chat.Text
@@ -170,7 +177,7 @@ func Verdict(v flows.Verdict, requestor *flows.Person) []chat.Text {
 	for _, p := range v.Parts {
 		t := chat.Text{chat.Bold("Access flow: "), chat.Plain(p.Flow.Name)}
 		if len(v.Parts) > 1 {
-			t = append(t, chat.Plain(fmt.Sprintf(" (%d objects)", len(p.Units))))
+			t = append(t, chat.Plain(" ("+objects(len(p.Units))+")"))
 		}
 		t = append(t, chat.Plain("\n"), chat.Bold("Longest: "), chat.Plain(p.Flow.Duration.String()))
 		if who := p.Approvers.Summary(requestor); who != "" {

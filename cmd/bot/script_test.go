@@ -85,7 +85,7 @@ func memory(t testing.TB) string {
 	if info, err := os.Stat(shm); err != nil || !info.IsDir() {
 		return t.TempDir()
 	}
-	dir, err := os.MkdirTemp(shm, "apono-test-")
+	dir, err := os.MkdirTemp(shm, "apono-test-") //nolint:usetesting // that one is on the disk
 	if err != nil {
 		return t.TempDir()
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -23,7 +24,18 @@ type problem struct {
 	committing bool // the answer to COMMIT is what is missing
 }
 
-func (p *problem) Error() string { return fmt.Sprintf("database %q: %v", p.database, p.err) }
+// Error is one line. A connection is tried with and without TLS and to each address
+// of the host; what happened every time is said once.
+func (p *problem) Error() string {
+	var said []string
+	for line := range strings.Lines(p.err.Error()) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(said, line) {
+			said = append(said, line)
+		}
+	}
+	return fmt.Sprintf("database %q: %s", p.database, strings.Join(said, "; "))
+}
+
 func (p *problem) Unwrap() error { return p.err }
 
 // refused makes an error that the same call would end in again.

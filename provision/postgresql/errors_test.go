@@ -82,6 +82,15 @@ func TestKindOfOtherErrors(t *testing.T) {
 	}
 }
 
+// TestEveryTryIsSaidOnce: pgx tries to connect with TLS and without, and tells of both.
+func TestEveryTryIsSaidOnce(t *testing.T) {
+	refused, reset := errors.New("127.0.0.1:1: connection refused"), errors.New("127.0.0.1:2: reset")
+	p := &problem{database: "shop", err: errors.Join(refused, refused, reset, refused)}
+	if got, want := p.Error(), `database "shop": 127.0.0.1:1: connection refused; 127.0.0.1:2: reset`; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
 func TestPrintable(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain":                  "plain",

@@ -354,23 +354,23 @@ func TestDiscoverAnswers(t *testing.T) {
 		"nothing": {answer: `{"status":"ok"}`, calls: 1, want: flows.Holdings{Integration: "deploy"}},
 		"no id": {
 			answer: `{"status":"ok","resources":[{"type":"box"}],` + perms + `}`, calls: 1,
-			problem: "deploy: discover: unknown: The system lists a resource without an id or a type.: list-resources",
+			problem: "deploy: discover: unknown: The system lists a resource without an id or a type: list-resources",
 		},
 		"no type": {
 			answer: `{"status":"ok","resources":[{"id":"a"}],` + perms + `}`, calls: 1,
-			problem: "deploy: discover: unknown: The system lists a resource without an id or a type.: list-resources",
+			problem: "deploy: discover: unknown: The system lists a resource without an id or a type: list-resources",
 		},
 		"no id of a permission": {
 			answer: `{"status":"ok","resources":[{"id":"a","type":"box"}],"permissions":[{"name":"Read"}]}`, calls: 1,
-			problem: "deploy: discover: unknown: The system lists a permission without an id.: list-resources",
+			problem: "deploy: discover: unknown: The system lists a permission without an id: list-resources",
 		},
 		"a wrong type": {
 			answer: `{"status":"ok","resources":[{"id":"a","type":"box","tags":{"tier":4711}}]}`, calls: 1,
-			problem: `deploy: discover: unknown: The answer of the system cannot be read.: the answer to list-resources has a wrong type in "resources.tags"`,
+			problem: `deploy: discover: unknown: The answer of the system cannot be read: the answer to list-resources has a wrong type in "resources.tags"`,
 		},
 		"unsupported": {
 			answer: `{"status":"unsupported"}`, calls: 1,
-			problem: "deploy: discover: unknown: The answer of the system is not part of the protocol.: list-resources was answered with a status that it does not have",
+			problem: "deploy: discover: unknown: The answer of the system is not part of the protocol: list-resources was answered with a status that it does not have",
 		},
 	}
 	for name, tt := range tests {
