@@ -12,23 +12,39 @@ type Candidate struct {
 	Person *Person
 	// Role says the right in the third person, such as: in the group dba.
 	Role string
+	// Why says it to them, where Role alone does not.
+	Why string
 }
 
 // WhyYou says the right to the candidate, such as: You are Alice's manager.
 func (c Candidate) WhyYou() string {
-	if c.Role == namedInPerson {
+	switch {
+	case c.Why != "":
+		return c.Why
+	case c.Role == namedInPerson:
 		return "You are named as an approver."
 	}
 	return "You are " + c.Role + "."
 }
 
-// ResolvedGroup is an approver group with the people it means at this moment.
+// Case is what approvers are resolved for.
+type Case struct {
+	Flow               *Flow
+	Requestor, Grantee *Person
+	Units              []Unit // whose owners count
+	Escalated          int    // tiers of the escalation that were reached
+}
+
+// ResolvedGroup is a seat of an approver group with the people it means at this
+// moment. A group has one seat, but one for each set of owners where it asks the
+// owners of several resources.
 type ResolvedGroup struct {
 	Label    string // "Alice's manager", "dba"
 	People   []Candidate
 	Fallback bool   // People are the fallback approvers, because the group itself means nobody
 	Problem  string // why the group itself means nobody
 	named    bool   // Label is the name of a group of people
+	of       int    // approver group of the policy
 }
 
 // Approvers is who must approve, resolved at one moment.
@@ -42,7 +58,8 @@ type Approvers struct {
 // Resolve finds who can approve a request under a flow. It is the one rule by
 // which people are asked, and by which a click is judged. The error, CodeRefused,
 // says why nobody can; nobody is ever skipped.
-func (w World) Resolve(f *Flow, requestor, grantee *Person) (Approvers, error) {
+func (w World) Resolve(c Case) (Approvers, error) {
+	f := c.Flow
 	if f.Approval == nil {
 		return Approvers{Automatic: true}, nil
 	}
@@ -50,29 +67,40 @@ func (w World) Resolve(f *Flow, requestor, grantee *Person) (Approvers, error) {
 	if a.Mode == "" {
 		a.Mode = ModeAnyOf
 	}
-	excluded := func(p *Person) bool {
-		return !f.Settings.RequestorMayApproveSelf && (samePerson(p, requestor) || samePerson(p, grantee))
+	if a.Groups = w.resolveGroups(c, f.Approval.Groups); len(a.Groups) > len(f.Approval.Groups)+MaxOwnerSeats {
+		return a, Errorf(CodeRefused, "That has more than %d different owners who would all have to approve. Please ask for less at once.", MaxOwnerSeats)
 	}
-	for _, g := range f.Approval.Groups {
-		a.Groups = append(a.Groups, w.resolveGroup(g, requestor, excluded))
-	}
-	w.fillWithFallback(&a, requestor, excluded)
+	w.fillWithFallback(&a, c)
+	w.standIn(c, a.Groups)
 	return a, a.possible(f)
+}
+
+// resolveGroups finds the people of approver groups, seat by seat.
+func (w World) resolveGroups(c Case, groups []ApproverGroup) []ResolvedGroup {
+	excluded := func(p *Person) bool {
+		return !c.Flow.Settings.RequestorMayApproveSelf && (samePerson(p, c.Requestor) || samePerson(p, c.Grantee))
+	}
+	var out []ResolvedGroup
+	for _, s := range w.seats(c, groups, excluded) {
+		out = append(out, w.resolveSeat(s, groups[s.group].Match, c, excluded))
+	}
+	return out
 }
 
 func samePerson(p, q *Person) bool {
 	return p == q || NormalizeEmail(p.Email) == NormalizeEmail(q.Email)
 }
 
-func (w World) resolveGroup(g ApproverGroup, requestor *Person, excluded func(*Person) bool) ResolvedGroup {
-	out := ResolvedGroup{Label: w.label(g, requestor), named: len(g.Approvers) == 1 && g.Approvers[0].Attribute == AttrGroup}
-	for _, p := range w.People.likely(g, requestor) {
-		if status, why := w.join(g.Match, g.Approvers, p, requestor); status == Met && w.People.certain(p) && !excluded(p) {
-			out.People = append(out.People, Candidate{Person: p, Role: why})
+func (w World) resolveSeat(s seat, match Match, c Case, excluded func(*Person) bool) ResolvedGroup {
+	g := ApproverGroup{Match: match, Approvers: s.conditions}
+	out := ResolvedGroup{Label: s.label, of: s.group, named: len(s.conditions) == 1 && s.conditions[0].Attribute == AttrGroup}
+	for _, p := range w.People.likely(g, c.Requestor) {
+		if status, why := w.join(g.Match, g.Approvers, p, c.Requestor); status == Met && w.People.certain(p) && !excluded(p) {
+			out.People = append(out.People, Candidate{Person: p, Role: strings.Replace(why, ownerOfAll, s.role, 1)})
 		}
 	}
 	if len(out.People) == 0 {
-		out.Problem = w.whyNobody(g, out.Label, requestor)
+		out.Problem = w.whyNobody(g, out.Label, c.Requestor)
 	}
 	return out
 }
@@ -142,7 +170,7 @@ func (d *Directory) indexed(c Condition, about *Person) (people []*Person, ok bo
 		for _, v := range c.Values {
 			people = append(people, d.onCall[fold(v)]...)
 		}
-	case c.Attribute == AttrUser:
+	case c.Attribute == AttrUser, c.Attribute == attrOwners:
 		for _, v := range c.Values {
 			one(v)
 		}
@@ -154,26 +182,40 @@ func (d *Directory) indexed(c Condition, about *Person) (people []*Person, ok bo
 	return people, true
 }
 
-// fillWithFallback puts the fallback approvers where a group that is needed
-// means nobody.
-func (w World) fillWithFallback(a *Approvers, requestor *Person, excluded func(*Person) bool) {
-	some := slices.ContainsFunc(a.Groups, func(g ResolvedGroup) bool { return len(g.People) > 0 })
-	if a.Mode == ModeAnyOf && some {
+// fillWithFallback puts the fallback approvers where a seat that is needed means
+// nobody. Where any group will do, that is all seats of the first.
+func (w World) fillWithFallback(a *Approvers, c Case) {
+	if a.Mode == ModeAnyOf && a.some() {
 		return
 	}
-	fallback := w.resolveGroup(w.Catalog.policy.Fallback, requestor, excluded)
-	for i := range fallback.People {
-		fallback.People[i].Role = "a fallback approver, because nobody else could be asked"
+	var people []Candidate
+	for _, g := range w.resolveGroups(c, []ApproverGroup{w.Catalog.policy.Fallback}) {
+		people = append(people, g.People...)
+	}
+	if len(people) == 0 {
+		return
+	}
+	for i := range people {
+		people[i].Role = "a fallback approver, because nobody else could be asked"
 	}
 	for i := range a.Groups {
 		g := &a.Groups[i]
-		if len(g.People) == 0 && len(fallback.People) > 0 {
-			g.People, g.Fallback = fallback.People, true
-		}
-		if a.Mode == ModeAnyOf {
+		if a.Mode == ModeAnyOf && g.of != a.Groups[0].of {
 			break
 		}
+		if len(g.People) == 0 {
+			g.People, g.Fallback = people, true
+		}
 	}
+}
+
+// some reports whether there is a group all of whose seats can be filled.
+func (a Approvers) some() bool {
+	empty := map[int]bool{}
+	for _, g := range a.Groups {
+		empty[g.of] = empty[g.of] || len(g.People) == 0
+	}
+	return slices.ContainsFunc(a.Groups, func(g ResolvedGroup) bool { return !empty[g.of] })
 }
 
 // possible reports whether enough different people exist.
@@ -182,7 +224,7 @@ func (a Approvers) possible(f *Flow) error {
 		return Errorf(CodeRefused, "The access flow %s names no approvers.", f.Name)
 	}
 	if a.Mode == ModeAnyOf {
-		if slices.ContainsFunc(a.Groups, func(g ResolvedGroup) bool { return len(g.People) > 0 }) {
+		if a.some() {
 			return nil
 		}
 		return Errorf(CodeRefused, "Nobody can approve this under the access flow %s: %s.", f.Name, a.problems())
@@ -200,7 +242,7 @@ func (a Approvers) possible(f *Flow) error {
 	for i, c := range byPerson {
 		choices[i] = c.Groups
 	}
-	if len(assign(choices, len(a.Groups))) < len(a.Groups) {
+	if need := a.Need(f); len(need.fill(choices)) < len(a.Groups) {
 		return Errorf(CodeRefused, "The access flow %s needs %d different approvers, and there are not enough people for that.", f.Name, len(a.Groups))
 	}
 	return nil
@@ -270,8 +312,19 @@ func (a Approvers) Need(f *Flow) Need {
 		Automatic: a.Automatic, Mode: a.Mode, SamePersonMayCount: !a.Automatic && !a.Distinct,
 		RequireReason: f.Settings.RequireApproverReason, SelfAllowed: f.Settings.RequestorMayApproveSelf,
 	}
-	for _, g := range a.Groups {
-		n.Groups = append(n.Groups, g.Label)
+	several := false
+	for i, g := range a.Groups {
+		n.Groups, n.Of = append(n.Groups, g.Label), append(n.Of, g.of)
+		several = several || g.of != i
+	}
+	if !several {
+		n.Of = nil // each seat is a group of its own
+	}
+	if e := f.Approval.escalation(); !a.Automatic {
+		n.Tiers = len(e.Groups)
+		if n.Tiers > 0 {
+			n.TierEvery = e.Interval
+		}
 	}
 	return n
 }
@@ -291,7 +344,28 @@ func (a Approvers) Summary(requestor *Person) string {
 	if a.Mode == ModeAllOf {
 		return strings.Join(parts, ", and ")
 	}
-	return strings.Join(parts, ", or ")
+	return a.alternatives(requestor)
+}
+
+// alternatives says who is asked where any group will do: all seats of one that
+// can be filled.
+func (a Approvers) alternatives(requestor *Person) string {
+	empty, seats := map[int]bool{}, map[int][]string{}
+	var order []int
+	for _, g := range a.Groups {
+		if _, seen := seats[g.of]; !seen {
+			order = append(order, g.of)
+		}
+		empty[g.of] = empty[g.of] || len(g.People) == 0
+		seats[g.of] = append(seats[g.of], g.summary(requestor))
+	}
+	var out []string
+	for _, of := range order {
+		if !empty[of] {
+			out = append(out, strings.Join(seats[of], " and "))
+		}
+	}
+	return strings.Join(out, ", or ")
 }
 
 func (g ResolvedGroup) summary(requestor *Person) string {
@@ -333,6 +407,8 @@ func (w World) label(g ApproverGroup, requestor *Person) string {
 func (w World) conditionLabel(c Condition, requestor *Person) string {
 	exact := c.Operator == OpIs || c.Operator == ""
 	switch {
+	case c.Attribute == AttrOwner && len(c.Values) > 0:
+		return ownerLabel + c.Values[0]
 	case c.Attribute == AttrManager && len(c.Values) == 0:
 		return requestor.Ref().DisplayName() + "'s manager"
 	case c.Attribute == AttrGroup && exact:

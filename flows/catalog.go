@@ -75,7 +75,8 @@ type Approval struct {
 	Groups []ApproverGroup `json:"groups"`
 	// SamePersonMayCount lifts the rule that one person counts for one group
 	// only (`distinct_approvers: false`).
-	SamePersonMayCount bool `json:"same_person_may_count,omitempty"`
+	SamePersonMayCount bool        `json:"same_person_may_count,omitempty"`
+	Escalation         *Escalation `json:"escalation,omitempty"`
 }
 
 // Selector names resources. A zero Selector selects nothing.
@@ -171,6 +172,7 @@ type Policy struct {
 	Flows    []Flow
 	Bundles  []Bundle
 	Scopes   []AccessScope
+	Owners   []Ownership // at most one for each integration
 	Admins   Conditions
 	Fallback ApproverGroup // asked where a flow's approvers resolve to nobody; may be empty
 	// RequestTimeout ends a request that nobody decided; > 0.

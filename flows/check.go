@@ -37,6 +37,7 @@ func (p *Policy) Check(k Known) []Issue {
 	c := checker{policy: p, known: k}
 	c.admins()
 	c.fallback()
+	c.ownership()
 	c.scopes()
 	seen := map[string]int{}
 	for i := range p.Bundles {
@@ -133,6 +134,7 @@ func (c *checker) flow(path string, f *Flow) {
 	if f.Approval != nil {
 		c.approval(path+".approval", f.Approval)
 	}
+	c.owned(path, f)
 	c.reachable(path, f)
 }
 
@@ -147,8 +149,13 @@ func (c *checker) approval(path string, a *Approval) {
 	if len(a.Groups) == 0 {
 		c.fail(path+".groups", "no_approvers", "the approval names no approver groups", "leave approval out to approve automatically")
 	}
-	for i, g := range a.Groups {
-		at := fmt.Sprintf("%s.groups[%d]", path, i)
+	c.approverGroups(path+".groups", a.Groups)
+	c.escalation(path+".escalation", a.Escalation)
+}
+
+func (c *checker) approverGroups(path string, groups []ApproverGroup) {
+	for i, g := range groups {
+		at := fmt.Sprintf("%s[%d]", path, i)
 		c.match(at+".match", g.Match)
 		if len(g.Approvers) == 0 {
 			c.fail(at+".approvers", "no_approvers", "the approver group names no approvers", "")
@@ -313,6 +320,9 @@ func (c *checker) values(path string, cond *Condition, approvers bool) {
 	switch {
 	case len(cond.Values) == 0 && !ofRequest:
 		c.fail(path+".values", "no_values", "the condition compares with nothing", "name at least one value")
+	case len(cond.Values) > 0 && approvers && cond.Attribute == AttrOwner:
+		c.fail(path+".values", "owner_with_values", "an owner is the owner of what is asked for, whoever that is", "leave values out, or name people with user or group")
+		return
 	case len(cond.Values) == 0 && cond.Operator != "" && cond.Operator != OpIs:
 		c.fail(path+".operator", "operator_without_values",
 			fmt.Sprintf("%s without values means the one of this request, which only the operator is can compare with", cond.Attribute),

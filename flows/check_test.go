@@ -18,7 +18,10 @@ func soundPolicy() flows.Policy {
 	return flows.Policy{
 		Admins:   flows.Conditions{Match: flows.MatchAny, Conditions: []flows.Condition{{Attribute: "user", Values: []string{"Ann@example.com"}}}},
 		Fallback: flows.ApproverGroup{Approvers: []flows.Condition{{Attribute: "group", Operator: flows.OpIs, Values: []string{"admins"}}}},
-		Bundles:  []flows.Bundle{{Name: "incident", Targets: []flows.Target{target}}},
+		Owners: []flows.Ownership{
+			{Integration: "db", Owner: &flows.Condition{Attribute: "group", Values: []string{"admins"}}, Path: "integrations[0]"},
+		},
+		Bundles: []flows.Bundle{{Name: "incident", Targets: []flows.Target{target}}},
 		Flows: []flows.Flow{{
 			Name: "read", Trigger: flows.TriggerSelfServe, Active: true, Requestors: developers, Labels: []string{"production"},
 			Targets:  []flows.Target{target, {Bundle: "incident"}},
@@ -56,7 +59,7 @@ func TestCheck_SoundPolicyHasNoIssues(t *testing.T) {
 
 func TestCheck_ZeroKnownComparesNoNames(t *testing.T) {
 	p := soundPolicy()
-	p.Flows[0].Targets[0].Integration = "nowhere"
+	p.Flows[0].Targets[0].Integration, p.Owners[0].Integration = "nowhere", "nowhere"
 	p.Admins.Conditions[0].Values = []string{"nobody@example.com"}
 	p.Flows[0].Requestors.Conditions[0].Attribute = "unheard-of"
 	if diff := cmp.Diff([]flows.Issue(nil), p.Check(flows.Known{})); diff != "" {
@@ -120,7 +123,7 @@ func TestCheck_OneFault(t *testing.T) {
 		"integration unknown":     {func(p *flows.Policy) { target(p).Integration = "dbs" }, "flows[0].targets[0].integration error unknown_integration"},
 		"no resource type":        {func(p *flows.Policy) { target(p).ResourceType = "" }, "flows[0].targets[0].resource_type error no_resource_type"},
 		"resource type unknown":   {func(p *flows.Policy) { target(p).ResourceType = "databases" }, "flows[0].targets[0].resource_type warning unknown_resource_type"},
-		"types not discovered":    {func(p *flows.Policy) { target(p).Integration = "deploy" }, ""},
+		"types not discovered":    {func(p *flows.Policy) { p.Owners[0].Integration = "deploy"; target(p).Integration = "deploy" }, ""},
 		"no permissions":          {func(p *flows.Policy) { target(p).Permissions = nil }, "flows[0].targets[0].permissions error no_permissions"},
 		"empty permission":        {func(p *flows.Policy) { target(p).Permissions = []string{"read", ""} }, "flows[0].targets[0].permissions[1] error empty_entry"},
 		"permission unknown":      {func(p *flows.Policy) { target(p).Permissions = []string{"reed"} }, "flows[0].targets[0].permissions[0] warning unknown_permission"},

@@ -45,14 +45,16 @@ func (o Operator) negative() bool { return o == OpIsNot || o == OpDoesNotContain
 
 // Meets judges one condition for a person. about is the person whose manager is
 // meant by a manager condition without values; nil makes such a condition broken.
-// So does whatever else cannot be answered: no values, owners (which no source
-// tells yet), addresses of two people.
+// So does whatever else cannot be answered: no values, addresses of two people,
+// owners where it is not known of what.
 func (w World) Meets(c Condition, p, about *Person) (Status, string) {
 	switch {
 	case c.Attribute == AttrManager && len(c.Values) == 0 && (c.Operator == OpIs || c.Operator == ""):
 		return w.isManager(p, about)
 	case c.Attribute == AttrOwner:
 		return Broken, "the owners of what is asked for are not known"
+	case c.Attribute == attrOwners:
+		return w.isOneOf(p, c.Values)
 	}
 	c.Values = slices.DeleteFunc(slices.Clone(c.Values), func(v string) bool { return strings.TrimSpace(v) == "" })
 	if len(c.Values) == 0 {

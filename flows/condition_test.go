@@ -138,7 +138,7 @@ func TestReasonsArePhrases(t *testing.T) {
 	}
 	w.flow().Approval.Mode = flows.ModeAllOf
 	now := w.now()
-	a, err := now.Resolve(w.flow(), who(t, now, "alice"), who(t, now, "alice"))
+	a, err := now.Resolve(flows.Case{Flow: w.flow(), Requestor: who(t, now, "alice"), Grantee: who(t, now, "alice")})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -127,7 +127,7 @@ func TestDefect08_SelfApprovalByAlias(t *testing.T) {
 	}
 	// A copy of the person, as another snapshot would hold it, is the same person.
 	copied := *who(t, now, "alice")
-	resolved, err := now.Resolve(w.flow(), &copied, &copied)
+	resolved, err := now.Resolve(flows.Case{Flow: w.flow(), Requestor: &copied, Grantee: &copied})
 	if _, has := resolved.Of(who(t, now, "alice")); has || err != nil {
 		t.Errorf("a copy of the requestor may approve: %v", err)
 	}
@@ -248,7 +248,7 @@ func TestDefect18_AmbiguityFailsClosed(t *testing.T) {
 	w.people = append(w.people, person("boss"))
 	w.person("carol").Aliases = []string{"Boss@example.com"} // anybody may be able to write this into their profile
 	now := w.now()
-	a, _ := now.Resolve(w.flow(), who(t, now, "alice"), who(t, now, "alice")) // that nobody is left is what is looked at
+	a, _ := now.Resolve(flows.Case{Flow: w.flow(), Requestor: who(t, now, "alice"), Grantee: who(t, now, "alice")}) // that nobody is left is what is looked at
 	for _, g := range a.Groups {
 		if !g.Fallback && len(g.People) > 0 {
 			t.Errorf("%s is an approver", g.People[0].Person.Email)

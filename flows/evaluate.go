@@ -185,7 +185,7 @@ func (w World) addPart(v *Verdict, q Question, c cover) {
 	} else {
 		v.check(AboutDuration, Unmet, "The longest under the access flow %s is %s.", f.Name, f.Duration)
 	}
-	approvers, err := w.Resolve(f, q.Requestor, q.Grantee)
+	approvers, err := w.Resolve(Case{Flow: f, Requestor: q.Requestor, Grantee: q.Grantee, Units: c.units})
 	p.Approvers = approvers
 	if err != nil {
 		v.check(AboutApprovers, Unmet, "%s", ErrorMessage(err))

@@ -57,6 +57,9 @@ type Event struct {
 	Issue uint64
 	// Problem is the sentence for the person (grant_failed, rotate_failed).
 	Problem string
+	// Tier of the escalation that is reached, from 1, and Ask, who is asked (due).
+	Tier int
+	Ask  []Asked
 	// Access is what the target handed out (granted, rotated).
 	Access Access
 }
@@ -234,6 +237,7 @@ const (
 	FactFailed    FactKind = "failed"
 
 	FactApproval    FactKind = "approval"     // one yes of several that are needed
+	FactEscalated   FactKind = "escalated"    // further people are asked, because nobody decided
 	FactEnding      FactKind = "ending"       // the access is being revoked
 	FactAccessGroup FactKind = "group"        // one access group was granted, failed or revoked
 	FactUndoing     FactKind = "undoing"      // one access group could not be granted; what was begun is being taken back
@@ -251,7 +255,7 @@ func (k FactKind) Told() bool {
 	case FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn,
 		FactTimedOut, FactFailed, FactUndoing, FactOverdue, FactOverdueOver, FactLostRight, FactRightBack, FactOperator:
 		return true
-	case FactApproval, FactEnding, FactAccessGroup, FactCredentials:
+	case FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactCredentials:
 		return false
 	}
 	panic("flows: unknown fact " + string(k) + " (this is a bug)")

@@ -249,6 +249,7 @@ func (t *transition) due() error {
 		t.beginEnding(Ending{State: StateExpired}, t.r.EndsAt)
 		acted = true
 	}
+	acted = t.escalate() || acted
 	for i := range t.r.Groups {
 		g := &t.r.Groups[i]
 		if g.Overdue(t.now) && g.OverdueAt.IsZero() {
@@ -266,6 +267,28 @@ func (t *transition) due() error {
 		return Errorf(CodeLate, "Nothing is due for %s.", t.r.ID)
 	}
 	return nil
+}
+
+// escalate asks further people where that is due and the event says whom.
+func (t *transition) escalate() bool {
+	at, ok := t.r.escalatesAt()
+	if !ok || t.now.Before(at) || t.ev.Tier != t.r.Escalated+1 {
+		return false
+	}
+	t.r.Escalated++
+	var names []string
+	for _, a := range t.ev.Ask {
+		if !slices.ContainsFunc(t.r.Asked, func(b Asked) bool { return b.Is(a.Email) }) {
+			t.r.Asked = append(t.r.Asked, a)
+			names = append(names, a.DisplayName())
+		}
+	}
+	text := "Nobody decided in time; nobody further could be asked."
+	if len(names) > 0 {
+		text = "Nobody decided in time; asked now: " + strings.Join(names, ", ") + "."
+	}
+	t.fact(FactEscalated, text)
+	return true
 }
 
 func (t *transition) group(want ...GroupStatus) (*AccessGroup, error) {

@@ -171,8 +171,9 @@ func (r *Request) GrantID(integration string) string {
 // Asked is a person who was asked to decide, and why.
 type Asked struct {
 	PersonRef
-	Groups []int  `json:"groups"` // indexes into Need.Groups
-	Why    string `json:"why"`    // "You are Alice's manager."
+	Groups []int  `json:"groups"`         // indexes into Need.Groups
+	Why    string `json:"why"`            // "You are Alice's manager."
+	Tier   int    `json:"tier,omitempty"` // of the escalation; 0: asked at once
 }
 
 // Need says what approval a request needs. It is fixed when the request is made.
@@ -184,6 +185,12 @@ type Need struct {
 	RequireReason      bool     `json:"require_reason,omitempty"`
 	// SelfAllowed lets the requestor and the grantee count as approvers.
 	SelfAllowed bool `json:"self_allowed,omitempty"`
+	// Of is, for each of Groups, the approver group of the policy that it is a seat
+	// of. nil: each is a group of its own.
+	Of []int `json:"of,omitempty"`
+	// Tiers is how often the request may be escalated, once every TierEvery.
+	Tiers     int           `json:"tiers,omitempty"`
+	TierEvery time.Duration `json:"tier_every,omitempty"`
 }
 
 // Verb of a decision.
@@ -238,6 +245,7 @@ type Request struct {
 
 	Need      Need       `json:"need"`
 	Asked     []Asked    `json:"asked,omitempty"`
+	Escalated int        `json:"escalated,omitempty"` // tiers that were reached
 	Decisions []Decision `json:"decisions,omitempty"`
 
 	CreatedAt    time.Time `json:"created_at"`
@@ -257,6 +265,7 @@ type Request struct {
 func (r Request) Clone() Request {
 	r.Groups = slices.Clone(r.Groups)
 	r.Decisions = slices.Clone(r.Decisions)
+	r.Asked = slices.Clone(r.Asked)
 	return r
 }
 
@@ -315,6 +324,9 @@ func (r *Request) DueAt() (at time.Time, ok bool) {
 	switch r.State {
 	case StatePending:
 		consider(r.PendingUntil)
+		if t, escalates := r.escalatesAt(); escalates {
+			consider(t)
+		}
 	case StateActive:
 		consider(r.EndsAt)
 	case StateApproved, StateRevoking, StateExpired, StateRevoked, StateDenied, StateWithdrawn, StateTimedOut, StateFailed:

@@ -29,6 +29,11 @@ func (w World) MayDeny(r *Request, p *Person) (Right, error) {
 		return right, err
 	}
 	right, _, _, err = w.rightUnder(f, r, p)
+	// Whoever may deny counts for something; for what, the record cannot tell any more.
+	right.Groups = slices.DeleteFunc(right.Groups, func(s int) bool { return s >= len(r.Need.Groups) })
+	if err == nil && len(right.Groups) == 0 {
+		right.Groups = []int{0}
+	}
 	return right, err
 }
 
@@ -42,7 +47,7 @@ func (w World) rightUnder(f *Flow, r *Request, p *Person) (Right, *Person, Appro
 		}
 		people[i] = found
 	}
-	approvers, err := w.Resolve(f, people[0], people[1])
+	approvers, err := w.Resolve(Case{Flow: f, Requestor: people[0], Grantee: people[1], Units: r.Units(), Escalated: r.Escalated})
 	right, has := approvers.Of(p)
 	if !has || p.Disabled {
 		return Right{}, nil, Approvers{}, Errorf(CodeForbidden, "You are not an approver of %s.", r.ID)
@@ -92,6 +97,9 @@ func (w World) stillCovered(f *Flow, r *Request, requestor *Person, a Approvers)
 		return changed
 	}
 	need := a.Need(f)
+	if !need.sameSeats(&r.Need) {
+		return changed // the approvals on record count for seats that are others now
+	}
 	if w.Catalog.hashes[f.Name] != r.FlowHash && (need.Automatic || need.Mode != r.Need.Mode || need.SamePersonMayCount != r.Need.SamePersonMayCount ||
 		need.SelfAllowed != r.Need.SelfAllowed || !slices.Equal(need.Groups, r.Need.Groups)) {
 		return changed
@@ -144,7 +152,7 @@ func (w World) approves(r *Request, p *Person) bool {
 		}
 		people[i] = found
 	}
-	approvers, _ := w.Resolve(f, people[0], people[1]) // that not enough can approve takes nothing from those who can
+	approvers, _ := w.Resolve(Case{Flow: f, Requestor: people[0], Grantee: people[1], Units: r.Units(), Escalated: r.Escalated}) // that not enough can approve takes nothing from those who can
 	_, has := approvers.Of(p)
 	return has
 }

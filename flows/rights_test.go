@@ -150,7 +150,7 @@ func TestAnyOfDoesNotNeedTheFallback(t *testing.T) {
 	w.person("alice").Manager = ""
 	w.flow().Approval.Groups = append(w.flow().Approval.Groups, approverGroup(is("group", "dba")))
 	now := w.now()
-	a, err := now.Resolve(w.flow(), who(t, now, "alice"), who(t, now, "alice"))
+	a, err := now.Resolve(flows.Case{Flow: w.flow(), Requestor: who(t, now, "alice"), Grantee: who(t, now, "alice")})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -256,7 +256,7 @@ func TestLikelyApproversAreAll(t *testing.T) {
 				f := readFlow()
 				f.Approval.Groups = []flows.ApproverGroup{{Match: match, Approvers: conds(a, b)}}
 				now.Catalog = flows.NewCatalog(flows.Policy{})
-				resolved, _ := now.Resolve(&f, alice, alice) // that nobody can approve is one of the cases
+				resolved, _ := now.Resolve(flows.Case{Flow: &f, Requestor: alice, Grantee: alice}) // that nobody can approve is one of the cases
 				var got []string
 				for _, p := range resolved.Ask() {
 					got = append(got, p.Email)

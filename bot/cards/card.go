@@ -233,7 +233,7 @@ func lostRight(r flows.Request) []chat.Text {
 
 // stillNeeded says what a pending request waits for: "1 of 2: waiting for dba".
 func stillNeeded(r flows.Request) string {
-	if r.Need.Mode != flows.ModeAllOf || len(r.Need.Groups) < 2 {
+	if !r.Need.All() || len(r.Need.Groups) < 2 {
 		return ""
 	}
 	counted := r.Counted()

@@ -199,7 +199,7 @@ func (a *App) snapshot() ops.Snapshot {
 // newSweeper builds the jobs that act on stored times.
 func (a *App) newSweeper() (*sweep.Sweeper, error) {
 	return sweep.New(sweep.Options{
-		Requests: lateness{a.counted()}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights()},
+		Requests: lateness{a.counted(), a.living.World}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights()},
 		Swept: func(job string, _ time.Duration, err error) {
 			outcome := "ok"
 			if err != nil {
@@ -210,10 +210,19 @@ func (a *App) newSweeper() (*sweep.Sweeper, error) {
 	})
 }
 
-// lateness measures how late a sweep begins to end what has expired.
-type lateness struct{ counted }
+// lateness measures how late a sweep begins to end what has expired, and says whom
+// to ask where a request is escalated.
+type lateness struct {
+	counted
+	world func() flows.World
+}
 
 func (l lateness) Apply(ctx context.Context, now time.Time, id string, ev flows.Event) (flows.Request, error) {
+	if ev.Kind == flows.EventDue {
+		if r, err := l.Request(id); err == nil && r.State == flows.StatePending {
+			ev = l.world().DueEvent(&r, now)
+		}
+	}
 	r, err := l.counted.Apply(ctx, now, id, ev)
 	if err == nil && r.Ending.State == flows.StateExpired && r.EndingAt.Equal(now.UTC()) {
 		l.metrics.Lateness.Observe(now.Sub(r.EndsAt).Seconds())

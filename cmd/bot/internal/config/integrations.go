@@ -53,6 +53,9 @@ func (l *loader) integrations(ctx context.Context, n *yaml.Node, c *Config) {
 			in.Settings, in.closing = l.fingerprint(s), sync.OnceValue(in.Connection.Close)
 		}
 		c.Integrations = append(c.Integrations, in)
+		if s.Owner != nil || s.OwnersMapping != nil {
+			c.Policy.Owners = append(c.Policy.Owners, ownership(s, at))
+		}
 		if s.Name != "" {
 			l.names = append(l.names, s.Name)
 		}
@@ -95,12 +98,17 @@ func (l *loader) integrationHead(s integrationShape, at string, i int, seen map[
 		fail("access_details", "too_long", fmt.Sprintf("the access details have %d characters, %d more than allowed", n, n-MaxAccessDetails), "")
 	}
 	l.p.checked(issues)
+}
+
+func ownership(s integrationShape, at string) flows.Ownership {
+	o := flows.Ownership{Integration: s.Name, Path: at}
 	if s.Owner != nil {
-		l.p.unsupported(keyPath(at, "owner"), "an owner of an integration")
+		o.Owner = &flows.Condition{Attribute: s.Owner.Attribute, Operator: flows.Operator(s.Owner.Operator), Values: s.Owner.Values}
 	}
 	if s.OwnersMapping != nil {
-		l.p.unsupported(keyPath(at, "owners_mapping"), "a mapping of owners")
+		o.Mapping = &flows.OwnersMapping{Tag: s.OwnersMapping.Tag, Attribute: s.OwnersMapping.Attribute}
 	}
+	return o
 }
 
 // connect makes the connection. nil: it could not, and the report says why.

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -28,24 +27,20 @@ func (p *problems) unsupported(path, what string) {
 // policy cannot say; flows.Policy.Check reports the rest.
 type builder struct{ p *problems }
 
-func (b builder) conditions(s conditionsShape, path string) flows.Conditions {
-	return flows.Conditions{Match: flows.Match(s.Match), Conditions: b.tests(s.Conditions, keyPath(path, "conditions"))}
+func conditions(s conditionsShape) flows.Conditions {
+	return flows.Conditions{Match: flows.Match(s.Match), Conditions: tests(s.Conditions)}
 }
 
-func (b builder) tests(shapes []conditionShape, path string) []flows.Condition {
+func tests(shapes []conditionShape) []flows.Condition {
 	out := make([]flows.Condition, len(shapes))
 	for i, s := range shapes {
 		out[i] = flows.Condition{Attribute: s.Attribute, Operator: flows.Operator(s.Operator), Values: s.Values}
-		if s.Attribute == flows.AttrOwner && strings.HasSuffix(path, ".approvers") {
-			b.p.unsupported(itemPath(path, i)+".attribute", "the attribute owner")
-			b.p.wrong = append(b.p.wrong, itemPath(path, i))
-		}
 	}
 	return out
 }
 
-func (b builder) group(s groupShape, path string) flows.ApproverGroup {
-	return flows.ApproverGroup{Match: flows.Match(s.Match), Approvers: b.tests(s.Approvers, keyPath(path, "approvers"))}
+func group(s groupShape) flows.ApproverGroup {
+	return flows.ApproverGroup{Match: flows.Match(s.Match), Approvers: tests(s.Approvers)}
 }
 
 func (b builder) targets(shapes []targetShape, path string) []flows.Target {
@@ -95,7 +90,7 @@ func (b builder) flow(s flowShape, path string) flows.Flow {
 		Settings: b.settings(s.Settings, path+".settings"),
 	}
 	if s.Requestors != nil {
-		f.Requestors = b.conditions(*s.Requestors, path+".requestors")
+		f.Requestors = conditions(*s.Requestors)
 	}
 	if s.Approval != nil {
 		f.Approval = b.approval(*s.Approval, path+".approval")
@@ -143,7 +138,7 @@ func (b builder) timeframe(s timeframeShape, path string) *flows.Timeframe {
 func (b builder) requestFor(s requestForShape, path string) *flows.RequestFor {
 	f := &flows.RequestFor{}
 	if s.Grantees != nil {
-		f.Grantees = b.conditions(*s.Grantees, path+".grantees")
+		f.Grantees = conditions(*s.Grantees)
 	}
 	if len(s.Scopes) == 0 {
 		b.p.fail(path+".scopes", "missing_key", "it is not said for whom", "write scopes: [self], or leave request_for out")
@@ -183,11 +178,14 @@ func (b builder) duration(text *string, path string) flows.GrantDuration {
 
 func (b builder) approval(s approvalShape, path string) *flows.Approval {
 	a := &flows.Approval{Mode: flows.ModeOf(s.Mode), SamePersonMayCount: !or(s.DistinctApprovers, true)}
-	for i, g := range s.Groups {
-		a.Groups = append(a.Groups, b.group(g, itemPath(path+".groups", i)))
+	for _, g := range s.Groups {
+		a.Groups = append(a.Groups, group(g))
 	}
-	if s.Escalation != nil {
-		b.p.unsupported(path+".escalation", "escalation")
+	if e := s.Escalation; e != nil {
+		a.Escalation = &flows.Escalation{Interval: or(e.Interval, flows.DefaultEscalation)}
+		for _, g := range e.Groups {
+			a.Escalation.Groups = append(a.Escalation.Groups, group(g))
+		}
 	}
 	return a
 }
@@ -237,13 +235,13 @@ func (l *loader) policy(s fileShape, c *Config) {
 	if written(s.Admins) {
 		var shape conditionsShape
 		strict.into(s.Admins, &shape, "admins")
-		c.Admins = b.conditions(shape, "admins")
+		c.Admins = conditions(shape)
 	}
 	c.Policy.Admins = c.Admins
 	if written(l.fallback) {
 		var shape groupShape
 		strict.into(l.fallback, &shape, "approvals.fallback")
-		c.Approvals.Fallback = b.group(shape, "approvals.fallback")
+		c.Approvals.Fallback = group(shape)
 	}
 	c.Policy.Fallback = c.Approvals.Fallback
 	if written(s.AccessScopes) {

@@ -76,13 +76,23 @@ type logShape struct {
 }
 
 type integrationShape struct {
-	Name          string         `yaml:"name"`
-	Type          string         `yaml:"type"`
-	Config        *yaml.Node     `yaml:"config"`
-	SyncInterval  *time.Duration `yaml:"sync_interval"`
-	Owner         *yaml.Node     `yaml:"owner"`
-	OwnersMapping *yaml.Node     `yaml:"owners_mapping"`
-	AccessDetails string         `yaml:"access_details"`
+	Name          string          `yaml:"name"`
+	Type          string          `yaml:"type"`
+	Config        *yaml.Node      `yaml:"config"`
+	SyncInterval  *time.Duration  `yaml:"sync_interval"`
+	Owner         *conditionShape `yaml:"owner"`
+	OwnersMapping *mappingShape   `yaml:"owners_mapping"`
+	AccessDetails string          `yaml:"access_details"`
+}
+
+type mappingShape struct {
+	Tag       string `yaml:"tag"`
+	Attribute string `yaml:"attribute"`
+}
+
+type escalationShape struct {
+	Interval *time.Duration `yaml:"interval"`
+	Groups   []groupShape   `yaml:"groups"`
 }
 
 type conditionShape struct {
@@ -150,10 +160,10 @@ type requestForShape struct {
 }
 
 type approvalShape struct {
-	Mode              string       `yaml:"mode"`
-	DistinctApprovers *bool        `yaml:"distinct_approvers"`
-	Groups            []groupShape `yaml:"groups"`
-	Escalation        *yaml.Node   `yaml:"escalation"`
+	Mode              string           `yaml:"mode"`
+	DistinctApprovers *bool            `yaml:"distinct_approvers"`
+	Groups            []groupShape     `yaml:"groups"`
+	Escalation        *escalationShape `yaml:"escalation"`
 }
 
 type settingsShape struct {
