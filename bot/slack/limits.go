@@ -1,10 +1,6 @@
 package slack
 
-import (
-	"strings"
-	"unicode"
-	"unicode/utf16"
-)
+import "apono/bot/chat"
 
 // Slack's limits. Slack counts characters; here they are counted in UTF-16 units,
 // the larger count where the two differ (emoji), so that nothing is refused.
@@ -49,60 +45,17 @@ const (
 )
 
 // marker ends a text that was cut.
-const marker = "…"
+const marker = chat.Marker
 
 // length counts as Slack does, never less.
-func length(s string) int {
-	n := 0
-	for _, r := range s {
-		n += max(1, utf16.RuneLen(r))
-	}
-	return n
-}
+func length(s string) int { return chat.Length(s) }
 
 // cut shortens s to at most n characters, the marker included, between two runes.
-func cut(s string, n int) (string, bool) {
-	if length(s) <= n {
-		return s, false
-	}
-	if n <= 0 {
-		return "", true
-	}
-	left := n - 1
-	for i, r := range s {
-		l := max(1, utf16.RuneLen(r))
-		if l > left {
-			return s[:i] + marker, true
-		}
-		left -= l
-	}
-	return s, false // (this is a bug)
-}
+func cut(s string, n int) (string, bool) { return chat.Cut(s, n) }
 
-// literal removes from s what would let it act on the text around it: invalid
-// UTF-8, control characters, and the bidirectional embeddings, overrides and
-// isolates that reorder their neighbours. Right-to-left letters stay. No more comes
+// literal removes from s what would let it act on the text around it. No more comes
 // back than Slack would show of it anywhere, and one character.
-func literal(s string) string {
-	var b strings.Builder
-	n := 0
-	for _, r := range s { // bytes that are not UTF-8 come as utf8.RuneError
-		switch {
-		case r == '\r', r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069:
-			continue
-		case r == 0x2028 || r == 0x2029: // line and paragraph separators
-			r = '\n'
-		case r == '\n' || r == '\t':
-		case unicode.IsControl(r):
-			r = unicode.ReplacementChar
-		}
-		b.WriteRune(r)
-		if n += max(1, utf16.RuneLen(r)); n > maxTextObject {
-			break
-		}
-	}
-	return b.String()
-}
+func literal(s string) string { return chat.Literal(s, maxTextObject) }
 
 // line is literal on one line.
-func line(s string) string { return strings.Join(strings.Fields(literal(s)), " ") }
+func line(s string) string { return chat.Line(s, maxTextObject) }

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/slack-go/slack"
 
@@ -16,44 +15,10 @@ import (
 // https://docs.slack.dev/messaging/formatting-message-text#date-formatting
 const dateFormat = "{date_short_pretty} at {time}"
 
-func dateFallback(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
-
 // plainSpan is what a span says where nothing can be drawn.
-func plainSpan(s chat.Span) string {
-	switch s.Kind {
-	case chat.SpanPerson:
-		name, email := line(s.Text), line(s.Email)
-		switch {
-		case name == "" || name == email:
-			return email
-		case email == "":
-			return name
-		}
-		return fmt.Sprintf("%s (%s)", name, email)
-	case chat.SpanTime:
-		if s.At.Unix() <= 0 {
-			return "an unknown time"
-		}
-		return dateFallback(s.At)
-	case chat.SpanCode:
-		return line(s.Text)
-	case chat.SpanLink:
-		if text := line(s.Text); text != "" {
-			return text
-		}
-		return line(s.URL)
-	case chat.SpanText, chat.SpanBold:
-	}
-	return literal(s.Text)
-}
+func plainSpan(s chat.Span) string { return s.Words(maxTextObject) }
 
-func plain(t chat.Text) string {
-	var b strings.Builder
-	for _, s := range t {
-		b.WriteString(plainSpan(s))
-	}
-	return b.String()
-}
+func plain(t chat.Text) string { return t.Words(maxTextObject) }
 
 // runs draws text as elements of a rich_text block, which need no escaping: what
 // is in them is shown as it stands. https://docs.slack.dev/reference/block-kit/blocks/rich-text-block

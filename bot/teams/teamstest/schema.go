@@ -111,6 +111,9 @@ func (c *checker) input(path string, v map[string]any) {
 	if v["isRequired"] == true && v["errorMessage"] == nil {
 		c.add(path, "a required input without an error message")
 	}
+	if v["style"] == "filtered" { // https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/dynamic-search
+		delete(v, "style")
+	}
 	query, searches := v["choices.data"].(map[string]any)
 	if searches {
 		if query["type"] != "Data.Query" || query["dataset"] == nil || query["dataset"] == "" {
