@@ -98,3 +98,10 @@ type Handler interface {
 	Submit(ctx context.Context, e FormEvent) Submitted
 	Search(ctx context.Context, s Search) []Option // best first
 }
+
+// Redrawer is a Handler that draws the card of a request as it is now, for whoever
+// has it before them. Platforms whose clients ask for that use it. It changes
+// nothing; false where there is no such card for the person.
+type Redrawer interface {
+	Redraw(ctx context.Context, c Click) (Card, bool)
+}

@@ -114,9 +114,9 @@ const (
 
 func button(a chat.Action, index int) obj {
 	if a.Confirm == nil {
-		return press(a, label(a.Label, string(a.ID)), index)
+		return drawPress(a, label(a.Label, string(a.ID)), index)
 	}
-	inner := press(a, label(a.Confirm.Yes, a.Label), index)
+	inner := drawPress(a, label(a.Confirm.Yes, a.Label), index)
 	return obj{
 		"type": "Action.ShowCard", "title": label(a.Label, string(a.ID)),
 		"card": obj{
@@ -131,7 +131,7 @@ func newWriterOf(t chat.Text) []any {
 	return w.done()
 }
 
-func press(a chat.Action, title string, index int) obj {
+func drawPress(a chat.Action, title string, index int) obj {
 	w := wire{Do: doClick, Action: string(a.ID), Target: wireTarget(a.Target)}
 	b := obj{"title": title}
 	switch a.Style {

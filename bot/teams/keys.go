@@ -129,6 +129,19 @@ func (k *keyring) fetch(now time.Time) <-chan struct{} {
 	return done
 }
 
+// ready reports whether requests can be authenticated, and fetches the keys if there
+// are none.
+func (k *keyring) ready() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	now := time.Now()
+	if k.keys == nil || now.Sub(k.fetched) > keysStale {
+		k.fetch(now)
+		return false
+	}
+	return true
+}
+
 func (k *keyring) download(ctx context.Context) (map[string]signingKey, error) {
 	var metadata struct {
 		Issuer string `json:"issuer"`

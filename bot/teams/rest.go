@@ -31,6 +31,8 @@ type operation struct {
 var (
 	opPost   = operation{name: "post"}
 	opUpdate = operation{name: "update", repeatable: true}
+	opOpen   = operation{name: "open", repeatable: true} // one chat a person, however often it is opened
+	opMember = operation{name: "member", repeatable: true}
 )
 
 const (
@@ -270,4 +272,13 @@ func (c *connector) once(ctx context.Context, method, address string, op operati
 		}
 	}
 	return res.StatusCode, nil
+}
+
+// at builds an address below a service URL; every part is escaped.
+func at(service string, parts ...string) string {
+	s := append([]string{strings.TrimSuffix(service, "/"), "v3"}, parts...)
+	for i := range parts {
+		s[i+2] = url.PathEscape(parts[i])
+	}
+	return strings.Join(s, "/")
 }

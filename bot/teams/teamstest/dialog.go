@@ -89,7 +89,11 @@ func (d *Dialog) Choose(label string, titles ...string) error {
 			if err != nil {
 				return err
 			}
-			value, ok = found[title]
+			for shown, v := range found {
+				if titled(shown, title) {
+					value, ok = v, true
+				}
+			}
 		}
 		if !ok {
 			return fmt.Errorf("%q does not offer %q", label, title)
@@ -103,12 +107,19 @@ func (d *Dialog) Choose(label string, titles ...string) error {
 func choice(in map[string]any, title string) (string, bool) {
 	list, _ := in["choices"].([]any)
 	for _, c := range list {
-		if c, _ := c.(map[string]any); c["title"] == title {
-			v, _ := c["value"].(string)
+		m, _ := c.(map[string]any)
+		if shown, _ := m["title"].(string); titled(shown, title) {
+			v, _ := m["value"].(string)
 			return v, true
 		}
 	}
 	return "", false
+}
+
+// titled reports whether a choice is the one with a title; what stands behind a dash
+// says more about it.
+func titled(shown, title string) bool {
+	return shown == title || strings.HasPrefix(shown, title+" — ")
 }
 
 // Choices are the titles that a field lists without a search.

@@ -1,0 +1,271 @@
+package teams
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/infracloudio/msbotbuilder-go/schema"
+
+	"apono/bot/chat"
+)
+
+// Inbox keeps clicks from when they arrive until they are answered.
+type Inbox interface {
+	// Receive commits a delivery. fresh is false if the key was committed before,
+	// for at least ten minutes. The delivery is answered after Receive returned no
+	// error and not earlier.
+	Receive(ctx context.Context, now time.Time, key string, payload []byte) (fresh bool, err error)
+	// Finish marks a delivery as done. Finishing what is done, or was never
+	// received, is no error.
+	Finish(ctx context.Context, key string) error
+	// Undone returns the payloads of what was received and not finished, oldest
+	// first.
+	Undone(ctx context.Context) ([][]byte, error)
+}
+
+// Time limits.
+const (
+	// invokeBudget is what a handler gets of the five seconds that Teams waits for
+	// the answer to an invoke.
+	// https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/task-modules/task-modules-bots
+	invokeBudget = 4 * time.Second
+	// workLimit bounds what is done behind an answer.
+	workLimit = 2 * time.Minute
+	// drainLimit bounds how long Run waits for work under way when it ends.
+	drainLimit = 30 * time.Second
+	// repeatFor is how long the answer to an invoke is kept for a client that did
+	// not get it and asks again, and repeatID for a connector that does.
+	repeatFor = 10 * time.Second
+	repeatID  = 2 * time.Minute
+)
+
+// Adapter receives. It translates what people do into calls of a chat.Handler, and
+// its answers into what people see. It is the http.Handler of /api/messages.
+type Adapter struct {
+	client  *Client
+	handler chat.Handler
+	inbox   Inbox
+	log     *slog.Logger
+	meter   Meter
+
+	invokes *repeats
+
+	mu       sync.Mutex
+	stopping bool
+	working  sync.WaitGroup
+}
+
+// NewAdapter makes an adapter that receives for client.
+func NewAdapter(client *Client, handler chat.Handler, inbox Inbox) *Adapter {
+	return &Adapter{
+		client: client, handler: handler, inbox: inbox, log: client.log, meter: client.meter,
+		invokes: &repeats{all: map[string]*repeat{}},
+	}
+}
+
+// Ready reports whether requests of Teams can be authenticated.
+func (a *Adapter) Ready() bool { return a.client.check.keys.ready() }
+
+// Run handles what an earlier run left undone, and waits for ctx. When it returns,
+// what was under way is finished or, after 30 seconds, left undone in the inbox.
+// Requests that arrive after ctx ended are turned away. It may be called once.
+func (a *Adapter) Run(ctx context.Context) error {
+	a.Ready() //nolint:contextcheck // begins to fetch the keys, for all requests
+	a.replay(ctx)
+	<-ctx.Done()
+	a.mu.Lock()
+	a.stopping = true
+	a.mu.Unlock()
+	done := make(chan struct{})
+	go func() { a.working.Wait(); close(done) }()
+	timer := time.NewTimer(drainLimit)
+	defer timer.Stop()
+	select {
+	case <-done:
+	case <-timer.C:
+		a.log.WarnContext(ctx, "teams work is left for the next start")
+	}
+	return nil
+}
+
+// background does work that outlives its request; false when the adapter stops.
+func (a *Adapter) background(ctx context.Context, kind string, f func(context.Context)) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stopping {
+		return false
+	}
+	a.working.Go(func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workLimit)
+		defer cancel()
+		a.guard(ctx, kind, func() { f(ctx) })
+	})
+	return true
+}
+
+// guard runs f and survives its panic.
+func (a *Adapter) guard(ctx context.Context, kind string, f func()) {
+	defer func() {
+		if r := recover(); r != nil {
+			a.meter.Count(CountPanic, kind)
+			a.log.ErrorContext(ctx, "teams handler panicked", "kind", kind, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+		}
+	}()
+	f()
+}
+
+// ServeHTTP takes one activity.
+func (a *Adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	got, ok := a.client.admit(w, r)
+	if !ok {
+		return
+	}
+	ctx, kind := r.Context(), kindOf(got.Activity)
+	a.meter.Count(CountReceived, kind)
+	out := response{status: http.StatusInternalServerError}
+	a.guard(ctx, kind, func() { out = a.take(ctx, got) })
+	if out.status >= 500 {
+		a.log.ErrorContext(ctx, "teams activity was not taken", "kind", kind, "status", out.status, "error", out.err)
+	}
+	if out.body != nil {
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+	}
+	w.WriteHeader(out.status)
+	_, _ = w.Write(out.body) // the connector is gone; it asks again
+}
+
+// response is the answer to a request.
+type response struct {
+	status int
+	body   []byte
+	err    error
+}
+
+func answerWith(v any) response {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return response{status: http.StatusInternalServerError, err: err}
+	}
+	return response{status: http.StatusOK, body: b.Bytes()}
+}
+
+// kindOf names an activity, from a closed set.
+func kindOf(a schema.Activity) string {
+	switch a.Type {
+	case schema.Message, schema.ConversationUpdate, schema.InstallationUpdate:
+		return string(a.Type)
+	case schema.Invoke:
+		switch a.Name {
+		case "adaptiveCard/action", "task/fetch", "task/submit", "application/search":
+			return a.Name
+		}
+		return "invoke"
+	}
+	return "other"
+}
+
+func user(a schema.Activity) chat.User {
+	return chat.User{Platform: Platform, ID: a.From.AadObjectID, Team: a.Conversation.TenantID}
+}
+
+func (a *Adapter) take(ctx context.Context, got received) response {
+	accepted := response{status: http.StatusAccepted}
+	if got.Type == schema.InstallationUpdate && got.Action == "remove" {
+		if err := a.client.contacts.RemoveContact(ctx, got.From.AadObjectID); err != nil {
+			return response{status: http.StatusInternalServerError, err: err}
+		}
+		return accepted
+	}
+	if err := a.client.meet(ctx, got.Activity); err != nil {
+		return response{status: http.StatusInternalServerError, err: err}
+	}
+	switch kindOf(got.Activity) {
+	case "message":
+		return a.message(ctx, got)
+	case "installationUpdate":
+		return a.installed(ctx, got)
+	case "conversationUpdate", "other":
+		return accepted
+	case "invoke":
+		return response{status: http.StatusNotImplemented}
+	}
+	if got.From.AadObjectID == "" {
+		return response{status: http.StatusForbidden}
+	}
+	return a.invoke(ctx, got)
+}
+
+// installed asks who a new person is, so that cards that are for their address find
+// them.
+func (a *Adapter) installed(ctx context.Context, got received) response {
+	if got.Conversation.ConversationType == personal {
+		a.background(ctx, "installationUpdate", func(ctx context.Context) {
+			if _, err := a.client.Account(ctx, user(got.Activity)); err != nil {
+				a.log.WarnContext(ctx, "teams did not say who installed the app", "error", err)
+			}
+		})
+	}
+	return response{status: http.StatusAccepted}
+}
+
+var errStopping = errors.New("the bot is stopping")
+
+// invoke answers within Teams' time. A repeat of an invoke gets the answer of the
+// first, also while that is being worked out.
+func (a *Adapter) invoke(ctx context.Context, got received) response {
+	kind := kindOf(got.Activity)
+	one, first := a.invokes.join(got, time.Now())
+	if !first {
+		a.meter.Count(CountDuplicate, kind)
+	} else if !a.background(ctx, kind, func(ctx context.Context) {
+		out := response{status: http.StatusInternalServerError, err: errors.New("the handler panicked")}
+		defer func() { one.settle(out, time.Now()) }()
+		out = a.invoked(ctx, got)
+	}) {
+		one.settle(response{status: http.StatusServiceUnavailable, err: errStopping}, time.Now())
+	}
+	timer := time.NewTimer(invokeBudget)
+	defer timer.Stop()
+	select {
+	case <-one.done:
+		return one.out
+	case <-timer.C:
+		a.meter.Count(CountLate, kind)
+		return a.late(kind)
+	}
+}
+
+// late answers an invoke whose handler is not done.
+func (a *Adapter) late(kind string) response {
+	const sentence = "This takes longer than usual. Please look again in a moment, and press again if nothing has changed."
+	switch kind {
+	case "adaptiveCard/action":
+		return toast(sentence)
+	case "application/search":
+		return results(nil)
+	}
+	return taskMessage(sentence)
+}
+
+func (a *Adapter) invoked(ctx context.Context, got received) response {
+	switch got.Name {
+	case "adaptiveCard/action":
+		return a.executed(ctx, got)
+	case "task/fetch":
+		return a.fetched(ctx, got)
+	case "task/submit":
+		return a.submitted(ctx, got)
+	}
+	return a.searched(ctx, got)
+}

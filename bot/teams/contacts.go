@@ -1,0 +1,265 @@
+package teams
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/infracloudio/msbotbuilder-go/schema"
+
+	"apono/bot/chat"
+)
+
+// Contact is where a person can be written to. Teams makes it known when the app is
+// installed, and with everything a person does.
+type Contact struct {
+	Account      string `json:"account"` // Entra object id
+	Member       string `json:"member"`  // how Teams names the person to this bot, "29:…"
+	Conversation string `json:"conversation"`
+	ServiceURL   string `json:"service_url"`
+	// Email is the verified address, in lower case; empty: not known yet.
+	Email string `json:"email,omitempty"`
+}
+
+// Contacts keeps them across restarts.
+type Contacts interface {
+	SaveContact(ctx context.Context, c Contact) error
+	// RemoveContact forgets one; one that is not known is no error.
+	RemoveContact(ctx context.Context, account string) error
+	Contact(account string) (Contact, bool, error)
+	// ContactByEmail finds the one that was saved last with an address.
+	ContactByEmail(email string) (Contact, bool, error)
+}
+
+// tenantContact is the account under which the address of the tenant's connector is
+// kept: a channel has no person.
+const tenantContact = "tenant"
+
+// member is what the connector says about a person in a conversation.
+// https://learn.microsoft.com/microsoftteams/platform/bots/how-to/get-teams-context
+type member struct {
+	ID       string `json:"id"`
+	ObjectID string `json:"objectId"`
+	Aad      string `json:"aadObjectId"`
+	Name     string `json:"name"`
+	Email    string `json:"email"`
+	UPN      string `json:"userPrincipalName"`
+	TenantID string `json:"tenantId"`
+	Role     string `json:"userRole"`
+}
+
+// accountTTL is how long an answer about a person is believed: rights hang on it.
+const accountTTL = 30 * time.Second
+
+// Account asks Teams who a user is. An answer is believed for 30 seconds. A user who
+// is not in touch with the bot is chat.ErrorGone.
+func (c *Client) Account(ctx context.Context, u chat.User) (chat.Account, error) {
+	unknown := &chat.Error{Kind: chat.ErrorGone, Op: opMember.name, Code: "not_in_touch"}
+	if u.Platform != Platform || u.ID == "" {
+		return chat.Account{}, unknown
+	}
+	contact, ok, err := c.contacts.Contact(u.ID)
+	if err != nil {
+		return chat.Account{}, &chat.Error{Kind: chat.ErrorRetry, Op: opMember.name, Code: "contacts", Err: err}
+	}
+	if !ok {
+		return chat.Account{}, unknown
+	}
+	a, err := c.account(ctx, contact)
+	if err != nil {
+		return chat.Account{}, err
+	}
+	a.Team = u.Team
+	// An activity may claim another tenant than the profile does; both have to be ours.
+	a.External = a.External || u.Team != "" && !strings.EqualFold(u.Team, c.tenantID)
+	return a, nil
+}
+
+// account asks about a contact, and keeps the address by which it is found.
+func (c *Client) account(ctx context.Context, contact Contact) (chat.Account, error) {
+	if a, ok := c.accounts.get(contact.Account); ok {
+		return a, nil
+	}
+	id := contact.Member
+	if id == "" {
+		id = contact.Account
+	}
+	var m member
+	err := c.send(ctx, "GET", at(contact.ServiceURL, "conversations", contact.Conversation, "members", id), opMember, "", nil, &m)
+	if err != nil {
+		return chat.Account{}, err
+	}
+	a := c.judge(contact, m)
+	c.accounts.put(contact.Account, a)
+	if a.Email != contact.Email || m.ID != contact.Member {
+		contact.Email, contact.Member = a.Email, m.ID
+		if err := c.contacts.SaveContact(ctx, contact); err != nil {
+			c.log.ErrorContext(ctx, "teams contact could not be kept", "error", err)
+		}
+	}
+	return a, nil
+}
+
+// judge translates a profile. Whatever Teams leaves out counts against the user. The
+// addresses of a tenant's own people are set by its admins, so they are verified;
+// those of guests are theirs.
+func (c *Client) judge(contact Contact, m member) chat.Account {
+	object := m.Aad
+	if object == "" {
+		object = m.ObjectID
+	}
+	email := strings.ToLower(m.Email)
+	if email == "" && strings.Contains(m.UPN, "@") {
+		email = strings.ToLower(m.UPN)
+	}
+	guest := !strings.EqualFold(m.Role, "user") || strings.Contains(strings.ToUpper(m.UPN), "#EXT#")
+	external := !strings.EqualFold(m.TenantID, c.tenantID) || !strings.EqualFold(object, contact.Account)
+	return chat.Account{
+		User: chat.User{Platform: Platform, ID: contact.Account, Team: m.TenantID},
+		Name: m.Name, Email: email, EmailVerified: email != "" && !guest && !external,
+		Bot: strings.HasPrefix(m.ID, "28:"), Guest: guest, External: external,
+	}
+}
+
+// meet keeps where somebody who just did something in their own chat can be written
+// to.
+func (c *Client) meet(ctx context.Context, a schema.Activity) error {
+	known, ok, err := c.contacts.Contact(tenantContact)
+	if err == nil && (!ok || known.ServiceURL != a.ServiceURL) {
+		err = c.contacts.SaveContact(ctx, Contact{Account: tenantContact, ServiceURL: a.ServiceURL})
+	}
+	if err != nil {
+		return err
+	}
+	if a.Conversation.ConversationType != personal || a.From.AadObjectID == "" || a.From.AadObjectID == tenantContact {
+		return nil
+	}
+	now := Contact{Account: a.From.AadObjectID, Member: a.From.ID, Conversation: a.Conversation.ID, ServiceURL: a.ServiceURL}
+	known, ok, err = c.contacts.Contact(now.Account)
+	if err != nil {
+		return err
+	}
+	now.Email = known.Email
+	if ok && known == now {
+		return nil
+	}
+	return c.contacts.SaveContact(ctx, now)
+}
+
+// personal is the type of a chat of one person with the bot.
+const personal = "personal"
+
+// service is where the tenant's connector is.
+func (c *Client) service() string {
+	if known, ok, err := c.contacts.Contact(tenantContact); err == nil && ok {
+		return known.ServiceURL
+	}
+	return c.serviceURL
+}
+
+// reach finds the contact of somebody a card is for.
+func (c *Client) reach(ctx context.Context, to chat.Recipient) (Contact, error) {
+	var (
+		contact Contact
+		ok      bool
+		err     error
+	)
+	if to.ID != "" {
+		contact, ok, err = c.contacts.Contact(to.ID)
+	} else {
+		contact, ok, err = c.contacts.ContactByEmail(strings.ToLower(to.Email))
+	}
+	switch {
+	case err != nil:
+		return Contact{}, &chat.Error{Kind: chat.ErrorRetry, Op: opPost.name, Code: "contacts", Err: err}
+	case ok && to.ID != "":
+		return contact, nil
+	case ok:
+		return c.stillHas(ctx, contact, to.Email)
+	case to.ID != "":
+		return c.open(ctx, to.ID)
+	}
+	return Contact{}, &chat.Error{Kind: chat.ErrorGone, Op: opPost.name, Code: "not_in_touch", Err: errNotInstalled}
+}
+
+// stillHas refuses to write to an account that an address no longer belongs to.
+func (c *Client) stillHas(ctx context.Context, contact Contact, email string) (Contact, error) {
+	a, err := c.account(ctx, contact)
+	if err != nil {
+		return Contact{}, err
+	}
+	if !strings.EqualFold(a.Email, email) || !a.EmailVerified || a.Bot {
+		return Contact{}, &chat.Error{Kind: chat.ErrorGone, Op: opPost.name, Code: "other_email"}
+	}
+	return contact, nil
+}
+
+// open begins the chat with somebody who never wrote, but for whom an admin has
+// installed the app.
+// https://learn.microsoft.com/microsoftteams/platform/bots/how-to/conversations/send-proactive-messages
+func (c *Client) open(ctx context.Context, account string) (Contact, error) {
+	type id struct {
+		ID string `json:"id"`
+	}
+	in := struct {
+		Bot     id     `json:"bot"`
+		IsGroup bool   `json:"isGroup"`
+		Members []id   `json:"members"`
+		Tenant  string `json:"tenantId"`
+		Channel obj    `json:"channelData"`
+	}{Bot: id{"28:" + c.setting.AppID}, Members: []id{{account}}, Tenant: c.tenantID, Channel: obj{"tenant": obj{"id": c.tenantID}}}
+	var out id
+	service := c.service()
+	if err := c.send(ctx, "POST", at(service, "conversations"), opOpen, "", in, &out); err != nil {
+		return Contact{}, err
+	}
+	contact := Contact{Account: account, Conversation: out.ID, ServiceURL: service}
+	if err := c.contacts.SaveContact(ctx, contact); err != nil {
+		return Contact{}, &chat.Error{Kind: chat.ErrorRetry, Op: opOpen.name, Code: "contacts", Err: err}
+	}
+	return contact, nil
+}
+
+// memory keeps answers for a while.
+type memory[T any] struct {
+	life time.Duration
+
+	mu  sync.Mutex
+	all map[string]kept[T]
+}
+
+type kept[T any] struct {
+	value T
+	until time.Time
+}
+
+func newMemory[T any](life time.Duration) *memory[T] {
+	return &memory[T]{life: life, all: map[string]kept[T]{}}
+}
+
+func (m *memory[T]) get(key string) (T, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	k, ok := m.all[key]
+	if !ok || time.Now().After(k.until) {
+		delete(m.all, key)
+		var none T
+		return none, false
+	}
+	return k.value, true
+}
+
+func (m *memory[T]) put(key string, value T) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := time.Now()
+	if len(m.all) >= 5000 {
+		for k, v := range m.all {
+			if now.After(v.until) {
+				delete(m.all, k)
+			}
+		}
+	}
+	m.all[key] = kept[T]{value, now.Add(m.life)}
+}

@@ -1,0 +1,252 @@
+package teams
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"apono/bot/chat"
+)
+
+// taskMessage closes a dialog, or opens none, with a sentence.
+// https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/task-modules/task-modules-bots
+func taskMessage(sentence string) response {
+	return answerWith(obj{"task": obj{"type": "message", "value": sentence}})
+}
+
+// taskClose closes a dialog.
+func taskClose() response { return response{status: http.StatusOK} }
+
+// taskData is what task/fetch and task/submit bring.
+func taskData(got received) (wire, map[string]json.RawMessage, error) {
+	var value struct {
+		Data json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(got.Value, &value); err != nil {
+		return wire{}, nil, errUnreadable
+	}
+	return readWire(value.Data)
+}
+
+func (a *Adapter) show(ctx context.Context, d dialog) response {
+	task, err := d.task()
+	if err != nil {
+		a.meter.Count(CountDropped, "form")
+		a.log.ErrorContext(ctx, "teams dialog could not be drawn", "form", string(d.form.ID), "error", err)
+		return taskMessage("This could not be shown. Please tell an admin.")
+	}
+	return answerWith(task)
+}
+
+// fetched opens a dialog.
+func (a *Adapter) fetched(ctx context.Context, got received) response {
+	w, _, err := taskData(got)
+	if err != nil {
+		return response{status: http.StatusBadRequest}
+	}
+	switch w.Do {
+	case doCommand:
+		answer := sorry
+		a.guard(ctx, "command", func() { answer = a.handler.Command(ctx, chat.Command{User: user(got.Activity), Text: w.Text}) })
+		return a.opened(ctx, got, w, answer)
+	case doClick:
+		_, answer, err := a.committed(ctx, got, w)
+		if errors.Is(err, errUnreadable) {
+			return taskMessage("This button is from another version of the bot. Please open the latest message.")
+		}
+		if err != nil {
+			return response{status: http.StatusInternalServerError, err: err}
+		}
+		return a.opened(ctx, got, w, answer)
+	}
+	return response{status: http.StatusBadRequest}
+}
+
+// opened shows an answer as a dialog. What is shown once is not fetched yet: the
+// dialog could fail to open, so it asks first.
+func (a *Adapter) opened(ctx context.Context, got received, w wire, answer chat.Answer) response {
+	switch {
+	case answer.Open != nil && answer.Then != nil:
+		w.Do = doReveal
+		form := chat.Form{ID: answer.Open.ID, Title: answer.Open.Title, Parts: []chat.Part{
+			{Kind: chat.PartText, Text: chat.T("What is here is shown once, to you alone. Press Show when nobody looks over your shoulder.")},
+		}}
+		return a.show(ctx, dialog{form: form, key: rand.Text(), reveal: &w})
+	case answer.Open != nil:
+		return a.show(ctx, dialog{form: a.listed(ctx, got, *answer.Open), key: rand.Text()})
+	case answer.Private != nil:
+		return taskMessage(sentence(*answer.Private))
+	}
+	return taskMessage(done)
+}
+
+// listed adds to fields with a search what an empty search finds, so that there is
+// something to choose from before anybody types.
+func (a *Adapter) listed(ctx context.Context, got received, form chat.Form) chat.Form {
+	parts := make([]chat.Part, len(form.Parts))
+	for i, p := range form.Parts {
+		if p.Search {
+			a.guard(ctx, "search", func() {
+				p.Options = a.handler.Search(ctx, chat.Search{User: user(got.Activity), Form: form.ID, State: form.State, Field: p.Field})
+			})
+			p.Options = p.Options[:min(len(p.Options), listedFirst)]
+		}
+		parts[i] = p
+	}
+	form.Parts = parts
+	return form
+}
+
+// listedFirst is how many results of an empty search are listed.
+const listedFirst = 25
+
+// submitted takes a button of a dialog.
+func (a *Adapter) submitted(ctx context.Context, got received) response {
+	w, raw, err := taskData(got)
+	switch {
+	case err != nil:
+		return response{status: http.StatusBadRequest}
+	case w.Do == doReveal:
+		return a.reveal(ctx, got, w)
+	case w.Do != doForm || w.Form == nil:
+		return response{status: http.StatusBadRequest}
+	case len(w.Form.State) > 4*maxState || len(w.Form.Key) > maxID:
+		return response{status: http.StatusBadRequest}
+	}
+	e := chat.FormEvent{
+		User: user(got.Activity), Form: w.Form.ID, State: w.Form.State, Values: w.Form.values(raw), Action: chat.ActionID(w.Action),
+		Key: "teams/" + got.From.AadObjectID + "/" + w.Form.Key,
+	}
+	form := a.changed(ctx, got, e)
+	if form != nil && w.Action != "" {
+		return a.show(ctx, dialog{form: *form, key: w.Form.Key})
+	}
+	if w.Action != "" {
+		return response{status: http.StatusBadRequest}
+	}
+	if form != nil && seen(*form) != w.Form.Seen {
+		return a.show(ctx, dialog{form: w.Form.keep(*form, e.Values), key: w.Form.Key, notice: lookAgain})
+	}
+	out := chat.Submitted{Show: notice("Not sent", sentence(*sorry.Private))}
+	a.guard(ctx, "submission", func() { out = a.handler.Submit(ctx, e) })
+	switch {
+	case len(out.Errors) > 0:
+		if form == nil {
+			form = w.Form.Form
+		}
+		if form == nil {
+			form = notice("Not possible", "")
+		}
+		return a.show(ctx, dialog{form: w.Form.keep(*form, e.Values), key: w.Form.Key, errors: out.Errors})
+	case out.Show != nil:
+		return a.show(ctx, dialog{form: *out.Show, key: w.Form.Key})
+	}
+	return taskClose()
+}
+
+const lookAgain = "Nothing is sent yet. Please fill in what is new, look at who will be asked, and press Submit."
+
+func notice(title, sentence string) *chat.Form {
+	f := &chat.Form{ID: chat.FormNotice, Title: title, Close: "Close"}
+	if sentence != "" {
+		f.Parts = []chat.Part{{Kind: chat.PartText, Text: chat.T(sentence)}}
+	}
+	return f
+}
+
+// changed is the form as it is after what was chosen; nil where it has nothing that
+// changes.
+func (a *Adapter) changed(ctx context.Context, got received, e chat.FormEvent) *chat.Form {
+	var form *chat.Form
+	a.guard(ctx, "change", func() { form = a.handler.Change(ctx, e) })
+	if form == nil {
+		return nil
+	}
+	listed := a.listed(ctx, got, *form)
+	return &listed
+}
+
+// keep puts what was typed into a form, where the field is still the same one.
+func (d *drawn) keep(form chat.Form, typed chat.Values) chat.Form {
+	parts := make([]chat.Part, len(form.Parts))
+	for i, p := range form.Parts {
+		if old, ok := d.Fields[p.Field]; ok && p.Field != "" && old.Generation == p.Generation && old.Kind == p.Kind {
+			if p.Kind == chat.PartInput {
+				p.Value = typed.First(p.Field)
+			} else {
+				p.Selected = chosen(p, typed[p.Field])
+			}
+		}
+		parts[i] = p
+	}
+	form.Parts = parts
+	return form
+}
+
+func chosen(p chat.Part, values []string) []chat.Option {
+	labels := map[string]chat.Option{}
+	for _, o := range append(append([]chat.Option(nil), p.Options...), p.Selected...) {
+		labels[o.Value] = o
+	}
+	var out []chat.Option
+	for _, v := range values {
+		o := labels[v]
+		o.Value, o.Label = v, cmp.Or(o.Label, v)
+		out = append(out, o)
+	}
+	return out
+}
+
+// reveal fetches what is shown once, for a dialog that is on the screen. A repeat of
+// the invoke gets the same answer, see repeats.
+func (a *Adapter) reveal(ctx context.Context, got received, w wire) response {
+	_, answer, err := a.committed(ctx, got, w)
+	switch {
+	case errors.Is(err, errUnreadable):
+		return response{status: http.StatusBadRequest}
+	case err != nil:
+		return response{status: http.StatusInternalServerError, err: err}
+	case answer.Then == nil:
+		return a.opened(ctx, got, w, answer)
+	}
+	var form *chat.Form
+	a.guard(ctx, "then", func() { form = answer.Then(ctx) })
+	if form == nil {
+		return taskMessage(sentence(*sorry.Private))
+	}
+	return a.show(ctx, dialog{form: *form})
+}
+
+// searched answers what a person types into a field with typeahead.
+// https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/dynamic-search
+func (a *Adapter) searched(ctx context.Context, got received) response {
+	var value struct {
+		Query   string `json:"queryText"`
+		Dataset string `json:"dataset"`
+	}
+	var s searched
+	if json.Unmarshal(got.Value, &value) != nil || json.Unmarshal([]byte(value.Dataset), &s) != nil || len(value.Query) > maxText {
+		return response{status: http.StatusBadRequest}
+	}
+	var options []chat.Option
+	a.guard(ctx, "search", func() {
+		options = a.handler.Search(ctx, chat.Search{User: user(got.Activity), Form: s.Form, State: s.State, Field: s.Field, Query: value.Query})
+	})
+	return results(options)
+}
+
+// maxResults is how many results Teams shows.
+const maxResults = 15
+
+func results(options []chat.Option) response {
+	found := []any{}
+	for _, o := range options[:min(len(options), maxResults)] {
+		found = append(found, obj{"title": choiceTitle(o), "value": packed(o.Value)})
+	}
+	return answerWith(obj{
+		"statusCode": http.StatusOK, "type": "application/vnd.microsoft.search.searchResponse", "value": obj{"results": found},
+	})
+}

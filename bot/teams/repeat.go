@@ -1,0 +1,64 @@
+package teams
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"sync"
+	"time"
+
+	"github.com/infracloudio/msbotbuilder-go/schema"
+)
+
+// repeats keeps the answers to invokes for a while. Clients and the connector send an
+// invoke again when they do not hear in time, under the same id or another one.
+type repeats struct {
+	mu  sync.Mutex
+	all map[string]*repeat
+}
+
+// repeat is one invoke, however often it came.
+type repeat struct {
+	done chan struct{} // closed once out is there
+	out  response
+
+	mu    sync.Mutex
+	ended time.Time // zero: under way
+}
+
+func (r *repeat) settle(out response, now time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.out, r.ended = out, now
+	close(r.done)
+}
+
+// over reports whether a repeat that comes now is another act.
+func (r *repeat) over(now time.Time, life time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.ended.IsZero() && (now.Sub(r.ended) >= life || r.out.status != 200)
+}
+
+// join finds the invoke that got repeats; first is true if it repeats none.
+func (r *repeats) join(got received, now time.Time) (one *repeat, first bool) {
+	sum := sha256.Sum256([]byte(got.Name + "\x00" + got.ReplyToID + "\x00" + string(got.Value)))
+	who := got.From.AadObjectID + "\x00"
+	same, id := who+base64.RawStdEncoding.EncodeToString(sum[:]), who+"id\x00"+got.ID
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if one := r.all[id]; one != nil && got.ID != "" && !one.over(now, repeatID) {
+		return one, false
+	}
+	// What people write twice they mean twice.
+	if one := r.all[same]; got.Type == schema.Invoke && one != nil && !one.over(now, repeatFor) {
+		return one, false
+	}
+	for key, one := range r.all {
+		if one.over(now, repeatID) {
+			delete(r.all, key)
+		}
+	}
+	one = &repeat{done: make(chan struct{})}
+	r.all[same], r.all[id] = one, one
+	return one, true
+}
