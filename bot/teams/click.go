@@ -168,6 +168,7 @@ func (a *Adapter) replay(ctx context.Context) {
 		if err := json.Unmarshal(payload, &p); err != nil || p.Click.User.Platform != Platform {
 			continue
 		}
+		p.Click.Replayed = true
 		a.background(ctx, "replay", func(ctx context.Context) {
 			answer := sorry
 			a.guard(ctx, "click", func() { answer = a.handler.Click(ctx, p.Click) })
