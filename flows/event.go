@@ -55,6 +55,8 @@ type Event struct {
 	Integration string
 	// Issue is which credentials By was offered (view); 0: whichever there are.
 	Issue uint64
+	// Target is which system is about to be asked (begun); empty: it cannot tell.
+	Target string
 	// Problem is the sentence for the person (grant_failed, rotate_failed).
 	Problem string
 	// Tier of the escalation that is reached, from 1, and Ask, who is asked (due).

@@ -311,7 +311,7 @@ func (t *transition) begun() error {
 	if !g.BegunAt.IsZero() {
 		return Errorf(CodeLate, "%s is already being granted in %s.", t.r.ID, g.Integration)
 	}
-	g.BegunAt, t.quiet = t.now, true
+	g.BegunAt, g.Target, t.quiet = t.now, t.ev.Target, true
 	return nil
 }
 
@@ -320,7 +320,7 @@ func (t *transition) notBegun() error {
 	if err != nil {
 		return err
 	}
-	g.BegunAt, t.quiet = time.Time{}, true
+	g.BegunAt, g.Target, t.quiet = time.Time{}, "", true
 	return nil
 }
 

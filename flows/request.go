@@ -120,7 +120,9 @@ type AccessGroup struct {
 	Problem     string      `json:"problem,omitempty"` // a sentence for the person: why it failed
 	// BegunAt is when the target may first have held the access. The time of the
 	// request counts from there, however long the bot takes to learn of it.
-	BegunAt   time.Time `json:"begun_at,omitzero"`
+	BegunAt time.Time `json:"begun_at,omitzero"`
+	// Target is which system was asked, see provision.Identifier; empty: not known.
+	Target    string    `json:"target,omitempty"`
 	GrantedAt time.Time `json:"granted_at,omitzero"`
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 	// RevokeSince is when the access had to be gone from; overdue is derived from it.

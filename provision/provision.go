@@ -89,6 +89,15 @@ type Rotator interface {
 	Rotate(ctx context.Context, g Grant) (Credentials, error)
 }
 
+// Identifier says which system answers, so that access is revoked where it was
+// granted and nowhere else: another system behind the same name holds nothing, and
+// its word that nothing is left means nothing.
+type Identifier interface {
+	// Identity is equal as long as it is the same system, however it is reached, and
+	// holds no secret. It is at most 200 bytes, and never empty without an error.
+	Identity(ctx context.Context) (string, error)
+}
+
 // Sharer says that grants of one person for one unit are one and the same at the
 // target (a membership, a role by user name). The service then counts holders:
 // the last one out revokes.

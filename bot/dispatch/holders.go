@@ -24,6 +24,9 @@ func (a *act) revoke(ctx context.Context) outcome {
 	if !a.found {
 		return a.retry(ctx, errNotConnected, revokeBackoff)
 	}
+	if err := a.elsewhere(ctx); err != nil {
+		return a.retry(ctx, err, revokeBackoff)
+	}
 	p, err := a.parting()
 	if err != nil {
 		return again(ResultStore, a.Now().Add(revokeBackoff.delay(a.task.Key, a.task.Tries, 0)), err)

@@ -181,8 +181,15 @@ func (a *act) grant(ctx context.Context) outcome {
 		return a.failed(ctx, "The time of the access was up before "+a.group.Integration+" had confirmed it.", errors.New("the duration has passed since the first try"))
 	}
 	first := a.group.BegunAt.IsZero()
+	target, err := a.identity(ctx)
+	switch {
+	case err != nil:
+		return a.notGranted(ctx, err, deadline)
+	case !first && a.moved(target):
+		return a.failed(ctx, a.group.Integration+" is another system now than the one that was asked first.", errMoved)
+	}
 	if first {
-		if err := a.begin(ctx, now); err != nil {
+		if err := a.begin(ctx, now, target); err != nil {
 			return a.applied(err, ResultDone, nil)
 		}
 	}
@@ -215,8 +222,8 @@ func (a *act) timeUp(now time.Time) bool {
 
 // begin records, before the target is touched, that it may hold access from now on.
 // A bot that dies in the call finds that, and gives the access no second full time.
-func (a *act) begin(ctx context.Context, now time.Time) error {
-	r, err := a.Requests.Apply(ctx, now, a.r.ID, flows.Event{Kind: flows.EventBegun, Integration: a.group.Integration})
+func (a *act) begin(ctx context.Context, now time.Time, target string) error {
+	r, err := a.Requests.Apply(ctx, now, a.r.ID, flows.Event{Kind: flows.EventBegun, Integration: a.group.Integration, Target: target})
 	if err != nil {
 		return err
 	}

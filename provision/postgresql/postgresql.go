@@ -2,6 +2,7 @@ package postgresql
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"apono/flows"
 	"apono/provision"
@@ -37,7 +39,7 @@ type config struct {
 }
 
 // Type is the type "postgresql". Its connections are Driver, Discoverer,
-// Checker, Lister, Rotator, Pinger and NativeExpiry.
+// Checker, Lister, Rotator, Pinger, Identifier and NativeExpiry.
 func Type() provision.Type { return provision.Type{Name: "postgresql", New: newConnection} }
 
 // connection is one server, or one primary behind several hosts.
@@ -87,6 +89,23 @@ func (*connection) Close() error { return nil }
 // ExpiresNatively is true: roles are VALID UNTIL the end of the grant. That
 // keeps new sessions out; what cuts live ones is Revoke.
 func (*connection) ExpiresNatively() bool { return true }
+
+// Identity is the system identifier of the server, which its replicas and its
+// upgraded files share, and which a copy of its files has too:
+// https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-CONTROL-SYSTEM
+// Where the bot may not read it, it is the id and name of the home database.
+func (c *connection) Identity(ctx context.Context) (id string, err error) {
+	err = c.call(ctx, "identity", callTimeout, func(ctx context.Context) error {
+		return c.in(ctx, c.home, func(ctx context.Context, s *session) error {
+			err := s.conn.QueryRow(ctx, `SELECT 'system ' || system_identifier FROM pg_control_system()`).Scan(&id)
+			if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "42501" {
+				err = s.conn.QueryRow(ctx, `SELECT 'database ' || oid || ' ' || datname FROM pg_database WHERE datname = current_database()`).Scan(&id)
+			}
+			return err
+		})
+	})
+	return id, err
+}
 
 // Ping logs in and asks for nothing.
 func (c *connection) Ping(ctx context.Context) error {

@@ -27,6 +27,9 @@ func conformExtras(t *testing.T, h *Harness) {
 	if _, ok := driver.(provision.Lister); ok {
 		h.run(t, "List", list)
 	}
+	if _, ok := driver.(provision.Identifier); ok {
+		h.run(t, "Identity", identity)
+	}
 	if _, ok := driver.(provision.Rotator); ok {
 		h.run(t, "Rotate", rotate)
 		h.run(t, "RotateUnknown", rotateUnknown)
@@ -37,6 +40,31 @@ func ping(s *story) {
 	if err := s.driver.(provision.Pinger).Ping(s.context()); err != nil {
 		s.Error(err)
 	}
+}
+
+// identity is the same before and after a grant, and for another connection.
+func identity(s *story) {
+	ask := func(d provision.Driver) string {
+		id, err := d.(provision.Identifier).Identity(s.context())
+		if err != nil || id == "" || len(id) > 200 {
+			s.Fatalf("identity %q, %v", id, err)
+		}
+		for _, secret := range s.Secrets {
+			if strings.Contains(id, secret.Reveal()) {
+				s.Error("the identity holds a secret")
+			}
+		}
+		return id
+	}
+	before := ask(s.driver)
+	g := s.grant(0)
+	s.mustGrant(g)
+	other := s.Connect(s.T)
+	defer other.Close()
+	if after := ask(other); after != before {
+		s.Errorf("identity %q became %q", before, after)
+	}
+	s.mustRevoke(g)
 }
 
 func discover(s *story) {

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -37,6 +38,10 @@ type config struct {
 	Secret           flows.Secret   `yaml:"secret"`
 	CAFile           string         `yaml:"ca_file"`
 	CustomParameters map[string]any `yaml:"custom_parameters"`
+	// Identity names the system, whatever its URL; default: its URL without the
+	// query. When the system moves, the old URL goes here, so that what was granted
+	// under that can still be revoked.
+	Identity string `yaml:"identity"`
 	// Timeout of one try, from the first byte sent to the last one read.
 	Timeout time.Duration `yaml:"timeout"`
 }
@@ -85,7 +90,7 @@ func connect(spec provision.Spec, o options) (provision.Connection, []flows.Issu
 		return nil, p.issues
 	}
 	return &connection{
-		name: spec.Name, url: target.String(), secret: c.Secret, parameters: parameters,
+		name: spec.Name, url: target.String(), identity: identityOf(cmp.Or(c.Identity, c.URL)), secret: c.Secret, parameters: parameters,
 		client: newClient(target, timeout, newTransport(target, roots, o.dial), key),
 	}, nil
 }

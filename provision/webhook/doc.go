@@ -31,6 +31,13 @@
 // are deleted with the last one, for which the service says in Grant.Held what
 // lives on.
 //
+// # Identity of the system
+//
+// The protocol has no word for which system answers, so it is named by the URL
+// without its query, or by `identity` where that is set. When a system moves, its
+// old URL goes there: else what was granted under the old one is not revoked, but
+// refused and raised, since another system's word means nothing.
+//
 // # Outcomes
 //
 // Tried again within a call, at most three times: 408, 429, 5xx, and connections

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/go-retryablehttp"
 
@@ -56,6 +57,7 @@ type answer struct {
 type connection struct {
 	name       string
 	url        string
+	identity   string
 	secret     flows.Secret
 	parameters json.RawMessage
 	client     *retryablehttp.Client
@@ -67,6 +69,7 @@ var (
 	_ provision.Pinger     = (*connection)(nil)
 	_ provision.Rotator    = (*connection)(nil)
 	_ provision.Sharer     = (*connection)(nil)
+	_ provision.Identifier = (*connection)(nil)
 )
 
 // Close implements provision.Connection.
@@ -77,6 +80,17 @@ func (c *connection) Close() error {
 
 // Shared implements provision.Sharer.
 func (c *connection) Shared() bool { return true }
+
+// Identity implements provision.Identifier without asking: the protocol has no word
+// for it, so it goes by the configuration.
+func (c *connection) Identity(context.Context) (string, error) { return c.identity, nil }
+
+// identityOf hides what a URL may hold; its query does not tell systems apart.
+func identityOf(name string) string {
+	name, _, _ = strings.Cut(name, "?")
+	sum := sha256.Sum256([]byte(strings.TrimSuffix(name, "/")))
+	return "url:" + hex.EncodeToString(sum[:16])
+}
 
 // Ping implements provision.Pinger.
 func (c *connection) Ping(ctx context.Context) error {
