@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"apono/cmd/bot/internal/config"
 	"apono/flows"
 	"apono/store/bolt"
 )
@@ -27,8 +26,7 @@ func auditCommand() *cobra.Command {
 
 func auditVerifyCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "verify", Short: "Check the hash chain; names the first broken event", Args: cobra.NoArgs}
-	path := configFlag(cmd)
-	config.AddFlags(cmd.Flags())
+	path := configFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return found(cmd, onStore(cmd, *path, "audit/verify", "", cmd.OutOrStdout()))
 	}
@@ -54,8 +52,7 @@ func writeVerify(w io.Writer, s *bolt.Store) error {
 
 func auditExportCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "export", Short: "Write the audit trail as CSV (one row an integration) or JSON lines", Args: cobra.NoArgs}
-	path := configFlag(cmd)
-	config.AddFlags(cmd.Flags())
+	path := configFlags(cmd)
 	format := cmd.Flags().String("format", "csv", "csv or jsonl")
 	from := cmd.Flags().String("from", "", "first moment, a date or RFC 3339 time")
 	to := cmd.Flags().String("to", "", "moment after the last, a date or RFC 3339 time")

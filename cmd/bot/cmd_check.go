@@ -12,8 +12,7 @@ func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "check", Short: "Check a configuration; every problem at once, with file:line:col", Args: cobra.NoArgs,
 	}
-	path := configFlag(cmd)
-	config.AddFlags(cmd.Flags())
+	path := configFlags(cmd)
 	format := cmd.Flags().String("format", "text", "text or json")
 	online := cmd.Flags().Bool("online", false, "also ask Slack and every integration: tokens, scopes, audit channel, clock")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

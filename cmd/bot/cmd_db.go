@@ -13,7 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"apono/cmd/bot/internal/config"
 	"apono/cmd/bot/internal/ops"
 	"apono/flows"
 	"apono/store"
@@ -91,7 +90,7 @@ func writeCheck(w io.Writer, s *bolt.Store) error {
 		}
 	}
 	if len(problems) > 0 {
-		return fmt.Errorf("%d problems found", len(problems))
+		return errors.New(count(len(problems), "problem", "problems") + " found")
 	}
 	_, err := fmt.Fprintln(w, "ok")
 	return err
@@ -99,8 +98,7 @@ func writeCheck(w io.Writer, s *bolt.Store) error {
 
 func dbCheckCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "check", Short: "Check every invariant of the database, also while the bot runs", Args: cobra.NoArgs}
-	path := configFlag(cmd)
-	config.AddFlags(cmd.Flags())
+	path := configFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		return found(cmd, onStore(cmd, *path, "check", "", cmd.OutOrStdout()))
 	}
@@ -123,8 +121,7 @@ func found(cmd *cobra.Command, err error) error {
 
 func dbBackupCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "backup FILE|-", Short: "Write a consistent copy of the database to a file or standard output, also while the bot runs", Args: cobra.ExactArgs(1)}
-	path := configFlag(cmd)
-	config.AddFlags(cmd.Flags())
+	path := configFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if args[0] == "-" {
 			return onStore(cmd, *path, "backup", "", cmd.OutOrStdout())
@@ -169,8 +166,7 @@ func writeFile(path string, write func(io.Writer) error) (n int64, err error) {
 
 func dbRestoreCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "restore FILE|-", Short: "Put a backup, a file or standard input, in the place of the database; the bot must not run", Args: cobra.ExactArgs(1)}
-	path := configFlag(cmd)
-	config.AddFlags(cmd.Flags())
+	path := configFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		cfg, err := loadConfig(cmd, *path, true)
 		if err != nil {

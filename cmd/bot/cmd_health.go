@@ -8,16 +8,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"apono/cmd/bot/internal/config"
 )
 
 // healthCommand asks a running bot whether it is ready; for container health
 // checks, where no other tool is at hand.
 func healthCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "health", Short: "Ask the running bot whether it can serve", Args: cobra.NoArgs}
-	path := configFlag(cmd)
-	config.AddFlags(cmd.Flags())
+	path := configFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := loadConfig(cmd, *path, true)
 		if err != nil {

@@ -17,7 +17,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"apono/bot"
-	"apono/cmd/bot/internal/config"
 	"apono/cmd/bot/internal/ops"
 	"apono/flows"
 	"apono/store/bolt"
@@ -33,8 +32,7 @@ func revokeCommand() *cobra.Command {
 		Use: "revoke AR-n", Args: cobra.ExactArgs(1),
 		Short: "End the access of a request, as the operator; while no bot runs, the systems are asked at its next start",
 	}
-	path := configFlag(cmd)
-	config.AddFlags(cmd.Flags())
+	path := configFlags(cmd)
 	reason := cmd.Flags().String("reason", "", "why; shown to the people of the request and kept in the audit trail")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		id, account := strings.ToUpper(args[0]), operatorAccount(os.LookupEnv) //nolint:forbidigo // who it is, not a setting

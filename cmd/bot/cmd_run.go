@@ -13,8 +13,7 @@ import (
 
 func runCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "run", Short: "Run the service", Args: cobra.NoArgs}
-	path := configFlag(cmd)
-	config.AddFlags(cmd.Flags())
+	path := configFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := loadConfig(cmd, *path, false)
 		if err != nil {

@@ -17,13 +17,13 @@ import (
 // The numbers are those of a list of defects that another team had to mend in a
 // service like this one.
 
-// inWorld tells a story in a bubble, with the policy of the crash stories. It
-// begins with a bot that Slack can reach.
-func inWorld(t *testing.T, tell func(r *crashRun)) {
+// inWorld tells a story in a bubble, under a policy. It begins with a bot that Slack
+// can reach.
+func inWorld(t *testing.T, policy string, tell func(r *crashRun)) {
 	t.Helper()
 	dir, base := memory(t), readFile(t, filepath.Join("testdata", "world.yaml"))
 	synctest.Test(t, func(t *testing.T) {
-		r := &crashRun{t: t, ctx: context.Background(), world: newWorld(t, dir, base+crashFlows)}
+		r := &crashRun{t: t, ctx: context.Background(), world: newWorld(t, dir, base+policy)}
 		defer r.world.end()
 		if err := r.world.start(); err != nil {
 			t.Fatal(err)
@@ -56,7 +56,7 @@ func (s slowEyes) Due(now time.Time, limit int) ([]string, error) {
 // TestDefect02_StaleListOverwritesWithdrawal: a request is withdrawn after the
 // sweep has listed it as timed out. What comes first stays.
 func TestDefect02_StaleListOverwritesWithdrawal(t *testing.T) {
-	inWorld(t, func(r *crashRun) {
+	inWorld(t, crashFlows, func(r *crashRun) {
 		r.ask()
 		store := r.world.current().app.store
 		req, err := store.Request("AR-1")
@@ -106,7 +106,7 @@ func TestDefect02_StaleListOverwritesWithdrawal(t *testing.T) {
 // TestDefect21_StopWhileASystemHangs: whoever stops the bot does not wait for a
 // system that never answers, and the end of the access is not forgotten.
 func TestDefect21_StopWhileASystemHangs(t *testing.T) {
-	inWorld(t, func(r *crashRun) {
+	inWorld(t, crashFlows, func(r *crashRun) {
 		r.ask()
 		r.approve()
 		_, release := r.world.systems["support-desk"].Hang()
@@ -132,7 +132,7 @@ func TestDefect21_StopWhileASystemHangs(t *testing.T) {
 // TestDefect24_EveryMetricIsSet: each metric that is registered says something
 // else than zero at some moment of a story in which everything happens.
 func TestDefect24_EveryMetricIsSet(t *testing.T) {
-	inWorld(t, func(r *crashRun) {
+	inWorld(t, crashFlows, func(r *crashRun) {
 		said := map[string]bool{}
 		look := func() {
 			families, err := r.world.current().app.metrics.Registry.Gather()

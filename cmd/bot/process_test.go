@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -144,34 +143,16 @@ func (w *town) soon(what string, cond func() bool) {
 type osProcess struct {
 	w      *town
 	cmd    *exec.Cmd
-	log    *processLog
+	log    *sharedLog
 	ended  chan struct{}
 	status int // after ended
-}
-
-// processLog is written by a process and read by a test.
-type processLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *processLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *processLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 // start starts `bot run`. The test prints its log if it fails.
 func (w *town) start(wrapper ...string) *osProcess {
 	w.t.Helper()
 	args := append(wrapper, w.binary, "run", "--config", w.configPath())
-	p := &osProcess{w: w, log: &processLog{}, ended: make(chan struct{})}
+	p := &osProcess{w: w, log: &sharedLog{}, ended: make(chan struct{})}
 	p.cmd = exec.Command(args[0], args[1:]...)
 	p.cmd.Env, p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = w.env, w.dir, p.log, p.log
 	w.must(p.cmd.Start())

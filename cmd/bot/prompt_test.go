@@ -1,9 +1,8 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,39 +12,16 @@ import (
 
 // threeApprovers is the policy of a story with many cards: of three people who are
 // asked, two must agree.
-const threeApprovers = `
-bundles:
-  - name: ticket-rush
-    targets: [{integration: support-desk, resource_type: queue, permissions: [read, answer], resources: {include: {names: [refunds]}}}]
-flows:
-  - name: Developers help support
-    trigger: self_serve
-    active: true
-    requestors: {match: all, conditions: [{attribute: group, values: [developers]}]}
-    targets: [{bundle: ticket-rush}]
-    grant_duration: 1h
-    approval:
-      mode: all_of
-      groups:
-        - {match: all, approvers: [{attribute: manager}]}
-        - {match: all, approvers: [{attribute: group, values: [dba]}]}
-`
+var threeApprovers = strings.NewReplacer("grant_duration: 1m", "grant_duration: 1h",
+	"approval: {mode: any_of, groups: [{match: all, approvers: [{attribute: manager}]}]}",
+	"approval: {mode: all_of, groups: [{approvers: [{attribute: manager}]}, {approvers: [{attribute: group, values: [dba]}]}]}").Replace(crashFlows)
 
 // TestRequesterLearnsPromptly: three people are asked, two agree, and the access is
 // ended at once, again and again. However many cards have to be redrawn, the person
 // who waits reads within two seconds what became of it; and once it is quiet, every
 // card is true. The simulated Slack refuses more than 50 redraws a minute.
 func TestRequesterLearnsPromptly(t *testing.T) {
-	dir, base := memory(t), readFile(t, filepath.Join("testdata", "world.yaml"))
-	synctest.Test(t, func(t *testing.T) {
-		r := &crashRun{t: t, ctx: context.Background(), world: newWorld(t, dir, base+threeApprovers)}
-		defer r.world.end()
-		if err := r.world.start(); err != nil {
-			t.Fatal(err)
-		}
-		if !r.world.ready() {
-			t.Fatal("Slack cannot reach the bot")
-		}
+	inWorld(t, threeApprovers, func(r *crashRun) {
 		for n := range 4 {
 			id := fmt.Sprintf("AR-%d", n+1)
 			r.ask()

@@ -38,7 +38,7 @@ func TestPressCommittedBeforeTheAckIsNotLost(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			inWorld(t, func(r *crashRun) {
+			inWorld(t, crashFlows, func(r *crashRun) {
 				r.ask()
 				r.wait("bob is asked", 10*time.Second, func() bool { return r.dm("bob", "Access request AR-1") })
 				if tt.before != nil {

@@ -72,8 +72,10 @@ func registry(types ...provision.Type) (*provision.Registry, error) {
 	return provision.NewRegistry(types...)
 }
 
-// configFlag defines --config and its default, BOT_CONFIG or config.yaml.
-func configFlag(cmd *cobra.Command) *string {
+// configFlags defines --config, its default being BOT_CONFIG or config.yaml, and the
+// flags that override what is in the file.
+func configFlags(cmd *cobra.Command) *string {
+	config.AddFlags(cmd.Flags())
 	return cmd.Flags().String("config", config.DefaultPath(nil), "configuration file (BOT_CONFIG)")
 }
 

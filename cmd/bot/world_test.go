@@ -44,7 +44,7 @@ type world struct {
 	key     string
 	text    string         // the configuration, with ${…} to fill in
 	gone    sync.WaitGroup // processes that were killed and still end their goroutines
-	log     worldLog
+	log     sharedLog
 
 	mu     sync.Mutex
 	bot    *life  // the newest
@@ -442,19 +442,19 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// worldLog takes the log of a bot and of the one before it.
-type worldLog struct {
+// sharedLog is what bots write and a test reads meanwhile.
+type sharedLog struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (b *worldLog) Write(p []byte) (int, error) {
+func (b *sharedLog) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.Write(p)
 }
 
-func (b *worldLog) String() string {
+func (b *sharedLog) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.b.String()
