@@ -57,12 +57,27 @@ func (r *Request) DecidedBy() PersonRef {
 	return r.Decisions[len(r.Decisions)-1].By
 }
 
+// by names everybody whose decision counted: " by Bob and Carol"; empty: automatic.
+func (r *Request) by() string {
+	var names []string
+	for _, d := range r.Decisions {
+		if (d.Verb == VerbDeny) == (r.State == StateDenied) {
+			names = append(names, d.By.DisplayName())
+		}
+	}
+	switch n := len(names); n {
+	case 0:
+		return ""
+	case 1:
+		return " by " + names[0]
+	default:
+		return " by " + strings.Join(names[:n-1], ", ") + " and " + names[n-1]
+	}
+}
+
 // Standing says in one sentence where the request stands.
 func (r *Request) Standing() string {
-	by := ""
-	if who := r.DecidedBy(); who.Email != "" {
-		by = " by " + who.DisplayName()
-	}
+	by := r.by()
 	switch r.State {
 	case StatePending:
 		return r.ID + " is waiting for approval."

@@ -54,13 +54,29 @@ func approver(r flows.Request, email string, now time.Time) (chat.Card, bool) {
 		c.Notes = append(c.Notes, chat.Text{chat.Bold("Still needed: "), chat.Plain(missing)})
 	}
 	c.Notes = append(c.Notes, chat.Text{chat.Plain("Times out "), chat.At(r.PendingUntil)})
-	if !alreadyApproved(r, email) {
-		c.Actions = []chat.Action{
-			button(r, chat.ActionApprove, "Approve", chat.StylePrimary),
-			button(r, chat.ActionDeny, "Deny", chat.StyleDanger),
+	if alreadyApproved(r, email) {
+		return c, true
+	}
+	if counts(r, email) {
+		c.Actions = append(c.Actions, button(r, chat.ActionApprove, "Approve", chat.StylePrimary))
+	} else {
+		c.Notes = append(c.Notes, chat.T("Somebody else's approval counts where yours would; you can still deny."))
+	}
+	c.Actions = append(c.Actions, button(r, chat.ActionDeny, "Deny", chat.StyleDanger))
+	return c, true
+}
+
+// counts reports whether an approval by somebody who was asked would bring the
+// request on, as far as is known from the asking.
+func counts(r flows.Request, email string) bool {
+	for _, a := range r.Asked {
+		if a.Is(email) {
+			with := r.Clone()
+			with.Decisions = append(with.Decisions, flows.Decision{By: a.PersonRef, Verb: flows.VerbApprove, Groups: a.Groups})
+			return len(with.Counted()) > len(r.Counted())
 		}
 	}
-	return c, true
+	return true
 }
 
 // waiting reports whether a request can still be decided or withdrawn. Its time

@@ -115,12 +115,14 @@ func specimens(t testing.TB) []specimen {
 	indefinite.Duration, indefinite.Indefinite, indefinite.Justification = 0, true, ""
 	bundle.Bundle = "prod-incident"
 	other.Grantee = flows.PersonRef{Email: "dan@example.com", Name: "Dan"}
+	crowd := draft()
+	crowd.Asked = append(crowd.Asked, flows.Asked{PersonRef: flows.PersonRef{Email: "dan@example.com", Name: "Dan"}, Groups: []int{0}, Why: "You are Alice's manager, too."})
 	gap := play(t, "pending, its time is up", draft())
 	gap.now = gap.r.PendingUntil
 	overdue := play(t, "revoking, overdue", draft(), then(active, end)...)
 	overdue.now = overdue.now.Add(time.Hour)
 	return []specimen{
-		play(t, "pending", draft()), play(t, "pending, one of two", draft(), yes), gap, play(t, "pending, a bundle", bundle), play(t, "pending, for somebody else", other),
+		play(t, "pending", draft()), play(t, "pending, one of two", draft(), yes), play(t, "pending, another of the group has approved", crowd, yes), gap, play(t, "pending, a bundle", bundle), play(t, "pending, for somebody else", other),
 		play(t, "pending, without limit", indefinite), play(t, "approved", draft(), yes, also), play(t, "approved, automatically", automatic),
 		play(t, "approved, one could not be granted", draft(), yes, also, of(flows.EventGrantFailed, "deploy-tool")),
 		play(t, "active", draft(), active...), play(t, "active, without limit", indefinite, active...), play(t, "active, automatically", automatic, of(flows.EventGranted, "deploy-tool")),
