@@ -20,6 +20,11 @@ type Store interface {
 	Apply(ctx context.Context, now time.Time, id string, ev flows.Event) (flows.Request, error)
 	// Request reads one. Error: flows.CodeNotFound.
 	Request(id string) (flows.Request, error)
+	// ByPerson returns up to limit requests that the person made or that are for the
+	// person, newest first, from the one numbered below before; 0: from the newest.
+	ByPerson(email string, before uint64, limit int) ([]flows.Request, error)
+	// AskedOf is ByPerson for requests that wait, and of which the person was asked.
+	AskedOf(email string, before uint64, limit int) ([]flows.Request, error)
 	// Sealed reads the sealed credentials of an access group.
 	Sealed(id, integration string) (sealed []byte, ok bool, err error)
 }

@@ -17,8 +17,11 @@ import (
 // was kept over a restart; whoever made that one is told what became of it.
 func (s *Service) Click(ctx context.Context, c chat.Click) chat.Answer {
 	answer := s.press(ctx, c)
-	if !c.Replayed || answer.Open != nil {
+	switch {
+	case answer.Open != nil, !c.Replayed && (!c.Target.List || answer.Private != nil):
 		return answer
+	case !c.Replayed:
+		return s.standing(c.Target.Request)
 	}
 	told := chat.Text{chat.Plain("The bot was restarted after you pressed " + cmp.Or(labels[c.Action], "a button") + " on " + firstRunes(c.Target.Request, 20) + ". ")}
 	if answer.Private == nil {
@@ -30,6 +33,16 @@ func (s *Service) Click(ctx context.Context, c chat.Click) chat.Answer {
 	}
 	card := *answer.Private
 	card.Body = append(told, card.Body...)
+	return chat.Answer{Private: &card}
+}
+
+// standing is the answer to a press that counted and that no redrawn card shows.
+func (s *Service) standing(id string) chat.Answer {
+	r, err := s.Store.Request(id)
+	if err != nil {
+		return chat.Say("Done.")
+	}
+	card := cards.Standing(r, s.now())
 	return chat.Answer{Private: &card}
 }
 
@@ -46,6 +59,9 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 		return s.refuse(ctx, "click", err)
 	}
 	now := s.now()
+	if c.Action == chat.ActionMoreRequests || c.Action == chat.ActionMoreTasks {
+		return s.more(ctx, w, p, c, now)
+	}
 	r, err := s.meant(ctx, c.Action, c.Target.Request, c.Target.Stamp, now)
 	if err != nil {
 		return s.refuse(ctx, "click", err)
@@ -67,7 +83,7 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 		return s.credentials(ctx, p, &r, c.Target.Integration)
 	case chat.ActionReset:
 		return s.reset(ctx, p, &r, c.Target.Integration, now)
-	case chat.ActionMode:
+	case chat.ActionMode, chat.ActionMoreRequests, chat.ActionMoreTasks:
 	}
 	return chat.Say("This button is from another version of the bot. Please open the latest message.")
 }

@@ -27,6 +27,10 @@ func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 		return s.openRequest(w, p, selection{}, s.now())
 	case "request":
 		return s.requestLine(w, p, rest, s.now())
+	case "requests":
+		return s.requests(ctx, p, newest, s.now())
+	case "tasks":
+		return s.tasks(ctx, w, p, newest, s.now())
 	case "revoke":
 		return s.revokeLine(ctx, w, p, rest)
 	case "help":
@@ -48,6 +52,8 @@ func (s *Service) help(unknown string) chat.Answer {
 	line("", "opens the request form")
 	line(" request", "opens the request form")
 	line(" request BUNDLE for 2h because REASON", "opens it filled in")
+	line(" requests", "lists your requests")
+	line(" tasks", "lists what waits for your decision")
 	line(" revoke AR-12", "ends an active access")
 	line(" help", "shows this")
 	return chat.Answer{Private: &c}

@@ -105,10 +105,14 @@ func granted(r flows.Request, now time.Time) chat.Card {
 		}
 	}
 	c.Notes = append(c.Notes, lostRight(r)...)
+	c.Actions = []chat.Action{endButton(r)}
+	return c
+}
+
+func endButton(r flows.Request) chat.Action {
 	end := button(r, chat.ActionEndAccess, "End access", chat.StyleDanger)
 	end.Confirm = &chat.Confirm{Title: "End access", Text: "The access of " + r.ID + " ends at once.", Yes: "End access", No: "Keep it"}
-	c.Actions = []chat.Action{end}
-	return c
+	return end
 }
 
 // access is the message `Access details` of one integration.

@@ -14,6 +14,9 @@ const (
 	ActionCredentials ActionID = "show_credentials"
 	ActionReset       ActionID = "reset_credentials"
 	ActionMode        ActionID = "mode" // switches the request form between its modes
+	// Turn a page of a list; Target.Request is the last one on the page before.
+	ActionMoreRequests ActionID = "more_requests"
+	ActionMoreTasks    ActionID = "more_tasks"
 )
 
 // Style of a button.
@@ -33,6 +36,8 @@ type Target struct {
 	// database is not taken for one of another request with the same id.
 	Stamp       string `json:"stamp,omitempty"`
 	Integration string `json:"integration,omitempty"`
+	// List: the button is in a list, which is not redrawn; a press is answered in words.
+	List bool `json:"list,omitempty"`
 }
 
 // Action is a button or a menu entry.
@@ -71,6 +76,8 @@ type Field struct {
 type Section struct {
 	Title  string  `json:"title,omitempty"`
 	Fields []Field `json:"fields"`
+	// Actions are drawn under the fields. A section that is dropped takes them along.
+	Actions []Action `json:"actions,omitempty"`
 }
 
 // Card is a message. Everything but Fallback may be empty.

@@ -240,6 +240,18 @@ func (d *drawing) section(s chat.Section, index int) {
 	if !r.empty() {
 		d.blocks = append(d.blocks, r.block())
 	}
+	ids := actionIDs{}
+	var elements []slack.BlockElement
+	for i, a := range s.Actions {
+		if i == maxActionsElements {
+			d.drop("sections[%d].actions[%d]", index, i)
+			break
+		}
+		elements = append(elements, button(a, ids))
+	}
+	if len(elements) > 0 {
+		d.blocks = append(d.blocks, slack.NewActionBlock("", elements...))
+	}
 }
 
 func (d *drawing) field(r *runs, label string, value chat.Text, path string) {

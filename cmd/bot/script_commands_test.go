@@ -30,6 +30,7 @@ type script struct {
 	who     string                      // whose dialog the commands for dialogs are about
 	errors  map[string]string           // under the fields, after a refused submission
 	replies map[string]string           // to the slash command, by handle
+	lists   map[string]slacksim.Message // the same, to press buttons in
 	tokens  map[string]string           // that people read in dialogs, by handle
 	kept    map[string]slacksim.Message // by handle, a card as it was when looked at
 	up      map[string]func()           // of systems that are down
@@ -48,18 +49,19 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	out := map[string]func(*testscript.TestScript, bool, []string){}
 	for name, c := range map[string]command{
 		// People.
-		"as":         {2, (*script).as},        // as alice /apono request …: types a slash command
-		"press":      {1, (*script).press},     // presses a button in the open dialog
-		"choose":     {1, (*script).choose},    // choose 'Bundle' ticket-rush: sets a menu
-		"type":       {2, (*script).typeIn},    // type Justification 'INC-12'
-		"submit":     {0, (*script).submit},    // `! submit`: is refused
-		"close":      {0, (*script).closeAll},  // closes the dialog
-		"click":      {3, (*script).click},     // click bob 'AR-1' Approve: a button of a direct message
-		"together":   {1, (*script).together},  // together 'click …' 'click …': at the same moment
-		"look":       {2, (*script).look},      // look bob 'AR-1': keeps the card as it is now …
-		"late-click": {2, (*script).lateClick}, // … late-click bob Approve: presses what it showed
-		"use-token":  {1, (*script).useToken},  // use-token alice: her token opens the door of the desk
-		"take-token": {1, (*script).takeToken}, // take-token alice: reads it in the dialog
+		"as":           {2, (*script).as},          // as alice /apono request …: types a slash command
+		"press":        {1, (*script).press},       // presses a button in the open dialog
+		"choose":       {1, (*script).choose},      // choose 'Bundle' ticket-rush: sets a menu
+		"type":         {2, (*script).typeIn},      // type Justification 'INC-12'
+		"submit":       {0, (*script).submit},      // `! submit`: is refused
+		"close":        {0, (*script).closeAll},    // closes the dialog
+		"click":        {3, (*script).click},       // click bob 'AR-1' Approve: a button of a direct message
+		"press-listed": {3, (*script).pressListed}, // press-listed bob AR-2 Approve: a button in a list that only bob sees
+		"together":     {1, (*script).together},    // together 'click …' 'click …': at the same moment
+		"look":         {2, (*script).look},        // look bob 'AR-1': keeps the card as it is now …
+		"late-click":   {2, (*script).lateClick},   // … late-click bob Approve: presses what it showed
+		"use-token":    {1, (*script).useToken},    // use-token alice: her token opens the door of the desk
+		"take-token":   {1, (*script).takeToken},   // take-token alice: reads it in the dialog
 		// What they see.
 		"dm":      {2, (*script).dm},      // dm bob 'AR-1' 'Approve': one message, all patterns, buttons included
 		"private": {2, (*script).private}, // private bob 'already approved': only bob sees it
@@ -146,8 +148,9 @@ func (s *script) as(neg bool, args []string) {
 	reply, err := p.Slash(s.ctx, "#general", args[1], strings.Join(args[2:], " "))
 	s.want(neg, err == nil, "%s answers; %v", args[1], err)
 	s.replies[s.who] = ""
+	delete(s.lists, s.who)
 	if reply.Shown {
-		s.replies[s.who] = reply.Message.Text
+		s.replies[s.who], s.lists[s.who] = reply.Message.Text, reply.Message
 	}
 	synctest.Wait()
 }
@@ -254,6 +257,28 @@ func (s *script) click(neg bool, args []string) {
 		s.ts.Check(s.person(handle).Click(s.ctx, m, label))
 		synctest.Wait()
 	}
+}
+
+// pressListed presses a button of one entry in the newest list, which is the answer to
+// the slash command or came later.
+func (s *script) pressListed(neg bool, args []string) {
+	p := s.person(args[0])
+	s.who = args[0]
+	var lists []slacksim.Message
+	if m, ok := s.lists[args[0]]; ok {
+		lists = append(lists, m)
+	}
+	synctest.Wait()
+	err := slacksim.ErrNotThere
+	for _, m := range slices.Backward(append(lists, p.Ephemerals()...)) {
+		if !slices.Contains(m.Labels(), args[2]) {
+			continue
+		}
+		err = p.Click(s.ctx, m, args[2], slacksim.Near(args[1]))
+		break
+	}
+	s.want(neg, err == nil, "%s can press %s of %s: %v", args[0], args[2], args[1], err)
+	synctest.Wait()
 }
 
 func (s *script) together(_ bool, args []string) {

@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 				text = base + string(own)
 			}
 			t := e.T().(bubbleT).T
-			s := &script{world: newWorld(t, e.WorkDir, text), base: base, replies: map[string]string{}, tokens: map[string]string{}, kept: map[string]slacksim.Message{}, up: map[string]func(){}}
+			s := &script{world: newWorld(t, e.WorkDir, text), base: base, replies: map[string]string{}, lists: map[string]slacksim.Message{}, tokens: map[string]string{}, kept: map[string]slacksim.Message{}, up: map[string]func(){}}
 			e.Values[scriptKey{}] = s
 			e.Defer(s.world.end)
 			if err := s.world.start(); err != nil {

@@ -1,0 +1,106 @@
+package cards
+
+import (
+	"time"
+
+	"apono/bot/chat"
+	"apono/flows"
+)
+
+// ListSize is how many requests one list shows; the next are a button away. With
+// their buttons they fit into one message on every platform.
+const ListSize = 5
+
+// Waiting reports whether a request can still be decided or withdrawn.
+func Waiting(r flows.Request, now time.Time) bool { return waiting(r, now) }
+
+// Standing answers a press in a list: where the request stands now.
+func Standing(r flows.Request, now time.Time) chat.Card {
+	text, tone := status(r, now)
+	c := chat.Card{Status: append(chat.Text{chat.Plain(r.ID + ": ")}, text...), Tone: tone, Fallback: r.Standing()}
+	if missing := stillNeeded(r); missing != "" && waiting(r, now) {
+		c.Notes = []chat.Text{{chat.Bold("Still needed: "), chat.Plain(missing)}}
+	}
+	return c
+}
+
+// Requests lists requests of one person, newest first, with what the person can do
+// about each. turned: it is not the first page; more: there are older ones.
+func Requests(page []flows.Request, email string, turned, more bool, now time.Time) chat.Card {
+	c := listCard("Your requests", "You have not asked for anything yet.", "There are no older requests.", len(page), turned)
+	for _, r := range page {
+		text, _ := status(r, now)
+		s := chat.Section{Title: r.ID + ": " + summary(r), Fields: []chat.Field{{Label: "Status", Value: text}}}
+		if !r.Requestor.Is(email) {
+			s.Fields = append(s.Fields, chat.Field{Label: "Requester", Value: person(r.Requestor)})
+		}
+		if !r.Grantee.Is(email) {
+			s.Fields = append(s.Fields, chat.Field{Label: "Grantee", Value: person(r.Grantee)})
+		}
+		s.Fields = append(s.Fields, chat.Field{Label: "Duration", Value: chat.T(duration(r.Duration, r.Indefinite))},
+			chat.Field{Label: "Asked", Value: chat.Text{chat.At(r.CreatedAt)}})
+		switch {
+		case waiting(r, now):
+			if r.Requestor.Is(email) {
+				s.Actions = append(s.Actions, button(r, chat.ActionWithdraw, "Withdraw", ""))
+			}
+		case r.State == flows.StateApproved, r.State == flows.StateActive:
+			s.Actions = append(s.Actions, endButton(r))
+		case r.State.Terminal() && r.Requestor.Is(email):
+			s.Actions = append(s.Actions, button(r, chat.ActionAgain, "Request again", ""))
+		}
+		c.Sections = append(c.Sections, inList(s, r))
+	}
+	if more {
+		c.Actions = []chat.Action{button(page[len(page)-1], chat.ActionMoreRequests, "Older requests", "")}
+	}
+	return c
+}
+
+// Tasks lists requests that wait for a person's decision, newest first.
+func Tasks(page []flows.Request, email string, turned, more bool, now time.Time) chat.Card {
+	c := listCard("Waiting for your decision", "Nothing waits for your decision.", "Nothing older waits for your decision.", len(page), turned)
+	for _, r := range page {
+		s := chat.Section{Title: r.ID + ": " + summary(r), Fields: askFields(r)}
+		for _, a := range r.Asked {
+			if a.Is(email) {
+				s.Fields = append(s.Fields, chat.Field{Label: "Why you are asked", Value: chat.T(a.Why)})
+			}
+		}
+		if missing := stillNeeded(r); missing != "" {
+			s.Fields = append(s.Fields, chat.Field{Label: "Still needed", Value: chat.T(missing)})
+		}
+		s.Fields = append(s.Fields, chat.Field{Label: "Times out", Value: chat.Text{chat.At(r.PendingUntil)}})
+		if counts(r, email) {
+			s.Actions = append(s.Actions, button(r, chat.ActionApprove, "Approve", chat.StylePrimary))
+		}
+		s.Actions = append(s.Actions, button(r, chat.ActionDeny, "Deny", chat.StyleDanger))
+		c.Sections = append(c.Sections, inList(s, r))
+	}
+	if more {
+		c.Actions = []chat.Action{button(page[len(page)-1], chat.ActionMoreTasks, "More tasks", "")}
+	}
+	return c
+}
+
+func listCard(title, empty, noMore string, n int, turned bool) chat.Card {
+	c := chat.Card{Title: title, Fallback: title}
+	switch {
+	case n > 0:
+	case turned:
+		c.Body, c.Fallback = chat.T(noMore), noMore
+	default:
+		c.Body, c.Fallback = chat.T(empty), empty
+	}
+	return c
+}
+
+// inList completes an entry and marks its buttons: a list is not redrawn, so a press
+// is answered in words.
+func inList(s chat.Section, r flows.Request) chat.Section {
+	s.Actions = append(s.Actions, button(r, chat.ActionDetails, "Details", ""))
+	for i := range s.Actions {
+		s.Actions[i].Target.List = true
+	}
+	return s
+}
