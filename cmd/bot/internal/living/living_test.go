@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,24 +22,27 @@ import (
 type source struct {
 	people []flows.Person
 	groups []string
-	names  []string      // of its resources
-	fails  error         //
+	names  []string // of its resources
+	fails  atomic.Pointer[error]
 	takes  time.Duration // to answer
 	panics bool
-	asked  int
-	closed int
+	asked  atomic.Int32
+	closed atomic.Int32
 }
 
-func (s *source) Close() error { s.closed++; return nil }
+func (s *source) Close() error { s.closed.Add(1); return nil }
 
 func (s *source) wait(ctx context.Context) error {
-	s.asked++
+	s.asked.Add(1)
 	if s.panics {
 		panic("a defect")
 	}
 	select {
 	case <-time.After(s.takes):
-		return s.fails
+		if err := s.fails.Load(); err != nil {
+			return *err
+		}
+		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -95,7 +99,9 @@ func TestAFailingSourceKeepsWhatItSaid(t *testing.T) {
 		}
 		c.Sync(t.Context())
 		began := time.Now().UTC()
-		s.fails, s.people = errors.New("down"), nil
+		down := errors.New("down")
+		s.fails.Store(&down)
+		s.people = nil
 		other.panics = true
 		time.Sleep(time.Minute)
 		c.Sync(t.Context())
@@ -134,7 +140,7 @@ func TestSchedule(t *testing.T) {
 		for _, step := range []struct {
 			after time.Duration
 			fails error
-			asked int
+			asked int32
 		}{
 			{14 * time.Second, nil, 0},
 			{time.Second, nil, 1}, // never read: soon
@@ -144,11 +150,14 @@ func TestSchedule(t *testing.T) {
 			{59 * time.Minute, nil, 3},
 			{time.Minute, nil, 4},
 		} {
-			s.fails = step.fails
+			s.fails.Store(nil)
+			if step.fails != nil {
+				s.fails.Store(&step.fails)
+			}
 			time.Sleep(step.after)
 			synctest.Wait()
-			if s.asked != step.asked {
-				t.Fatalf("after another %s it was asked %d times, want %d", step.after, s.asked, step.asked)
+			if s.asked.Load() != step.asked {
+				t.Fatalf("after another %s it was asked %d times, want %d", step.after, s.asked.Load(), step.asked)
 			}
 		}
 	})
@@ -186,6 +195,7 @@ func TestChange(t *testing.T) {
 		changed := make(chan struct{})
 		go func() { c.Change(ctx, next, 3*time.Second); close(changed) }()
 		time.Sleep(2 * time.Second)
+		synctest.Wait()
 		if _, ok := c.World().Catalog.Flow("F"); ok || knows(c, "new@x") || !knows(c, "gone@x") {
 			t.Error("a part of the change is in force before the whole is")
 		}
@@ -196,8 +206,8 @@ func TestChange(t *testing.T) {
 		if _, err := before.People.ByEmail("old@x"); err != nil {
 			t.Error("a snapshot that somebody holds has changed")
 		}
-		if kept.asked != 1 || same.asked != 0 || kept.closed != 0 || old.closed != 1 || gone.closed != 1 {
-			t.Errorf("kept asked %d closed %d, same asked %d, old closed %d, gone closed %d", kept.asked, kept.closed, same.asked, old.closed, gone.closed)
+		if kept.asked.Load() != 1 || same.asked.Load() != 0 || kept.closed.Load() != 0 || old.closed.Load() != 1 || gone.closed.Load() != 1 {
+			t.Errorf("kept asked %d closed %d, same asked %d, old closed %d, gone closed %d", kept.asked.Load(), kept.closed.Load(), same.asked.Load(), old.closed.Load(), gone.closed.Load())
 		}
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
@@ -218,22 +228,26 @@ func TestChange(t *testing.T) {
 // its old connection says late is not taken.
 func TestChangeToASourceThatIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		old, fresh := &source{people: []flows.Person{person("old@x")}}, &source{fails: errors.New("down")}
+		old, fresh := &source{people: []flows.Person{person("old@x")}}, &source{}
+		down := errors.New("down")
+		fresh.fails.Store(&down)
 		c := living.New(setup(of("s", old, "1")), quiet())
 		c.Sync(t.Context())
 		old.takes, old.people = 5*time.Second, []flows.Person{person("late@x")}
 		go c.Sync(t.Context())
 		time.Sleep(time.Second)
+		synctest.Wait()
 		c.Change(t.Context(), setup(of("s", fresh, "2")), 3*time.Second)
 		if !knows(c, "old@x") || c.Health()[0].Problem == "" {
 			t.Errorf("old is known: %v; health %+v", knows(c, "old@x"), c.Health())
 		}
-		if old.closed != 0 {
+		if old.closed.Load() != 0 {
 			t.Error("a connection was closed while it was read")
 		}
 		time.Sleep(10 * time.Second)
-		if knows(c, "late@x") || old.closed != 1 {
-			t.Errorf("late is known: %v; closed %d times", knows(c, "late@x"), old.closed)
+		synctest.Wait()
+		if knows(c, "late@x") || old.closed.Load() != 1 {
+			t.Errorf("late is known: %v; closed %d times", knows(c, "late@x"), old.closed.Load())
 		}
 	})
 }
@@ -257,17 +271,17 @@ func TestAConnectionInUseIsRetiredLater(t *testing.T) {
 	done()
 	first()
 	first() // a second call does nothing
-	if old.closed != 0 {
+	if old.closed.Load() != 0 {
 		t.Error("it was closed while it was used")
 	}
 	second()
-	if old.closed != 1 || fresh.closed != 0 {
-		t.Errorf("old closed %d times, the new one %d", old.closed, fresh.closed)
+	if old.closed.Load() != 1 || fresh.closed.Load() != 0 {
+		t.Errorf("old closed %d times, the new one %d", old.closed.Load(), fresh.closed.Load())
 	}
 	next.AccessDetails = "Ask."
 	c.Change(t.Context(), setup(next), time.Second)
-	if now, _, _ = c.Use("s"); now.AccessDetails != "Ask." || fresh.closed != 0 || fresh.asked != 1 {
-		t.Errorf("%+v, closed %d times, asked %d", now, fresh.closed, fresh.asked)
+	if now, _, _ = c.Use("s"); now.AccessDetails != "Ask." || fresh.closed.Load() != 0 || fresh.asked.Load() != 1 {
+		t.Errorf("%+v, closed %d times, asked %d", now, fresh.closed.Load(), fresh.asked.Load())
 	}
 	if _, _, ok := c.Use("nothing"); ok {
 		t.Error("a source that is not there can be used")
