@@ -205,6 +205,40 @@ const (
 	appKind = "an app-level token"
 )
 
+// Find says whether a card could reach a person: by the bound account, or else by the
+// verified address. The error is of chat.ErrorGone where it could not, and says why.
+func (c *Client) Find(ctx context.Context, to chat.Recipient) error {
+	var code string
+	if to.ID == "" {
+		_, err := c.byEmail(ctx, to.Email, chat.PriorityAudit)
+		if err == nil || chat.KindOf(err) != chat.ErrorGone {
+			return err
+		}
+		code = codeOf(err)
+	} else {
+		a, err := c.Account(ctx, chat.User{Platform: Platform, ID: to.ID})
+		switch {
+		case err != nil && chat.KindOf(err) != chat.ErrorGone:
+			return err
+		case err != nil:
+			code = "user_not_found"
+		default:
+			code = refusedAs(a)
+		}
+	}
+	if code == "" {
+		return nil
+	}
+	return &chat.Error{Kind: chat.ErrorGone, Op: "find", Code: code, Err: errors.New(cmp.Or(unreachable[code], code))}
+}
+
+// unreachable says in a person's words why no card could reach an account.
+var unreachable = map[string]string{
+	"users_not_found": "nobody in the workspace has this address", "user_not_found": "there is no such account in the workspace",
+	"other_email": "the account has another address", "deactivated": "the account is deactivated", "bot": "it is a bot",
+	"external": "it is somebody of another workspace", "guest": "it is a guest", "email_not_confirmed": "the address is not confirmed in Slack",
+}
+
 // Beginnings of tokens by kind.
 // https://docs.slack.dev/authentication/tokens
 var tokenKinds = map[string]string{

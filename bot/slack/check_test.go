@@ -1,11 +1,13 @@
 package slack
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"apono/bot/chat"
 	"apono/bot/slack/slacksim"
 )
 
@@ -89,6 +91,37 @@ func TestCheckSaysWhoTheBotIs(t *testing.T) {
 		}
 		if n := len(r.Calls("apps.connections.open")); n > 0 {
 			t.Errorf("%d sockets were asked for", n)
+		}
+	})
+}
+
+// TestFind: who could get no card, and why.
+func TestFind(t *testing.T) {
+	o := world()
+	o.Users = append(o.Users,
+		slacksim.User{ID: "U0GUEST001", Email: "guest@example.com", IsRestricted: true},
+		slacksim.User{ID: "U0LEFT0001", Email: "left@example.com", Deleted: true},
+		slacksim.User{ID: "U0UNCONF01", Email: "unconfirmed@example.com", EmailUnconfirmed: true},
+	)
+	quiet(t, o, func(r *rig) {
+		for to, want := range map[chat.Recipient]string{
+			{Email: "Alice@example.com"}:       "",
+			{ID: bob}:                          "",
+			{Email: "nobody@example.com"}:      "nobody in the workspace has this address",
+			{Email: "guest@example.com"}:       "it is a guest",
+			{ID: "U0GUEST001"}:                 "it is a guest",
+			{ID: "U0LEFT0001"}:                 "the account is deactivated",
+			{ID: "U0NOBODY01"}:                 "there is no such account in the workspace",
+			{Email: "unconfirmed@example.com"}: "the address is not confirmed in Slack",
+		} {
+			err := r.client.Find(r.ctx, to)
+			if e, ok := errors.AsType[*chat.Error](err); (want == "") != (err == nil) || (ok && (e.Kind != chat.ErrorGone || e.Err.Error() != want)) {
+				t.Errorf("%+v: %v, want %q", to, err, want)
+			}
+		}
+		r.Faults().Outage(slacksim.ServerError, time.Hour)
+		if err := r.client.Find(r.ctx, chat.Recipient{Email: "carol@example.com"}); chat.KindOf(err) != chat.ErrorRetry {
+			t.Errorf("while Slack is out: %v", err)
 		}
 	})
 }

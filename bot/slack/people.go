@@ -147,20 +147,32 @@ func (c *Client) byEmail(ctx context.Context, email string, p chat.Priority) (st
 	if err != nil {
 		return "", err
 	}
-	switch a := account(user, self); {
+	a := account(user, self)
+	code := refusedAs(a)
+	switch {
 	case a.Email != email:
-		return "", gone("other_email")
-	case a.Deactivated:
-		return "", gone("deactivated")
-	case a.Bot:
-		return "", gone("bot")
-	case a.External:
-		return "", gone("external")
-	case a.Guest:
-		return "", gone("guest")
-	case !a.EmailVerified:
-		return "", gone("email_not_confirmed")
+		code = "other_email"
+	case code == "" && !a.EmailVerified:
+		code = "email_not_confirmed"
+	}
+	if code != "" {
+		return "", gone(code)
 	}
 	c.emails.put(email, user.ID)
 	return user.ID, nil
+}
+
+// refusedAs says as what an account gets no card; empty: it is a full member's.
+func refusedAs(a chat.Account) string {
+	switch {
+	case a.Deactivated:
+		return "deactivated"
+	case a.Bot:
+		return "bot"
+	case a.External:
+		return "external"
+	case a.Guest:
+		return "guest"
+	}
+	return ""
 }

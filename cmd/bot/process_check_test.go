@@ -33,6 +33,10 @@ func processCheckOnline(t *testing.T, w *town) {
 	}
 	w.ws.SetScopes(slack.Scopes...)
 	w.ws.Faults().Skew(0)
+	w.change("email: alice@example.com", "email: alicia@example.com")
+	if out := w.bot(exitOK, "check", "--online"); !strings.Contains(out, "slack: warning: alicia@example.com cannot be reached in Slack: nobody in the workspace has this address (use the address of the Slack profile, or bind the account with slack_id)") {
+		t.Errorf("of somebody who is not in Slack: %q", out)
+	}
 	w.change(w.targetURL, "http://127.0.0.1:1") // nobody listens there
 	if out := w.bot(exitProblems, "check", "--online"); !strings.Contains(out, "integrations support-desk: error: cannot be read: ") {
 		t.Errorf("without the system: %q", out)

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -50,19 +51,12 @@ func (a *App) checkSlack(ctx context.Context) error {
 func checkOnline(ctx context.Context, cfg *config.Config, report *config.Report) error {
 	ctx, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	client, err := slack.NewClient(slack.Options{
-		AppToken: slack.Token(cfg.Slack.AppToken.Reveal()), BotToken: slack.Token(cfg.Slack.BotToken.Reveal()),
-		APIURL: cfg.Slack.APIURL, AuditChannel: cfg.Slack.AuditChannel, Log: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		return err
-	}
-	for _, p := range client.Check(ctx).Problems() {
-		issue := flows.Issue{Severity: flows.SeverityError, Code: "slack_" + p.Code, Message: p.Message, Hint: p.Todo}
-		if p.Warning {
-			issue.Severity = flows.SeverityWarning
+	var client *slack.Client
+	if cfg.Slack.BotToken != "" {
+		var err error
+		if client, err = checkSlackOnline(ctx, cfg, report); err != nil {
+			return err
 		}
-		report.Problems = append(report.Problems, config.Problem{Source: cmp.Or(p.Setting, "slack"), Issue: issue})
 	}
 	silent := slog.New(slog.DiscardHandler)
 	world := living.New(setup(cfg, silent), silent) //nolint:contextcheck // nothing is retired here
@@ -76,5 +70,49 @@ func checkOnline(ctx context.Context, cfg *config.Config, report *config.Report)
 		}})
 	}
 	report.Problems = append(report.Problems, unknownNames(cfg, world)...)
+	if client != nil {
+		report.Problems = append(report.Problems, lostPeople(ctx, client, world.World().People.Everybody())...)
+	}
 	return nil
+}
+
+// lookedFor is how many people are looked for in Slack: as many as it answers at once.
+const lookedFor = 20
+
+// lostPeople names those of the first people whom no card could reach. They are
+// warned of: who is new may not be in Slack yet.
+func lostPeople(ctx context.Context, client *slack.Client, people []*flows.Person) (out []config.Problem) {
+	for _, p := range people[:min(lookedFor, len(people))] {
+		err := client.Find(ctx, chat.Recipient{ID: p.SlackID, Email: p.Email})
+		if e, ok := errors.AsType[*chat.Error](err); ok && e.Kind == chat.ErrorGone {
+			out = append(out, config.Problem{Source: "slack", Issue: flows.Issue{
+				Severity: flows.SeverityWarning, Code: "slack_person", Message: fmt.Sprintf("%s cannot be reached in Slack: %s", p.Email, e.Err),
+				Hint: "use the address of the Slack profile, or bind the account with slack_id",
+			}})
+		}
+	}
+	return out
+}
+
+// checkSlackOnline returns a client that can ask for people; nil: it could not.
+func checkSlackOnline(ctx context.Context, cfg *config.Config, report *config.Report) (*slack.Client, error) {
+	client, err := slack.NewClient(slack.Options{
+		AppToken: slack.Token(cfg.Slack.AppToken.Reveal()), BotToken: slack.Token(cfg.Slack.BotToken.Reveal()),
+		APIURL: cfg.Slack.APIURL, AuditChannel: cfg.Slack.AuditChannel, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return nil, err
+	}
+	found := client.Check(ctx)
+	for _, p := range found.Problems() {
+		issue := flows.Issue{Severity: flows.SeverityError, Code: "slack_" + p.Code, Message: p.Message, Hint: p.Todo}
+		if p.Warning {
+			issue.Severity = flows.SeverityWarning
+		}
+		report.Problems = append(report.Problems, config.Problem{Source: cmp.Or(p.Setting, "slack"), Issue: issue})
+	}
+	if found.Token != nil || len(found.MissingScopes) > 0 {
+		return nil, nil //nolint:nilnil // who cannot be asked is in the report
+	}
+	return client, nil
 }
