@@ -111,8 +111,8 @@ func checkSlackOnline(ctx context.Context, cfg *config.Config, report *config.Re
 		}
 		report.Problems = append(report.Problems, config.Problem{Source: cmp.Or(p.Setting, "slack"), Issue: issue})
 	}
-	if found.Token != nil || len(found.MissingScopes) > 0 {
-		return nil, nil //nolint:nilnil // who cannot be asked is in the report
+	if usable := found.Token == nil && len(found.MissingScopes) == 0; !usable {
+		client = nil // why is in the report
 	}
 	return client, nil
 }
