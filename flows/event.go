@@ -19,11 +19,13 @@ const (
 	EventDue EventKind = "due"
 	// Policy and directory.
 	EventLostRight EventKind = "lost_right" // the right behind the access is gone; see World.Lost
+	EventRaised    EventKind = "raised"     // admins are told that a revoke is overdue
 	// Targets.
 	EventBegun        EventKind = "begun"         // the target is about to be asked: it may hold access from now on
 	EventNotBegun     EventKind = "not_begun"     // the target was asked, and does not hold anything yet
 	EventGranted      EventKind = "granted"       // the target confirmed a grant
 	EventGrantFailed  EventKind = "grant_failed"  // the target refused, or could not be reached for too long
+	EventRevokeFailed EventKind = "revoke_failed" // the target did not confirm; it is asked again
 	EventGone         EventKind = "gone"          // the target confirmed that the access is gone
 	EventRotated      EventKind = "rotated"       // the target issued new credentials
 	EventRotateFailed EventKind = "rotate_failed" // the target refused new credentials, or could not be reached for too long
@@ -33,7 +35,8 @@ const (
 func EventKinds() []EventKind {
 	return []EventKind{
 		EventSubmit, EventApprove, EventDeny, EventWithdraw, EventRevoke, EventView, EventReset,
-		EventDue, EventLostRight, EventBegun, EventNotBegun, EventGranted, EventGrantFailed, EventGone, EventRotated, EventRotateFailed,
+		EventDue, EventLostRight, EventRaised, EventBegun, EventNotBegun, EventGranted, EventGrantFailed,
+		EventRevokeFailed, EventGone, EventRotated, EventRotateFailed,
 	}
 }
 
@@ -55,9 +58,11 @@ type Event struct {
 	Integration string
 	// Issue is which credentials By was offered (view); 0: whichever there are.
 	Issue uint64
+	// Admins of this moment (raised).
+	Admins []PersonRef
 	// Target is which system is about to be asked (begun); empty: it cannot tell.
 	Target string
-	// Problem is the sentence for the person (grant_failed, rotate_failed).
+	// Problem is the sentence for the person (grant_failed, revoke_failed, rotate_failed).
 	Problem string
 	// Tier of the escalation that is reached, from 1, and Ask, who is asked (due).
 	Tier int
@@ -158,6 +163,7 @@ type Audience string
 const (
 	AudienceApprover  Audience = "approver"
 	AudienceRequester Audience = "requester"
+	AudienceAdmin     Audience = "admin"
 )
 
 // Topic says what a message to the requester is about. Each topic is one
@@ -177,6 +183,9 @@ const (
 	TopicWithdrawn Topic = "withdrawn"
 	TopicTimedOut  Topic = "timed_out"
 	TopicFailed    Topic = "failed"
+	// To admins.
+	TopicOverdue     Topic = "overdue"
+	TopicOverdueOver Topic = "overdue_over"
 )
 
 // PostKey names one chat message of a request.

@@ -94,6 +94,10 @@ func specimens(t *testing.T) []struct {
 		t.Fatal(err)
 	}
 	active := play(t, one, submit, approve, granted("pg"))
+	overdue, _, err := flows.Next(expire(active), due, active.EndsAt.Add(flows.OverdueAfter))
+	if err != nil {
+		t.Fatal(err)
+	}
 	return []struct {
 		name string
 		r    flows.Request
@@ -108,6 +112,7 @@ func specimens(t *testing.T) []struct {
 		{"active, the other undoing", play(t, two, submit, approve, grantFailed("hook"), granted("pg"))},
 		{"revoking (expired)", expire(active)},
 		{"revoking (by Alice)", play(t, active, revoke)},
+		{"revoking, overdue", overdue},
 		{"expired", play(t, expire(active), gone("pg"))},
 		{"revoked", play(t, active, revoke, gone("pg"))},
 		{"denied", play(t, one, submit, deny)},
@@ -131,6 +136,8 @@ func TestMatrix(t *testing.T) {
 		due,
 		{Kind: flows.EventLostRight, Reason: "The access flow read is not there any more."},
 		{Kind: flows.EventLostRight, Reason: "The access flow read is not there any more.", Report: true},
+		{Kind: flows.EventRaised, Admins: []flows.PersonRef{carol}},
+		{Kind: flows.EventRevokeFailed, Integration: "pg", Problem: "It said no."},
 		{Kind: flows.EventBegun, Integration: "pg"},
 		{Kind: flows.EventNotBegun, Integration: "pg"},
 		granted("pg"), grantFailed("pg"), gone("pg"),

@@ -38,7 +38,7 @@ var edges = map[State]map[EventKind]func(*transition) error{
 		EventBegun: (*transition).begun, EventNotBegun: (*transition).notBegun,
 		EventGranted: (*transition).granted, EventGrantFailed: (*transition).grantFailed,
 		EventGone: (*transition).gone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
-		EventLostRight: (*transition).lostRight,
+		EventLostRight: (*transition).lostRight, EventRaised: (*transition).raised, EventRevokeFailed: (*transition).revokeFailed,
 	},
 	StateActive: {
 		EventGone: (*transition).gone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
@@ -46,7 +46,9 @@ var edges = map[State]map[EventKind]func(*transition) error{
 		EventRotateFailed: (*transition).rotateFailed,
 		EventLostRight:    (*transition).lostRight,
 	},
-	StateRevoking: {EventGone: (*transition).gone, EventDue: (*transition).due},
+	StateRevoking: {
+		EventGone: (*transition).gone, EventDue: (*transition).due, EventRaised: (*transition).raised, EventRevokeFailed: (*transition).revokeFailed,
+	},
 }
 
 // stamp is a moment as a record keeps it: in UTC, without the monotonic reading.

@@ -128,6 +128,8 @@ type AccessGroup struct {
 	// RevokeSince is when the access had to be gone from; overdue is derived from it.
 	RevokeSince time.Time `json:"revoke_since,omitzero"`
 	OverdueAt   time.Time `json:"overdue_at,omitzero"` // when it was raised to the admins
+	// RevokeProblem is a sentence for the admins: why the last try to revoke failed.
+	RevokeProblem string `json:"revoke_problem,omitempty"`
 	// Details are the parts of the credentials that are not secret, in order.
 	Details []Detail `json:"details,omitempty"`
 	// Instructions say how to connect; from the driver and the configuration.
@@ -258,6 +260,8 @@ type Request struct {
 	EndingAt     time.Time `json:"ending_at,omitzero"`
 	EndedAt      time.Time `json:"ended_at,omitzero"`
 	Ending       Ending    `json:"ending,omitzero"`
+	// Raised are the admins who were told of an overdue revoke.
+	Raised []PersonRef `json:"raised,omitempty"`
 	// LostRight is why the right behind a live access is gone, where that was
 	// reported instead of ending it; empty: it is there.
 	LostRight string `json:"lost_right,omitempty"`
@@ -267,6 +271,7 @@ type Request struct {
 func (r Request) Clone() Request {
 	r.Groups = slices.Clone(r.Groups)
 	r.Decisions = slices.Clone(r.Decisions)
+	r.Raised = slices.Clone(r.Raised)
 	r.Asked = slices.Clone(r.Asked)
 	return r
 }
@@ -312,6 +317,12 @@ func (g *AccessGroup) overdueDue() (at time.Time, pending bool) {
 		return time.Time{}, false
 	}
 	return g.RevokeSince.Add(OverdueAfter), true
+}
+
+// Unconfirmed reports whether a revoke that was raised to the admins is still not
+// confirmed.
+func (r *Request) Unconfirmed() bool {
+	return slices.ContainsFunc(r.Groups, func(g AccessGroup) bool { return !g.OverdueAt.IsZero() && g.Status.MayHold() })
 }
 
 // DueAt returns the moment at which time itself changes the request: a pending

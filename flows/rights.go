@@ -122,6 +122,16 @@ func (w World) IsAdmin(p *Person) bool {
 	return status == Met
 }
 
+// Admins are all who are admins at this moment, in the order of the directory.
+func (w World) Admins() (out []PersonRef) {
+	for _, p := range w.People.Everybody() {
+		if !p.Disabled && w.People.certain(p) && w.IsAdmin(p) {
+			out = append(out, p.Ref())
+		}
+	}
+	return out
+}
+
 // MayEnd judges whether a person may end the access of a request: grantee,
 // requestor, whoever was asked to approve it or has, whoever is an approver of it
 // under its flow at this moment, and admins. Ending needs less than deciding:

@@ -39,6 +39,12 @@ func (r *Request) Posts() []PostKey {
 	}[r.State]; over {
 		tell(topic)
 	}
+	for _, p := range r.Raised {
+		out = append(out, PostKey{Request: r.ID, Audience: AudienceAdmin, Person: p.Email, Topic: TopicOverdue})
+		if !r.Unconfirmed() {
+			out = append(out, PostKey{Request: r.ID, Audience: AudienceAdmin, Person: p.Email, Topic: TopicOverdueOver})
+		}
+	}
 	return out
 }
 

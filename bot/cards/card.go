@@ -16,6 +16,8 @@ func Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool) {
 		return approver(r, key.Person, now)
 	}
 	switch key.Topic {
+	case flows.TopicOverdue, flows.TopicOverdueOver:
+		return overdue(r, key.Topic)
 	case flows.TopicAsked:
 		return asked(r, now), true
 	case flows.TopicApproved:

@@ -117,6 +117,7 @@ func specimens(t testing.TB) []specimen {
 	other.Grantee = flows.PersonRef{Email: "dan@example.com", Name: "Dan"}
 	crowd := draft()
 	crowd.Asked = append(crowd.Asked, flows.Asked{PersonRef: flows.PersonRef{Email: "dan@example.com", Name: "Dan"}, Groups: []int{0}, Why: "You are Alice's manager, too."})
+	raised := []flows.Event{end, ev(flows.EventDue), {Kind: flows.EventRaised, Admins: []flows.PersonRef{{Email: "eve@example.com", Name: "Eve"}}}, of(flows.EventRevokeFailed, "prod-postgres")}
 	gap := play(t, "pending, its time is up", draft())
 	gap.now = gap.r.PendingUntil
 	overdue := play(t, "revoking, overdue", draft(), then(active, end)...)
@@ -139,6 +140,8 @@ func specimens(t testing.TB) []specimen {
 		play(t, "denied without a reason", draft(), decide(flows.EventDeny, bob, 0, "")),
 		play(t, "withdrawn", draft(), withdraw), play(t, "timed_out", draft(), ev(flows.EventDue)),
 		play(t, "failed, being taken back", automatic, of(flows.EventGrantFailed, "deploy-tool")),
+		play(t, "revoking, raised to an admin", draft(), then(active, raised...)...),
+		play(t, "revoked, after it was raised to an admin", draft(), then(active, append(raised, of(flows.EventGone, "prod-postgres"), of(flows.EventGone, "deploy-tool"))...)...),
 		play(t, "failed", automatic, of(flows.EventGrantFailed, "deploy-tool"), of(flows.EventGone, "deploy-tool")),
 	}
 }

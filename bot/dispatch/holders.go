@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -22,10 +23,10 @@ type parting struct {
 
 func (a *act) revoke(ctx context.Context) outcome {
 	if !a.found {
-		return a.retry(ctx, errNotConnected, revokeBackoff)
+		return a.notRevoked(ctx, errNotConnected)
 	}
 	if err := a.elsewhere(ctx); err != nil {
-		return a.retry(ctx, err, revokeBackoff)
+		return a.notRevoked(ctx, err)
 	}
 	p, err := a.parting()
 	if err != nil {
@@ -34,11 +35,28 @@ func (a *act) revoke(ctx context.Context) outcome {
 	for _, g := range p.revoke {
 		_, err := call(ctx, a, func(ctx context.Context) (struct{}, error) { return struct{}{}, a.in.Driver.Revoke(ctx, g) })
 		if err != nil {
-			return a.retry(ctx, err, revokeBackoff) // also where it was refused: the access must not stay
+			return a.notRevoked(ctx, err) // also where it was refused: the access must not stay
 		}
 	}
 	_, err = a.Requests.ApplyGone(context.WithoutCancel(ctx), a.Now(), a.r.ID, a.group.Integration, p.kept, p.released)
 	return a.applied(err, ResultDone, nil)
+}
+
+// notRevoked tries again, however often: only the target's word ends a revoke. Why it
+// failed is kept for the admins, who are told when it is overdue.
+func (a *act) notRevoked(ctx context.Context, err error) outcome {
+	if ended(ctx, err) {
+		return stopped(err)
+	}
+	sentence := provision.MessageOf(err)
+	if errors.Is(err, errNotConnected) {
+		sentence = "The configuration does not connect it any more."
+	}
+	ev := flows.Event{Kind: flows.EventRevokeFailed, Integration: a.group.Integration, Problem: cut(sentence, maxProblem)}
+	if _, problem := a.Requests.Apply(context.WithoutCancel(ctx), a.Now(), a.r.ID, ev); problem != nil && !late(problem) {
+		a.Log.WarnContext(ctx, "revoke_problem_not_kept", "request", a.r.ID, "integration", a.group.Integration, "error", problem)
+	}
+	return again(resultOf(err), a.Now().Add(revokeBackoff.delay(a.task.Key, a.task.Tries, provision.RetryAfterOf(err))), err)
 }
 
 // parting counts holders where the target does not tell the person's grants

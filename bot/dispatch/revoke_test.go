@@ -187,3 +187,28 @@ func TestTaskOfUnknownRequestIsStruckOff(t *testing.T) {
 		}
 	})
 }
+
+// TestWhyARevokeFailsIsKept for the admins, and written only when it changes.
+func TestWhyARevokeFailsIsKept(t *testing.T) {
+	tell(t, func(s *story) {
+		db := s.target("db")
+		db.onRevoke = func(context.Context, int) error { return refusedErr() }
+		s.targets["db"] = db
+		r := s.submit(s, ask(unit("db", "orders")))
+		s.start()
+		s.must(s, r.ID, flows.Event{Kind: flows.EventRevoke, By: alice})
+		s.after(time.Hour)
+		first := s.get(s, r.ID)
+		if got := first.Groups[0].RevokeProblem; got != "There is no such role." {
+			t.Errorf("kept %q", got)
+		}
+		s.end()
+		delete(s.targets, "db")
+		s.start()
+		s.after(time.Hour)
+		r = s.get(s, r.ID)
+		if got := r.Groups[0].RevokeProblem; got != "The configuration does not connect it any more." || r.Version != first.Version+1 {
+			t.Errorf("kept %q in version %d after %d", got, r.Version, first.Version)
+		}
+	})
+}

@@ -358,15 +358,6 @@ func (a *act) notRotated(ctx context.Context, err error) outcome {
 	return a.apply(ctx, ev, ResultRefused, err)
 }
 
-// retry puts the task off, however often: for revokes, which only the target's
-// word can end.
-func (a *act) retry(ctx context.Context, err error, b backoff) outcome {
-	if ended(ctx, err) {
-		return stopped(err)
-	}
-	return again(resultOf(err), a.Now().Add(b.delay(a.task.Key, a.task.Tries, provision.RetryAfterOf(err))), err)
-}
-
 // apply records the outcome of an act. One that comes too late is no error: what
 // the request has become has its own revision of the task.
 func (a *act) apply(ctx context.Context, ev flows.Event, r Result, cause error) outcome {

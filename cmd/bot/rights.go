@@ -34,3 +34,8 @@ func (a *App) lost(r *flows.Request) (cause string, lost bool) {
 	loss, lost := w.Lost(r, settled)
 	return loss.Cause, lost
 }
+
+// raise tells the admins of overdue revokes.
+func (a *App) raise() sweep.Job {
+	return sweep.Raise(a.counted(), func() []flows.PersonRef { return a.living.World().Admins() }, a.now)
+}

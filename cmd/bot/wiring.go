@@ -199,7 +199,7 @@ func (a *App) snapshot() ops.Snapshot {
 // newSweeper builds the jobs that act on stored times.
 func (a *App) newSweeper() (*sweep.Sweeper, error) {
 	return sweep.New(sweep.Options{
-		Requests: lateness{a.counted(), a.living.World}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights()},
+		Requests: lateness{a.counted(), a.living.World}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights(), a.raise()},
 		Swept: func(job string, _ time.Duration, err error) {
 			outcome := "ok"
 			if err != nil {

@@ -1,0 +1,54 @@
+package cards
+
+import (
+	"apono/bot/chat"
+	"apono/flows"
+)
+
+// overdue tells an admin that an access is there which should be gone, what is
+// known, and what to do; and later that it is over.
+func overdue(r flows.Request, topic flows.Topic) (chat.Card, bool) {
+	if topic == flows.TopicOverdueOver {
+		return chat.Card{
+			Title: r.ID + " no longer overdue", Tone: chat.ToneGood, Fallback: r.ID + ": the overdue access is gone",
+			Body: chat.Text{chat.Plain("The overdue access of "), person(r.Grantee)[0], chat.Plain(" is gone; every system has confirmed it. There is nothing left to do.")},
+		}, !r.Unconfirmed()
+	}
+	c := chat.Card{
+		Title: r.ID + " overdue", Tone: chat.ToneBad, Fallback: r.ID + ": access should be gone and is not",
+		Menu: []chat.Action{button(r, chat.ActionDetails, "Details", "")},
+	}
+	if !r.Unconfirmed() {
+		c.Status, c.Tone = chat.Text{chat.Bold("Over"), chat.Plain(": the access is gone")}, chat.ToneOver
+	} else {
+		c.Status = chat.Text{chat.Bold("Overdue"), chat.Plain(": the target has not confirmed that the access is gone")}
+	}
+	c.Body = chat.Text{chat.Plain("The access of "), person(r.Grantee)[0], chat.Plain(" should have been taken back and may still be there.")}
+	for i := range r.Groups {
+		if g := &r.Groups[i]; !g.OverdueAt.IsZero() {
+			c.Sections = append(c.Sections, overdueGroup(g))
+		}
+	}
+	if r.Unconfirmed() {
+		c.Notes = []chat.Text{
+			{chat.Bold("What to do: "), chat.Plain("see whether the system is up and the bot may still act in it. If it must end now, take the access away there by hand: the bot finds nothing left at its next try, and says so here.")},
+			chat.T("The bot tries again every minute."),
+		}
+	}
+	return c, true
+}
+
+func overdueGroup(g *flows.AccessGroup) chat.Section {
+	s := chat.Section{Title: g.Integration}
+	for _, b := range blocks(g.Items) {
+		s.Fields = append(s.Fields, chat.Field{Label: b.typ, Value: chat.T(names(b.resources, shownNames) + ": " + list(b.permissions))})
+	}
+	s.Fields = append(s.Fields, chat.Field{Label: "Should be gone since", Value: chat.Text{chat.At(g.RevokeSince)}})
+	if !g.Status.MayHold() {
+		return chat.Section{Title: s.Title, Fields: append(s.Fields, chat.Field{Label: "Gone since", Value: chat.Text{chat.At(g.RevokedAt)}})}
+	}
+	if g.RevokeProblem != "" {
+		s.Fields = append(s.Fields, chat.Field{Label: "Last answer", Value: chat.T(g.RevokeProblem)})
+	}
+	return s
+}
