@@ -195,6 +195,15 @@ type PostKey struct {
 	Person      string   `json:"person"` // normalized e-mail address
 	Topic       Topic    `json:"topic"`
 	Integration string   `json:"integration,omitempty"` // TopicAccess
+	// Platform is empty for the platform on which the message was shown first. Where
+	// there are several, the copies on the others have their names.
+	Platform string `json:"platform,omitempty"`
+}
+
+// On is the key of the message's copy on another platform; empty: the first one.
+func (k PostKey) On(platform string) PostKey {
+	k.Platform = platform
+	return k
 }
 
 // String is unique for each key.
@@ -202,6 +211,9 @@ func (k PostKey) String() string {
 	s := k.Request + "/" + string(k.Audience) + "/" + k.Person + "/" + string(k.Topic)
 	if k.Integration != "" {
 		s += "/" + k.Integration
+	}
+	if k.Platform != "" {
+		s += "@" + k.Platform
 	}
 	return s
 }

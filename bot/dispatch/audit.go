@@ -73,7 +73,7 @@ func (d *chats) audit(ctx context.Context, stop <-chan struct{}, t flows.Task) o
 func (d *chats) batch(events []flows.AuditEvent) (batch []flows.AuditEvent, last uint64, err error) {
 	var told []flows.AuditEvent
 	for _, e := range events {
-		if e.Fact.Kind.Told() && d.AuditChannel != nil && d.AuditChannel() {
+		if e.Fact.Kind.Told() && d.hasAudit() {
 			told = append(told, e)
 		}
 	}
@@ -132,12 +132,6 @@ func (d *chats) tell(ctx context.Context, t flows.Task, batch []flows.AuditEvent
 	case chat.ErrorUnknown:
 	}
 	return 0, again(result, d.Now().Add(auditBackoff.delay(t.Key, t.Tries, chat.RetryAfterOf(err))), err)
-}
-
-func (d *chats) sendAudit(ctx context.Context, card chat.Card) error {
-	_, err := d.Messenger.PostAudit(ctx, card)
-	d.audited = time.Now()
-	return err
 }
 
 // bareAudit names an event that could not be drawn, by nothing but what the bot

@@ -122,7 +122,7 @@ func (w *world) Integration(string) (dispatch.Integration, bool) {
 	return dispatch.Integration{Driver: w}, true
 }
 
-func (*world) Recipient(email string) (chat.Recipient, error) {
+func (*world) Recipient(_, email string) (chat.Recipient, error) {
 	return chat.Recipient{Email: email}, nil
 }
 

@@ -125,7 +125,7 @@ func (drawn) Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card,
 func (drawn) Audit(events []flows.AuditEvent) chat.Card { return cards.Audit(events) }
 
 // Recipient finds everybody but those that people says something about.
-func (s *talk) Recipient(email string) (chat.Recipient, error) {
+func (s *talk) Recipient(_, email string) (chat.Recipient, error) {
 	s.logMu.Lock()
 	defer s.logMu.Unlock()
 	return chat.Recipient{Email: email}, s.people[email]

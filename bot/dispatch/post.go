@@ -48,9 +48,9 @@ type Renderer interface {
 
 // People finds persons on the chat platform.
 type People interface {
-	// Recipient says how the platform can find a person. Errors: flows.CodeNotFound
+	// Recipient says how a platform can find a person. Errors: flows.CodeNotFound
 	// and flows.CodeAmbiguous for somebody who cannot be written to.
-	Recipient(email string) (chat.Recipient, error)
+	Recipient(platform, email string) (chat.Recipient, error)
 }
 
 // Keyed is a chat.Messenger that finds its own messages again. With one, a first
@@ -79,11 +79,16 @@ type ChatOptions struct {
 	Renderer  Renderer
 	People    People
 	Messenger chat.Messenger
+	// Platform is the name of Messenger's; empty: "slack".
+	Platform string
 	// AuditChannel reports whether there is an audit channel at this moment; nil: none.
 	AuditChannel func() bool
-	Log          *slog.Logger
-	Hooks        Hooks
-	Now          func() time.Time // nil: time.Now
+	// Others are further platforms. Every message is shown on each of them as well,
+	// to whom it can reach.
+	Others []Platform
+	Log    *slog.Logger
+	Hooks  Hooks
+	Now    func() time.Time // nil: time.Now
 
 	Total     int           // tasks under way at once
 	Redraws   int           // of these, redraws
@@ -97,14 +102,16 @@ func NewChat(o ChatOptions) *Worker {
 	o.Now = clockOr(o.Now)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	return &Worker{
-		lane: flows.LaneChat, queue: o.Queue, doer: &chats{ChatOptions: o, redraws: map[string]bool{}},
+		lane: flows.LaneChat, queue: o.Queue, doer: newChats(o),
 		total: cmp.Or(o.Total, DefaultChat), perPool: cmp.Or(o.Redraws, DefaultRedraws), grace: cmp.Or(o.Grace, DefaultGrace), log: o.Log, hooks: o.Hooks, now: o.Now,
 	}
 }
 
 type chats struct {
 	ChatOptions
-	audited time.Time // when the last audit message left; only the one audit task uses it
+	platforms []Platform
+	audited   time.Time         // when the last audit message left; only the one audit task uses it
+	took      map[string]string // hash of the audit message that a platform took, while another has not; likewise
 
 	mu      sync.Mutex
 	redraws map[string]bool // tasks that wait and are known to redraw what is there
@@ -134,11 +141,11 @@ func (d *chats) look(t flows.Task) (look, error) {
 	if t.Effect.Kind != flows.EffectPost {
 		return look{}, nil
 	}
-	p, known, err := d.Posts.Post(key)
+	p, shown, err := d.shown(key)
 	if err != nil {
 		return look{}, err
 	}
-	if !known || p.Message == "" {
+	if !shown {
 		return look{lock: lockOf(key)}, nil
 	}
 	r, err := d.Posts.Request(key.Request)
@@ -194,27 +201,34 @@ func (d *chats) do(ctx context.Context, stop <-chan struct{}, t flows.Task) outc
 // message is one try at one chat message. Its methods change a copy.
 type message struct {
 	*chats
+	Platform
 	task flows.Task
 	r    flows.Request
 	post flows.Post
 	card chat.Card
 	hash string
+	lost *lost
 }
 
-// post shows one message. Those of the same person that come before it and were
-// never shown go first, so that nobody reads "granted" above "approved".
+// post shows one message on every platform.
 func (d *chats) post(ctx context.Context, t flows.Task) outcome {
-	key := t.Effect.Post
-	r, err := d.Posts.Request(key.Request)
+	r, err := d.Posts.Request(t.Effect.Post.Request)
 	if missing(err) {
 		return doneBut(ResultNothing, err)
 	}
 	if err != nil {
 		return d.storeFailed(t, err)
 	}
-	m := message{chats: d, task: t, r: r}
-	for _, k := range r.Posts() {
-		if k == key {
+	return d.everywhere(ctx, t, &r)
+}
+
+// inOrder shows the message of a task, on one platform. Those of the same person that
+// come before it and were never shown go first, so that nobody reads "granted" above
+// "approved".
+func (m message) inOrder(ctx context.Context) outcome {
+	key := m.task.Effect.Post
+	for _, k := range m.r.Posts() {
+		if k == key.On("") {
 			break
 		}
 		if lockOf(k) != lockOf(key) {
@@ -224,24 +238,24 @@ func (d *chats) post(ctx context.Context, t flows.Task) outcome {
 			return o
 		}
 	}
-	return m.show(ctx, key, false)
+	return m.show(ctx, key.On(""), false)
 }
 
 // show makes one message agree with the request; with onlyNew it leaves alone
 // what was shown before.
 func (m message) show(ctx context.Context, key flows.PostKey, onlyNew bool) outcome {
-	p, known, err := m.Posts.Post(key)
+	p, known, err := m.copyOn(m.Name, key)
 	if err != nil {
 		return m.storeFailed(m.task, err)
 	}
+	key = p.Key
 	if onlyNew && known && p.Shows != postingMark {
 		return done(ResultNothing)
 	}
-	card, ok := m.Renderer.Card(m.r, key, m.Now())
+	card, ok := m.Renderer.Card(m.r, key.On(""), m.Now())
 	if !ok {
 		return done(ResultNothing)
 	}
-	p.Key = key
 	m.post, m.card, m.hash = p, card, hashOf(card)
 	switch {
 	case p.Shows == m.hash || p.Shows == refusedMark+m.hash:
@@ -276,7 +290,7 @@ func hashOf(c chat.Card) string {
 
 // first posts the message for the first time, or anew.
 func (m message) first(ctx context.Context) outcome {
-	to, err := m.People.Recipient(m.post.Key.Person)
+	to, err := m.People.Recipient(m.Name, m.post.Key.Person)
 	switch code := flows.ErrorCode(err); {
 	case err == nil:
 	case code == flows.CodeNotFound, code == flows.CodeAmbiguous:
@@ -335,7 +349,7 @@ func (m *message) again() (chat.Card, bool) {
 	if err != nil {
 		return m.card, true // what was drawn before was true then, and there is another redraw
 	}
-	if card, ok := m.Renderer.Card(r, m.post.Key, m.Now()); ok {
+	if card, ok := m.Renderer.Card(r, m.post.Key.On(""), m.Now()); ok {
 		m.r, m.card, m.hash = r, card, hashOf(card)
 	}
 	return m.card, m.hash != m.post.Shows
@@ -365,8 +379,16 @@ func (m message) redraw(ctx context.Context) outcome {
 // gone tells the operator, once for each message, that a person cannot be reached.
 func (m message) gone(ctx context.Context, cause error) outcome {
 	m.post.Platform, m.post.Channel, m.post.Message = "", "", ""
+	if len(m.platforms) > 1 {
+		m.lost.add(m.post.Key.On(""), cause, !strings.HasPrefix(m.post.Shows, goneMark))
+		return m.save(ctx, goneMark+m.hash, done(ResultGone))
+	}
 	return m.giveUp(ctx, goneMark, cause, done(ResultGone),
-		fmt.Sprintf("%s could not be reached in chat; the message %q about %s was not delivered.", m.post.Key.Person, m.post.Key.Topic, m.r.ID))
+		notReached(m.post.Key))
+}
+
+func notReached(k flows.PostKey) string {
+	return fmt.Sprintf("%s could not be reached in chat; the message %q about %s was not delivered.", k.Person, k.Topic, k.Request)
 }
 
 // notShown decides about an error that leaves the message where it is.

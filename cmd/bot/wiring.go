@@ -12,6 +12,7 @@ import (
 	"apono/bot/chat"
 	"apono/bot/dispatch"
 	"apono/bot/sweep"
+	"apono/bot/teams"
 	"apono/cmd/bot/internal/living"
 	"apono/cmd/bot/internal/ops"
 	"apono/flows"
@@ -65,10 +66,13 @@ func (renderer) Audit(events []flows.AuditEvent) chat.Card { return cards.Audit(
 // people finds persons for dispatch, in the directory of the moment.
 type people struct{ living *living.Context }
 
-func (p people) Recipient(email string) (chat.Recipient, error) {
+func (p people) Recipient(platform, email string) (chat.Recipient, error) {
 	who, err := p.living.World().People.ByEmail(email)
 	if err != nil {
 		return chat.Recipient{}, err
+	}
+	if platform == teams.Platform {
+		return chat.Recipient{Email: who.Email, ID: who.TeamsID}, nil
 	}
 	return chat.Recipient{Email: who.Email, ID: who.SlackID}, nil
 }

@@ -153,7 +153,7 @@ func TestMigrations(t *testing.T) {
 	}
 	_, err := bolt.Open(path, bolt.Options{})
 	wantIs(t, err, store.ErrSchemaNewer)
-	if err == nil || !strings.Contains(err.Error(), "schema 4, this version knows 2") {
+	if err == nil || !strings.Contains(err.Error(), "schema 4, this version knows 3") {
 		t.Errorf("the operator reads %v", err)
 	}
 }

@@ -28,12 +28,13 @@ var (
 	bucketSubmits     = []byte("submits")
 	bucketSubmitsAt   = []byte("submits_at")
 	bucketAudit       = []byte("audit")
+	bucketContacts    = []byte("contacts")
 )
 
 var buckets = [][]byte{
 	bucketMeta, bucketRequests, bucketByState, bucketByDue, bucketByPerson, bucketByAsked, bucketHolders,
 	bucketTasks, bucketTasksDue, bucketPosts, bucketSealed, bucketInbox, bucketInboxUndone, bucketInboxDone,
-	bucketSubmits, bucketSubmitsAt, bucketAudit,
+	bucketSubmits, bucketSubmitsAt, bucketAudit, bucketContacts,
 }
 
 var (
@@ -48,6 +49,7 @@ var (
 var migrations = []func(*bolt.Tx) error{
 	createBuckets,
 	grantIDsWithStamps,
+	createBuckets, // contacts
 }
 
 // grantIDsWithStamps keeps older programs out: they would not understand the ids of

@@ -47,12 +47,16 @@ func encodeTask(task flows.Task) *encodedTask {
 
 // effectParts are the fields of an effect that a task keeps, in the order in which
 // it keeps them. New ones go to the end.
-func effectParts(e *flows.Effect) [8]*string {
+func effectParts(e *flows.Effect) [9]*string {
 	return [...]*string{
 		(*string)(&e.Kind), &e.Request, &e.Integration,
 		&e.Post.Request, (*string)(&e.Post.Audience), &e.Post.Person, (*string)(&e.Post.Topic), &e.Post.Integration,
+		&e.Post.Platform,
 	}
 }
+
+// firstParts is how many parts every task has, however old.
+const firstParts = 8
 
 // at is the key in tasks_due; the next call changes it.
 func (e *encodedTask) at(due []byte) []byte {
@@ -115,7 +119,10 @@ func decodeTask(key, raw []byte) (task flows.Task, err error) {
 	if task.Problem, rest, ok = cutString(rest); !ok {
 		return task, damaged
 	}
-	for _, part := range effectParts(&task.Effect) {
+	for i, part := range effectParts(&task.Effect) {
+		if i >= firstParts && len(rest) == 0 {
+			break // written before there was this part
+		}
 		if *part, rest, ok = cutString(rest); !ok {
 			return task, damaged
 		}
