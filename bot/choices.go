@@ -54,6 +54,12 @@ func (s *Service) requestForm(w flows.World, p *flows.Person, sel selection, now
 		f.Hint = append(f.Hint, chat.T(fmt.Sprintf("The earlier request had %d; the first %d are filled in.", sel.cut, maxOptions)))
 	}
 	filled := s.verdict(w, p, grantee, &f, sel, now)
+	if sel.typed {
+		filled = sel.filled // the field stays the same one, or what is being typed would be lost
+	}
+	if filled != "" {
+		f.DurationGeneration = hash(filled)
+	}
 	f.State = sel.state(filled)
 	return f.Form()
 }
@@ -78,9 +84,12 @@ func (s *Service) verdict(w flows.World, p, grantee *flows.Person, f *cards.Requ
 		return ""
 	}
 	v := w.Evaluate(q)
+	if i := slices.IndexFunc(v.Problems(), func(c flows.Check) bool { return c.About == flows.AboutJustification }); i >= 0 {
+		f.Hint = append(f.Hint, chat.Text{chat.Bold("Missing: "), chat.Plain(v.Problems()[i].Reason)})
+	}
 	f.Hint = append(f.Hint, cards.Verdict(withoutJustification(v), p)...)
 	f.JustificationOptional = len(v.Parts) > 0 && !slices.ContainsFunc(v.Parts, func(p flows.Part) bool { return p.Flow.Settings.JustificationRequired })
-	if f.Duration != "" || len(v.Parts) == 0 {
+	if sel.typed || len(v.Parts) == 0 {
 		return ""
 	}
 	var least time.Duration
@@ -91,12 +100,11 @@ func (s *Service) verdict(w flows.World, p, grantee *flows.Person, f *cards.Requ
 	}
 	if least > 0 {
 		f.Duration = shortDuration(least)
-		f.DurationGeneration = hash(f.Duration)
 	}
 	return f.Duration
 }
 
-// withoutJustification drops the one thing the person has not had time to type.
+// withoutJustification drops what is said above all else.
 func withoutJustification(v flows.Verdict) flows.Verdict {
 	v.Checks = slices.DeleteFunc(slices.Clone(v.Checks), func(c flows.Check) bool { return c.About == flows.AboutJustification })
 	return v

@@ -100,7 +100,7 @@ func (s *Service) requestLine(w flows.World, p *flows.Person, line string, now t
 			if err != nil {
 				return chat.Say(flows.ErrorMessage(err))
 			}
-			head, sel.duration = strings.TrimSpace(m[1]), strings.TrimSpace(m[2])
+			head, sel.duration, sel.typed = strings.TrimSpace(m[1]), strings.TrimSpace(m[2]), true
 			if len(sel.duration) > maxDuration {
 				sel.duration = shortDuration(d)
 			}

@@ -25,8 +25,10 @@ type selection struct {
 	items                   []string // tokens
 	all                     bool
 	duration, justification string
-	stale                   bool // something chosen is not on offer any more and was dropped
-	cut                     int  // how many choices an earlier request had, where not all fit
+	typed                   bool   // the duration is what the person wrote, also if that is nothing
+	filled                  string // the duration that was filled in last
+	stale                   bool   // something chosen is not on offer any more and was dropped
+	cut                     int    // how many choices an earlier request had, where not all fit
 }
 
 // formState travels with the form, so that a search, which may come without the
@@ -38,6 +40,7 @@ type formState struct {
 	Type        string `json:"t,omitempty"`
 	Bundle      string `json:"b,omitempty"`
 	Default     string `json:"d,omitempty"`
+	Typed       bool   `json:"y,omitempty"` // the duration
 	Others      bool   `json:"o,omitempty"`
 	Grantee     string `json:"g,omitempty"`
 }
@@ -51,7 +54,7 @@ func readState(s string) formState {
 }
 
 func (sel selection) state(defaultDuration string) string {
-	st := formState{BundleMode: sel.bundleMode, Integration: token(sel.integration), Type: token(sel.typ), Bundle: token(sel.bundle), Default: defaultDuration}
+	st := formState{BundleMode: sel.bundleMode, Integration: token(sel.integration), Type: token(sel.typ), Bundle: token(sel.bundle), Default: defaultDuration, Typed: sel.typed}
 	if sel.others {
 		st.Others, st.Grantee = true, sel.grantee
 	}
@@ -123,8 +126,9 @@ func readSelection(e chat.FormEvent) selection {
 		resources: v[cards.FieldResources], permissions: v[cards.FieldPermissions],
 		bundle: v.First(cards.FieldBundle), items: v[cards.FieldItems],
 		all:      v.First(cards.FieldAll) == cards.AllItems,
-		duration: v.First(cards.FieldDuration), justification: v.First(cards.FieldJustification),
+		duration: v.First(cards.FieldDuration), justification: v.First(cards.FieldJustification), filled: st.Default,
 	}
+	sel.typed = st.Typed || sel.duration != st.Default || e.Field == cards.FieldDuration
 	switch { // the fields of the other mode are not in the form; what was chosen there stays
 	case st.BundleMode:
 		sel.integration, sel.typ = st.Integration, st.Type
@@ -158,8 +162,8 @@ func (s *Service) Change(ctx context.Context, e chat.FormEvent) *chat.Form {
 		return &form
 	}
 	sel := readSelection(e).named(w)
-	if sel.duration == readState(e.State).Default {
-		sel.duration = "" // filled in for another choice, not typed
+	if !sel.typed {
+		sel.duration = "" // filled in for another choice
 	}
 	if e.Action == chat.ActionMode {
 		sel.bundleMode = !sel.bundleMode
@@ -387,7 +391,7 @@ func bundleUnits(w flows.World, sel selection) (units []flows.Unit, missing bool
 func selectionOf(w flows.World, r *flows.Request) selection {
 	sel := selection{justification: r.Justification, grantee: token(r.Grantee.Email)}
 	if !r.Indefinite {
-		sel.duration = shortDuration(r.Duration)
+		sel.duration, sel.typed = shortDuration(r.Duration), true
 	}
 	if r.Bundle != "" {
 		sel.bundleMode, sel.bundle = true, r.Bundle

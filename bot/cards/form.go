@@ -82,7 +82,7 @@ func (f RequestForm) Form() chat.Form {
 			Hint: "For example 30m, 2h, 1d. Empty: as long as the access flow allows.",
 		},
 		chat.Part{
-			Kind: chat.PartInput, Field: FieldJustification, Label: "Justification", Value: f.Justification, Multi: true,
+			Kind: chat.PartInput, Field: FieldJustification, Label: "Justification", Value: f.Justification, Multi: true, Live: !f.JustificationOptional,
 			Max: flows.MaxReason, Optional: f.JustificationOptional, Placeholder: "Why do you need this?",
 		})
 	for _, t := range f.Hint {

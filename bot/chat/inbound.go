@@ -51,6 +51,8 @@ type FormEvent struct {
 	Values Values
 	// Action is the button that was pressed inside the form, if one was.
 	Action ActionID
+	// Field is what was changed last, where the platform says so.
+	Field string
 	// Key is equal for repeats of the same submission.
 	Key string
 }

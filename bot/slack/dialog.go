@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"sync"
@@ -21,7 +22,7 @@ func (a *Adapter) change(ctx context.Context, d delivery, in interaction) {
 	}
 	p := pending{
 		event: chat.FormEvent{User: in.user(), Form: chat.FormID(in.View.CallbackID), State: in.View.Metadata, Values: in.View.values()},
-		hash:  in.View.Hash, at: in.Actions[0].ActionTS,
+		hash:  in.View.Hash, at: in.Actions[0].ActionTS, arrived: d.arrived,
 	}
 	if t := in.Actions[0].Type; t == "button" || t == "overflow" {
 		id, _, err := parseAction(in.Actions[0].ActionID, in.Actions[0].Value, in.Actions[0].SelectedOption.Value)
@@ -30,6 +31,8 @@ func (a *Adapter) change(ctx context.Context, d delivery, in interaction) {
 			return
 		}
 		p.event.Action = id
+	} else {
+		p.event.Field, p.typed = actionOf(in.Actions[0].ActionID), t == "plain_text_input"
 	}
 	line := a.lines.of(in.View.ID, d.arrived)
 	if line.join(p) {
@@ -44,9 +47,14 @@ func (a *Adapter) work(ctx context.Context, viewID string, line *viewLine) {
 		if !ok {
 			return
 		}
+		if p.typed {
+			if sleep(ctx, typingPause-time.Since(p.arrived)); line.overtaken() {
+				continue
+			}
+		}
 		var form *chat.Form
 		a.guard(ctx, "change", func() { form = a.handler.Change(ctx, line.current(p, time.Now())) })
-		if form == nil {
+		if form == nil || line.shows(*form) {
 			continue
 		}
 		var hash string
@@ -56,7 +64,7 @@ func (a *Adapter) work(ctx context.Context, viewID string, line *viewLine) {
 		})
 		switch {
 		case err == nil:
-			line.drew(hash, form.State, time.Now())
+			line.drew(hash, *form, time.Now())
 		case chat.KindOf(err) == chat.ErrorGone: // closed meanwhile
 		default:
 			a.meter.Count(CountDropped, "redraw")
@@ -70,7 +78,13 @@ type pending struct {
 	event chat.FormEvent
 	hash  string // of the view as the person saw it
 	at    string // Slack's time of the act, "1700000000.123456"
+	typed bool   // one key of several, maybe
+
+	arrived time.Time
 }
+
+// typingPause is how long nothing must be typed before a dialog is redrawn.
+const typingPause = 400 * time.Millisecond
 
 // before compares Slack's times. Deliveries of one dialog may overtake each other.
 func (p pending) before(q pending) bool {
@@ -90,6 +104,7 @@ type viewLine struct {
 	used    time.Time
 	hash    string // of our last redraw
 	state   string // that it carried
+	look    string // of the dialog since then
 	drawnAt time.Time
 }
 
@@ -152,10 +167,40 @@ func (l *viewLine) current(p pending, now time.Time) chat.FormEvent {
 	return p.event
 }
 
-func (l *viewLine) drew(hash, state string, now time.Time) {
+func (l *viewLine) drew(hash string, form chat.Form, now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.hash, l.state, l.drawnAt = hash, state, now
+	l.hash, l.state, l.drawnAt, l.look = hash, form.State, now, lookOf(form)
+}
+
+// overtaken reports whether a newer change waits, which has the values of this one too.
+func (l *viewLine) overtaken() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.queue) > 0 && l.queue[0].event.Action == ""
+}
+
+// shows reports whether the dialog looks like this already, but for what is typed in it.
+func (l *viewLine) shows(form chat.Form) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.look != "" && l.look == lookOf(form)
+}
+
+// lookOf is what a redraw would change: a field keeps what was typed as long as its
+// generation stays.
+func lookOf(form chat.Form) string {
+	form.Parts = slices.Clone(form.Parts)
+	for i := range form.Parts {
+		if form.Parts[i].Kind == chat.PartInput {
+			form.Parts[i].Value = ""
+		}
+	}
+	b, err := json.Marshal(form)
+	if err != nil {
+		return "" // (this is a bug)
+	}
+	return string(b)
 }
 
 // lines are the dialogs that were changed lately.

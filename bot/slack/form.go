@@ -213,8 +213,8 @@ func inputElement(p chat.Part) slack.BlockElement {
 	return nil
 }
 
-// textInput reports a live change when Enter is pressed: redrawing a dialog at
-// every key would fight with the person who types.
+// textInput reports a live change at every key. The adapter waits for a pause, and
+// what is being typed stays as long as block_id and action_id do.
 func textInput(p chat.Part) slack.BlockElement {
 	e := slack.NewPlainTextInputBlockElement(placeholder(p.Placeholder), p.Field)
 	e.Multiline = p.Multi
@@ -224,7 +224,7 @@ func textInput(p chat.Part) slack.BlockElement {
 	}
 	e.InitialValue, _ = cut(literal(p.Value), e.MaxLength)
 	if p.Live {
-		e.DispatchActionConfig = &slack.DispatchActionConfig{TriggerActionsOn: []string{"on_enter_pressed"}}
+		e.DispatchActionConfig = &slack.DispatchActionConfig{TriggerActionsOn: []string{"on_enter_pressed", "on_character_entered"}}
 	}
 	return e
 }
