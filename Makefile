@@ -3,13 +3,19 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 TOOL    := go tool -modfile=scripts/tools/go.mod
 
-.PHONY: build test race fuzz bench bench-million cover golden lint docs-check fmt vuln demo image clean
+.PHONY: build test browser screenshots race fuzz bench bench-million cover golden lint docs-check fmt vuln demo image clean
 
 build: ## bin/bot, static
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/bot ./cmd/bot
 
 test: ## everything, against real PostgreSQL servers
 	scripts/services run go test -shuffle=on $(TESTFLAGS) ./...
+
+browser: ## the page of the demo, in Chromium
+	scripts/browser/run test
+
+screenshots: ## docs/screenshots; look at them
+	scripts/browser/run screenshots
 
 race:
 	scripts/services run go test -race -shuffle=on $(TESTFLAGS) ./...

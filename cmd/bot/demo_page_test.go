@@ -76,7 +76,7 @@ func TestDemoPageTellsTheTruth(t *testing.T) {
 	must(err)
 	secret, err := s.credentials(alice, "support-desk")
 	must(err)
-	shows("who="+slackAlice, "200 OK", "on <b>refunds</b> <small>until ", ">active<", "6 of 9")
+	shows("who="+slackAlice, "200 OK", "on <b>billing, refunds, vip</b> <small>until ", ">active<", "6 of 9")
 	if strings.Contains(shownBy(t, page, "who="+slackAlice+"&at=app&log=all"), secret["token"]) {
 		t.Error("the page shows a token that was shown once before")
 	}

@@ -15,7 +15,7 @@ import (
 
 // held is one person's access to a target, and until when.
 type held struct {
-	Target, Email, Permissions, Resource, Until string
+	Email, Permissions, Resources, Until string
 }
 
 // holdings says who holds what, by the target's word, and until when, by the bot's.
@@ -27,12 +27,19 @@ func (s *Server) holdings(f facts) []held {
 			k := [2]string{h.Email, h.Resource}
 			by[k] = append(by[k], h.Permission)
 		}
+		first := len(out)
 		for _, k := range slices.SortedFunc(maps.Keys(by), func(a, b [2]string) int { return strings.Compare(a[0]+"\x00"+a[1], b[0]+"\x00"+b[1]) }) {
 			until, granted := s.until(f.requests, t.Name, k[0], k[1], by[k][0])
 			if !granted {
 				until = "though no request grants it"
 			}
-			out = append(out, held{t.Name, k[0], strings.Join(by[k], ", "), s.resource(f.requests, t.Name, k[1]), until})
+			h := held{k[0], strings.Join(by[k], ", "), s.resource(f.requests, t.Name, k[1]), until}
+			same := slices.IndexFunc(out[first:], func(x held) bool { return x.Email == h.Email && x.Permissions == h.Permissions && x.Until == h.Until })
+			if same < 0 {
+				out = append(out, h)
+				continue
+			}
+			out[first+same].Resources += ", " + h.Resources
 		}
 	}
 	return out

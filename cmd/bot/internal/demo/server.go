@@ -189,10 +189,10 @@ func (s *Server) look(ctx context.Context) {
 // clock shows a time of day, and the day of the week where it is not today.
 func clock(t, now time.Time) string {
 	if t, now := t.Local(), now.Local(); t.YearDay() != now.YearDay() || t.Year() != now.Year() {
-		return t.Format("Mon 15:04")
+		return t.Format("Mon 3:04 PM")
 	}
-	return t.Local().Format("15:04")
+	return t.Local().Format("3:04 PM")
 }
 
 // today is the day and time in the bar.
-func today(now time.Time) string { return now.Local().Format("Mon 15:04") }
+func today(now time.Time) string { return now.Local().Format("Mon 3:04 PM") }

@@ -64,6 +64,8 @@ function update(have, want) {
 }
 
 function draw(regions) {
+  const active = document.activeElement;
+  const held = active.closest(".pane") && [active.closest(".pane").id, active.closest("[data-action]")?.dataset.action];
   const before = new Map($$(".pane").map((pane) => [pane.id, $(".modal", pane)?.dataset.view]));
   const panes = Object.keys(regions).filter((id) => id.startsWith("pane-"));
   for (const id of panes) if (!$("#" + id)) {
@@ -89,7 +91,15 @@ function draw(regions) {
       wrong.focus();
     }
   }
+  handOver();
+  if (held?.[1] && !active.isConnected) refocus(...held);
   settle();
+}
+
+// refocus finds what took the place of an element that had the focus, when the app drew a form anew.
+function refocus(pane, action) {
+  const place = $(`#${pane} [data-action="${CSS.escape(action)}"]`);
+  (place?.matches("input, textarea, button") ? place : place && $("input, textarea, button", place))?.focus({ preventScroll: true });
 }
 
 // settle keeps lists at their newest line, unless somebody scrolled up to read, and the guide at its next step.
@@ -181,13 +191,25 @@ function place(node) {
 // What was typed into fields goes out a moment later, and before anything else that the app hears of.
 const typing = new Map();
 function typed(field) {
-  clearTimeout(typing.get(field));
-  typing.set(field, setTimeout(() => send(field), 300));
+  clearTimeout(typing.get(field)?.timer);
+  typing.set(field, { pane: field.closest(".pane").id, timer: setTimeout(() => send(field), 300) });
 }
 async function send(field) {
-  clearTimeout(typing.get(field));
-  await post("/act", { do: "type", ...place(field), text: field.value });
+  clearTimeout(typing.get(field)?.timer);
+  if (field.isConnected) await post("/act", { do: "type", ...place(field), text: field.value });
   typing.delete(field);
+}
+// handOver gives what was being typed to the field that took the place of the old one.
+function handOver() {
+  for (const [field, { pane, timer }] of [...typing]) {
+    if (field.isConnected) continue;
+    clearTimeout(timer);
+    typing.delete(field);
+    const next = $(`#${pane} [data-type][data-action="${CSS.escape(field.dataset.action)}"]`);
+    if (!next) continue;
+    next.value = field.value;
+    typed(next);
+  }
 }
 async function flush() {
   for (const field of [...typing.keys()]) await send(field);
@@ -365,10 +387,13 @@ async function choose(combo, values) {
 }
 
 let asked = 0;
-let searchTimer;
+let found = Promise.resolve(); // the list for what was typed last
 function search(field) {
+  found = find(field);
+}
+async function find(field) {
   const combo = field.closest("[data-combo]");
-  clearTimeout(searchTimer);
+  const turn = ++asked;
   const query = field.value;
   if (!combo.hasAttribute("data-external")) {
     const words = query.toLowerCase();
@@ -380,11 +405,10 @@ function search(field) {
     list(combo, [], `Type ${combo.dataset.min} letters to search.`);
     return;
   }
-  searchTimer = setTimeout(async () => {
-    const turn = ++asked;
-    const answer = await act(combo, { do: "suggest", text: query });
-    if (turn === asked && document.activeElement === field) list(combo, answer.options ?? []);
-  }, 120);
+  await new Promise((resolve) => setTimeout(resolve, 120));
+  if (turn !== asked) return;
+  const answer = await act(combo, { do: "suggest", text: query });
+  if (turn === asked && document.activeElement === field) list(combo, answer.options ?? []);
 }
 
 function list(combo, options, sentence = "No results") {
@@ -438,7 +462,6 @@ function point(field, item) {
 }
 
 function closeList(combo) {
-  clearTimeout(searchTimer);
   asked++;
   const field = $("input", combo);
   $("[role=listbox]", combo).hidden = true;
@@ -474,7 +497,7 @@ function comboKey(event) {
       } else if (items.length) point(field, items[(at + (event.key === "ArrowDown" ? 1 : items.length - 1)) % items.length]);
       break;
     case "Enter":
-      if (!box.hidden) take(combo, items[at]);
+      if (!box.hidden) found.then(() => take(combo, $(".at", box)));
       break;
     case "Escape":
       if (box.hidden) return;

@@ -1,0 +1,223 @@
+// What a person does in the first ten minutes, by labels, in a real browser.
+
+import assert from "node:assert/strict";
+import { after, before, describe, test } from "node:test";
+import { demo, launch, phone, picture, Slack } from "./world.mjs";
+
+let browser;
+before(async () => (browser = await launch()));
+after(() => browser.close());
+
+const target = "The real target";
+const audit = "Audit channel";
+
+// within runs a demo of its own for a test.
+const within = (args, run) => async () => {
+  const bot = await demo(...args);
+  try {
+    await run(bot.address);
+  } catch (err) {
+    await picture(browser);
+    throw err;
+  } finally {
+    await bot.stop();
+  }
+};
+
+async function askForBundle(slack, why) {
+  await slack.say("/apono");
+  await slack.dialog("Request access").waitFor();
+  await slack.button("Bundle Mode").click();
+  await slack.field("Justification").fill(why); // also while the form is being drawn anew
+  await slack.in.getByText("Bob (your manager)").waitFor();
+  await slack.button("Submit").click();
+  await slack.dialog("Request access").waitFor({ state: "detached" });
+}
+
+describe("the story", () => {
+  test("in bundle mode, from the question to the end, and what is not granted", within([], async (address) => {
+    const slack = await Slack.open(browser, address);
+    const { page } = slack;
+    await slack.panelSays("Guide", "0 of 9");
+    await slack.panelSays(target, "No token was handed out yet.");
+
+    await slack.say("/apono");
+    await slack.dialog("Request access").waitFor();
+    await slack.panelSays("Guide", "1 of 9");
+    await slack.button("Bundle Mode").click();
+    await slack.button("Resource Mode").waitFor();
+    await slack.panelSays("Guide", "2 of 9");
+
+    // Nothing is lost by a mistake, and it is told under its field.
+    await slack.field("Duration").fill("soon");
+    await slack.button("Submit").click();
+    await slack.in.getByText("Please complete this required field.").waitFor();
+    assert.equal(await slack.field("Justification").getAttribute("aria-invalid"), "true");
+    await slack.field("Justification").fill("INC-12: <b>burning</b>");
+    await slack.button("Submit").click();
+    await slack.in.locator(".error").filter({ hasNotText: "required" }).waitFor();
+    assert.equal(await slack.field("Duration").getAttribute("aria-invalid"), "true");
+    assert.equal(await slack.field("Duration").inputValue(), "soon");
+    assert.equal(await slack.field("Justification").inputValue(), "INC-12: <b>burning</b>");
+    await slack.field("Duration").fill("1h");
+    await slack.button("Submit").click();
+    await slack.dialog("Request access").waitFor({ state: "detached" });
+    await slack.panelSays("Guide", "3 of 9");
+
+    await page.getByRole("link", { name: /^Bob.*1 unread/ }).waitFor();
+    await slack.be("Bob");
+    await slack.sees("Access request AR-1", "INC-12: <b>burning</b>", "You are Alice's manager.");
+    await slack.button("Approve").click();
+    await slack.sees("Access request AR-1", "Approved by Bob");
+    await slack.button("Approve").waitFor({ state: "detached" });
+    await slack.panelSays("Requests as the bot has them", "active");
+
+    await slack.be("Alice");
+    await slack.sees("AR-1 granted", "Active until");
+    await slack.button("Show credentials").click();
+    const token = await slack.dialog("Credentials").locator("code, pre").filter({ hasText: "tok_" }).innerText();
+    await slack.button("Close").click();
+    await slack.dialog("Credentials").waitFor({ state: "detached" });
+    await slack.panelSays(target, "200 OK");
+    await slack.panelSays(target, "alice@example.com");
+    await slack.panelSays("Guide", "6 of 9");
+    assert.ok(!(await page.content()).includes(token), "a token stays on the page");
+
+    await page.getByRole("button", { name: "+10 min" }).click();
+    await slack.panelSays(target, "200 OK");
+    await page.getByRole("button", { name: "To the end of the grant" }).click();
+    await slack.panelSays(target, "403 Forbidden");
+    await slack.panelSays(target, "Nobody holds anything.");
+    await slack.sees("AR-1 expired", "Request again");
+    await slack.panelSays("Guide", "7 of 9");
+
+    await slack.be("Dana");
+    await slack.say("/apono");
+    await slack.sees("Guests cannot use this", "Only visible to you");
+    await slack.panelSays("Guide", "8 of 9");
+
+    await slack.be("Alice");
+    await askForBundle(slack, "just curious");
+    await slack.be("Bob");
+    await slack.message("Access request AR-2").getByRole("button", { name: "Deny" }).click();
+    await slack.field("Reason").fill("Curiosity is no reason.");
+    await slack.in.getByRole("dialog").getByRole("button", { name: "Deny" }).click();
+    await slack.sees("Access request AR-2", "Denied by Bob");
+    await slack.be("Alice");
+    await slack.sees("AR-2 denied", "Curiosity is no reason.");
+    await slack.panelSays("Guide", "That was the whole story.");
+
+    for (const line of ["AR-1 asked", "AR-1 approved by Bob", "AR-1 granted", "AR-1 expired", "AR-2 asked", "AR-2 denied by Bob"]) {
+      await slack.panelSays(audit, line);
+    }
+    await page.getByRole("link", { name: "Log" }).click();
+    await slack.panelSays("What Slack refused", "Nothing was refused.");
+    await slack.close();
+  }));
+
+  test("in resource mode, by two approvers, ended by hand", within([], async (address) => {
+    const slack = await Slack.open(browser, address);
+    await slack.say("/apono");
+    await slack.dialog("Request access").waitFor();
+    await slack.choose("Resources", "vi", "vip");
+    await slack.in.locator(".chip").filter({ hasText: "vip" }).waitFor();
+    await slack.choose("Permissions", "Ans", "Answer");
+    await slack.in.getByText("on-call").first().waitFor();
+    await slack.field("Justification").fill("A VIP waits");
+    await slack.button("Submit").click();
+    await slack.dialog("Request access").waitFor({ state: "detached" });
+    await slack.be("Bob");
+    await slack.button("Approve").click();
+    await slack.sees("Access request AR-1", "1 of 2");
+    await slack.be("Carol");
+    await slack.button("Approve").click();
+    await slack.be("Alice");
+    await slack.panelSays(target, "200 OK");
+    await slack.message("AR-1 granted").getByRole("button", { name: "End access" }).click();
+    const sure = slack.page.getByRole("dialog").filter({ has: slack.page.getByRole("button") });
+    if (await sure.count()) await sure.getByRole("button").last().click();
+    await slack.panelSays(target, "403 Forbidden");
+    await slack.panelSays(audit, "AR-1 revoked");
+    await slack.close();
+  }));
+
+  test("with two people side by side", within([], async (address) => {
+    const slack = await Slack.open(browser, address);
+    await slack.page.getByRole("link", { name: "Side by side" }).click();
+    const left = slack.pane(0);
+    const right = slack.pane(1);
+    await right.in.waitFor();
+    await askForBundle(left, "<script>alert(1)</script>");
+    await right.channel("apono");
+    await right.sees("Access request AR-1", "<script>alert(1)</script>");
+    await left.channel("apono");
+    await right.button("Approve").click();
+    await left.sees("AR-1 granted");
+    await left.button("Show credentials").click();
+    await left.dialog("Credentials").waitFor();
+    assert.equal(await right.in.getByRole("dialog").count(), 0);
+    await right.say("thank you");
+    await right.sees("Bob", "thank you");
+    await slack.close();
+  }));
+
+  test("with the keyboard alone", within([], async (address) => {
+    const slack = await Slack.open(browser, address);
+    const { keyboard } = slack.page;
+    await slack.in.locator(".composer textarea").focus();
+    await keyboard.type("/apono");
+    await keyboard.press("Enter");
+    await slack.dialog("Request access").waitFor();
+    const tabTo = async (label) => {
+      for (let i = 0; i < 40; i++) {
+        const at = await slack.page.evaluate(() => {
+          const e = document.activeElement;
+          return e.labels?.[0]?.textContent ?? e.getAttribute("aria-label") ?? e.textContent;
+        });
+        if (at.trim().startsWith(label)) return;
+        await keyboard.press("Tab");
+      }
+      assert.fail(`Tab does not reach ${label}`);
+    };
+    await tabTo("Resources");
+    await keyboard.type("bill");
+    await slack.in.getByRole("option", { name: "billing" }).waitFor();
+    await keyboard.press("Enter");
+    await slack.in.locator(".chip").filter({ hasText: "billing" }).waitFor();
+    await keyboard.press("Escape");
+    await slack.in.locator(".chip").filter({ hasText: "Read" }).waitFor(); // a single choice is made already
+    await slack.in.getByText("Bob (your manager)").waitFor();
+    await tabTo("Justification");
+    await keyboard.type("by keyboard");
+    await tabTo("Submit");
+    await keyboard.press("Enter");
+    await slack.dialog("Request access").waitFor({ state: "detached" });
+    await slack.panelSays("Requests as the bot has them", "AR-1");
+    await slack.close();
+  }));
+
+  test("on a phone", within([], async (address) => {
+    const slack = await Slack.open(browser, address, { viewport: phone });
+    await askForBundle(slack, "on the road");
+    const { page } = slack;
+    await slack.panelSays(audit, "AR-1 asked");
+    assert.ok(await slack.panel(audit).evaluate((e) => e.getBoundingClientRect().bottom <= innerHeight + 1), "the audit channel is out of view");
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "the page scrolls sideways");
+    await slack.be("Bob");
+    await slack.button("Approve").tap();
+    await slack.sees("Access request AR-1", "Approved by Bob");
+    await slack.close();
+  }));
+});
+
+test("one's own policy", within(["--config", "../../config.example.yaml"], async (address) => {
+  const slack = await Slack.open(browser, address);
+  await slack.page.getByText("Every system is simulated").waitFor();
+  await slack.say("/apono request prod-incident because INC-12");
+  await slack.in.getByText("Bob (your manager)").waitFor();
+  await slack.button("Submit").click();
+  await slack.dialog("Request access").waitFor({ state: "detached" });
+  await slack.be("Bob");
+  await slack.sees("Access request AR-1", "orders");
+  await slack.close();
+}));

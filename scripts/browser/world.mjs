@@ -1,0 +1,137 @@
+// A running demo and a browser, for tests and pictures.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const patience = 10_000; // ms, for one thing to become true
+
+export const desktop = { width: 1280, height: 800 };
+export const phone = { width: 390, height: 844 };
+
+// demo starts `bot demo` on a free port and returns its address.
+export async function demo(...args) {
+  const bot = spawn(process.env.APONO_BOT, ["demo", "--listen", "127.0.0.1:0", ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise((resolve) => bot.once("exit", resolve));
+  const address = await new Promise((resolve, reject) => {
+    createInterface({ input: bot.stdout }).on("line", (line) => {
+      const found = line.match(/http:\/\/\S+/);
+      if (found) resolve(found[0]);
+    });
+    ended.then((code) => reject(new Error(`the demo ended: ${code}`)));
+  });
+  return {
+    address,
+    async stop() {
+      bot.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
+
+// Names of other machines do not resolve: what the page would load from elsewhere fails, and is noted besides.
+export const launch = () => chromium.launch({
+  executablePath: "/usr/bin/chromium",
+  args: ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--font-render-hinting=none"],
+});
+
+// picture keeps what was to be seen when a test failed, in the folder APONO_PICTURES, if there is one.
+let pictures = 0;
+export async function picture(browser) {
+  if (!process.env.APONO_PICTURES) return;
+  for (const page of browser.contexts().flatMap((context) => context.pages())) {
+    await page.screenshot({ path: `${process.env.APONO_PICTURES}/failed-${++pictures}.png` });
+  }
+}
+
+// Slack is the page as people use it: everything is found by its label.
+export class Slack {
+  static async open(browser, address, { viewport = desktop, colorScheme = "light", query = "", scale = 1, style = "" } = {}) {
+    const context = await browser.newContext({ viewport, colorScheme, deviceScaleFactor: scale, bypassCSP: style !== "", reducedMotion: "reduce", hasTouch: viewport.width < 500 });
+    const page = await context.newPage();
+    page.setDefaultTimeout(patience);
+    const slack = new Slack(page);
+    page.on("request", (r) => r.url().startsWith(address + "/") || slack.problems.push(`request to ${r.url()}`));
+    page.on("console", (m) => ["error", "warning"].includes(m.type()) && slack.problems.push(`console: ${m.text()}`));
+    page.on("pageerror", (e) => slack.problems.push(`script: ${e.message}`));
+    await page.goto(`${address}/${query}`);
+    await page.locator("body[data-live]").waitFor();
+    if (style) await page.addStyleTag({ content: style });
+    return slack;
+  }
+
+  constructor(page, pane = 0) {
+    this.page = page;
+    this.problems = [];
+    this.in = page.locator(`#pane-${pane}`);
+  }
+
+  pane(n) {
+    const other = new Slack(this.page, n);
+    other.problems = this.problems;
+    return other;
+  }
+
+  async close() {
+    await this.page.context().close();
+    assert.deepEqual(this.problems, []);
+  }
+
+  // be becomes another person, in one click.
+  async be(name) {
+    await this.page.getByRole("navigation", { name: "Who you are" }).getByRole("link", { name: new RegExp(`^${name}`) }).click();
+    await this.page.getByRole("region", { name: `Slack, as ${name} sees it` }).waitFor();
+  }
+
+  // say types into the box under the conversation and presses Enter.
+  async say(text) {
+    const box = this.in.locator(".composer textarea");
+    await box.fill(text);
+    await box.press("Enter");
+  }
+
+  dialog(name) {
+    return this.in.getByRole("dialog", { name });
+  }
+
+  button(name) {
+    return this.in.getByRole("button", { name, exact: true });
+  }
+
+  field(label) {
+    return this.in.getByRole("dialog").getByRole("textbox", { name: label });
+  }
+
+  // choose types into a menu and takes what it offers.
+  async choose(label, query, option = query) {
+    const field = this.in.getByRole("dialog").getByRole("combobox", { name: label });
+    await field.click();
+    await field.fill(query);
+    await this.in.getByRole("option", { name: option }).first().click();
+    await field.press("Escape");
+  }
+
+  // message is the newest message that holds the words.
+  message(...words) {
+    let found = this.in.getByRole("article");
+    for (const word of words) found = found.filter({ hasText: word });
+    return found.last();
+  }
+
+  async sees(...words) {
+    await this.message(...words).waitFor();
+  }
+
+  async channel(name) {
+    await this.in.getByRole("navigation").getByRole("link", { name }).first().click();
+  }
+
+  panel(name) {
+    return this.page.getByRole("region", { name });
+  }
+
+  async panelSays(name, words) {
+    await this.panel(name).filter({ hasText: words }).waitFor();
+  }
+}
