@@ -194,6 +194,31 @@ func TestDocsLinks(t *testing.T) {
 	}
 }
 
+// TestDocsSlashCommand: Slack suggests behind the command what the bot understands.
+func TestDocsSlashCommand(t *testing.T) {
+	manifest, err := os.ReadFile(docs + "/slack-manifest.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := os.ReadFile("../../bot/command.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var understood, suggested []string
+	for _, m := range regexp.MustCompile(`(?m)^\tcase "(\w+)"`).FindAllStringSubmatch(string(source), -1) {
+		understood = append(understood, m[1])
+	}
+	hint := regexp.MustCompile(`usage_hint: "\[(.*)\]"`).FindStringSubmatch(string(manifest))
+	for part := range strings.SplitSeq(hint[1], "|") {
+		suggested = append(suggested, strings.Fields(part)[0])
+	}
+	slices.Sort(understood)
+	slices.Sort(suggested)
+	if !slices.Equal(understood, suggested) {
+		t.Errorf("the bot understands %q, the manifest suggests %q", understood, suggested)
+	}
+}
+
 // whole reports whether a configuration is one, and not a part.
 func (b block) whole() bool { return strings.HasPrefix(b.text, "slack:") }
 
