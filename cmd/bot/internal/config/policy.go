@@ -93,7 +93,7 @@ func (b builder) flow(s flowShape, path string) flows.Flow {
 		f.Requestors = conditions(*s.Requestors)
 	}
 	if s.Approval != nil {
-		f.Approval = b.approval(*s.Approval, path+".approval")
+		f.Approval = approval(*s.Approval)
 	}
 	if f.Trigger == flows.TriggerAutomatic {
 		b.p.unsupported(path+".trigger", "the trigger automatic")
@@ -176,7 +176,7 @@ func (b builder) duration(text *string, path string) flows.GrantDuration {
 	return flows.GrantDuration{Max: d}
 }
 
-func (b builder) approval(s approvalShape, path string) *flows.Approval {
+func approval(s approvalShape) *flows.Approval {
 	a := &flows.Approval{Mode: flows.ModeOf(s.Mode), SamePersonMayCount: !or(s.DistinctApprovers, true)}
 	for _, g := range s.Groups {
 		a.Groups = append(a.Groups, group(g))
