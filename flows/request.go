@@ -172,6 +172,13 @@ func (r *Request) GrantID(integration string) string {
 	return r.ID + "." + r.Stamp + "/" + integration
 }
 
+// RequestOfGrant is the id of the request behind a Request.GrantID: "AR-12".
+func RequestOfGrant(id string) string {
+	id, _, _ = strings.Cut(id, "/")
+	id, _, _ = strings.Cut(id, ".")
+	return id
+}
+
 // Asked is a person who was asked to decide, and why.
 type Asked struct {
 	PersonRef

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 
 	"apono/flows"
 	"apono/provision"
@@ -111,7 +110,7 @@ func itemsOf(units []flows.Unit) []flows.Item {
 // revocation of items that came with a grant. A repeat may be of fewer or more
 // items, when holders came or went meanwhile; that is another act.
 func (a *act) revocation(grant string, items, held []flows.Item) provision.Grant {
-	request, _, _ := strings.Cut(grant, "/")
+	request := flows.RequestOfGrant(grant)
 	g := provision.Grant{
 		ID: grant, Request: request, Person: a.r.Grantee, Items: items, Held: held, NotAfter: a.r.EndsAt,
 		Call: grant + "/revoke/" + digest(items),

@@ -5,9 +5,10 @@ import (
 	"testing"
 	"time"
 
-	"apono/flows"
-
 	"github.com/google/go-cmp/cmp"
+
+	"apono/flows"
+	"apono/provision"
 )
 
 // TestRevokedWhileItIsGranted ends a request while the target is still at it.
@@ -211,4 +212,54 @@ func TestWhyARevokeFailsIsKept(t *testing.T) {
 			t.Errorf("kept %q in version %d after %d", got, r.Version, first.Version)
 		}
 	})
+}
+
+// witness writes down which grants a target is asked for.
+type witness struct {
+	*target
+	asked []provision.Grant
+}
+
+func (d *witness) Grant(ctx context.Context, g provision.Grant) (provision.Credentials, error) {
+	d.asked = append(d.asked, g)
+	return d.target.Grant(ctx, g)
+}
+
+func (d *witness) Revoke(ctx context.Context, g provision.Grant) error {
+	d.asked = append(d.asked, g)
+	return d.target.Revoke(ctx, g)
+}
+
+// TestARevokeNamesWhatWasGranted: what identifies a grant at the target is the same
+// at both ends, whatever the id of the grant holds beside that of the request. A
+// driver that finds nothing under another name would call the access gone.
+func TestARevokeNamesWhatWasGranted(t *testing.T) {
+	for _, stamp := range []string{"", "7kq2m4xa"} {
+		tell(t, func(s *story) {
+			db := &witness{target: s.target("db")}
+			s.targets["db"] = db
+			draft := ask(unit("db", "orders"))
+			draft.Stamp = stamp
+			r := s.submit(s, draft)
+			if r.Stamp != stamp {
+				t.Fatalf("the request has the stamp %q", r.Stamp)
+			}
+			s.start()
+			s.must(s, r.ID, flows.Event{Kind: flows.EventRevoke, By: alice})
+			s.after(time.Second)
+			if len(db.asked) != 2 {
+				t.Fatalf("asked %d times", len(db.asked))
+			}
+			if len(db.holds()) > 0 {
+				t.Errorf("stamp %q: the target still holds %v", stamp, db.holds())
+			}
+			for _, g := range db.asked {
+				g.NotAfter, g.Call = time.Time{}, ""
+				want := provision.Grant{ID: r.GrantID("db"), Request: "AR-1", Person: r.Grantee, Items: r.Groups[0].Items}
+				if diff := cmp.Diff(want, g); diff != "" {
+					t.Errorf("stamp %q (-want +got):\n%s", stamp, diff)
+				}
+			}
+		})
+	}
 }
