@@ -38,6 +38,11 @@ type tx struct {
 	trace func(put bool, bucket, key, value []byte)
 }
 
+// fill is how full bbolt makes a page before it begins the next one; without an
+// entry it is half, room for keys in between. Audit events are appended and never
+// change; messages come in the order of their requests and grow a little.
+var fill = map[string]float64{string(bucketAudit): 1, string(bucketPosts): 0.8}
+
 func (t *tx) get(bucket, key []byte) []byte { return t.bolt.Bucket(bucket).Get(key) }
 
 func (t *tx) put(bucket, key, value []byte) error {
@@ -45,7 +50,11 @@ func (t *tx) put(bucket, key, value []byte) error {
 	if t.trace != nil {
 		t.trace(true, bucket, key, value)
 	}
-	if err := t.bolt.Bucket(bucket).Put(key, value); err != nil {
+	b := t.bolt.Bucket(bucket)
+	if f, ok := fill[string(bucket)]; ok {
+		b.FillPercent = f
+	}
+	if err := b.Put(key, value); err != nil {
 		return fmt.Errorf("write to %s: %w", bucket, err)
 	}
 	return nil
