@@ -33,6 +33,8 @@ func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 		return s.tasks(ctx, w, p, newest, s.now())
 	case "revoke":
 		return s.revokeLine(ctx, w, p, rest)
+	case "explain":
+		return s.explain(w, p, rest, s.now())
 	case "help":
 		return s.help("")
 	default:
@@ -55,6 +57,7 @@ func (s *Service) help(unknown string) chat.Answer {
 	line(" requests", "lists your requests")
 	line(" tasks", "lists what waits for your decision")
 	line(" revoke AR-12", "ends an active access")
+	line(" explain", "says what you may ask for, and who would be asked; explain BUNDLE: of a bundle")
 	line(" help", "shows this")
 	return chat.Answer{Private: &c}
 }

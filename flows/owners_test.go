@@ -273,13 +273,12 @@ func TestEscalation_Never(t *testing.T) {
 	w.policy.RequestTimeout = 30 * time.Minute
 	w.flow().Approval.Escalation = &flows.Escalation{Interval: 30 * time.Minute, Groups: []flows.ApproverGroup{approverGroup(is("group", "developers"))}}
 	r := pendingRead(t, w)
-	now := w.now()
 	if at, _ := r.DueAt(); !at.Equal(r.PendingUntil) {
 		t.Errorf("due at %s", at)
 	}
 	w.policy.RequestTimeout = time.Hour
 	r = pendingRead(t, w)
-	now = w.now()
+	now := w.now()
 	next, effects, err := flows.Next(r, now.DueEvent(&r, r.CreatedAt.Add(30*time.Minute)), r.CreatedAt.Add(30*time.Minute))
 	if err != nil || len(next.Asked) != 1 || next.Escalated != 1 {
 		t.Fatalf("%v %+v", err, next.Asked)

@@ -25,6 +25,11 @@ type Config struct {
 	Integrations []Integration    `mapstructure:"-"`
 	// Policy holds the flows, bundles, admins, fallback and time-out.
 	Policy flows.Policy `mapstructure:"-"`
+	// Tests of the policy. They were run, where everybody is known from the file.
+	Tests []flows.PolicyTest `mapstructure:"-"`
+	// Sample are resources that the tests, and what-ifs, assume where an integration
+	// is not asked.
+	Sample []flows.Holdings `mapstructure:"-"`
 	// Digest is equal for files of equal content; see the function Digest.
 	Digest string `mapstructure:"-"`
 

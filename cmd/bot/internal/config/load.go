@@ -65,6 +65,7 @@ type loader struct {
 	given    map[string]bool // scalars that are not left to their default
 	fallback *yaml.Node
 	names    []string // of all declared integrations
+	flows    []flows.Flow
 }
 
 func (l *loader) load(ctx context.Context, c *Config) {
@@ -76,7 +77,7 @@ func (l *loader) load(ctx context.Context, c *Config) {
 	for _, x := range []struct {
 		node       *yaml.Node
 		path, what string
-	}{{s.Tests, "tests", "testing a policy"}, {s.Reports, "reports", "reporting"}} {
+	}{{s.Reports, "reports", "reporting"}} {
 		if written(x.node) && (x.node.Kind != yaml.SequenceNode || len(x.node.Content) > 0) {
 			l.p.unsupported(x.path, x.what)
 		}
@@ -84,7 +85,15 @@ func (l *loader) load(ctx context.Context, c *Config) {
 	l.integrations(ctx, s.Integrations, c)
 	l.peopleTwice(ctx, c)
 	l.policy(s, c)
-	l.p.checked(c.Policy.Check(l.known(ctx, c)))
+	l.flows = c.Policy.Flows
+	l.sample(s.Sample, c)
+	l.tests(s.Tests, c)
+	known := l.known(ctx, c)
+	if len(c.Sample) > 0 {
+		known.Inventory = flows.NewInventory(c.Sample)
+	}
+	l.p.checked(c.Policy.Check(known))
+	l.runTests(known, c)
 	if c.Credentials.Key != "" {
 		if _, err := parseKey(c.Credentials.Key); err != nil {
 			l.p.fail("credentials.key", "invalid_key", err.Error(), keyHint)

@@ -24,6 +24,7 @@ type fileShape struct {
 	Bundles      *yaml.Node `yaml:"bundles"`
 	Flows        *yaml.Node `yaml:"flows"`
 	Tests        *yaml.Node `yaml:"tests"`
+	Sample       *yaml.Node `yaml:"test_inventory"`
 	Reports      *yaml.Node `yaml:"reports"`
 }
 
