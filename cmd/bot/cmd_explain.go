@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"apono/bot"
-	"apono/cmd/bot/internal/config"
 	"apono/flows"
 )
 
@@ -28,8 +27,7 @@ func explainCommand() *cobra.Command {
 		Long: "Say what a policy answers to a question, and why: under which flow, for how long, who approves, and why not under the others.\n" +
 			"Integrations are asked for their resources. Exits 1 where the answer is no.",
 	}
-	path := configFlag(cmd)
-	config.AddFlags(cmd.Flags())
+	path := configFlags(cmd)
 	var f explainFlags
 	cmd.Flags().StringVar(&f.user, "user", "", "who asks: an e-mail address")
 	cmd.Flags().StringVar(&f.grantee, "for", "", "for whom, where that is somebody else")
