@@ -9,7 +9,8 @@ import (
 
 // person finds out who a chat user is. Whoever cannot be told for certain is
 // refused: bots, guests, deactivated accounts, accounts of other workspaces,
-// addresses that are not verified or belong to two people. A bound account id
+// addresses that are not verified, belong to two people, or to another account of
+// the platform as well. A bound account id
 // goes before an address, and an address never stands in for a person who is
 // bound to another account.
 func (s *Service) person(ctx context.Context, w flows.World, u chat.User) (*flows.Person, error) {
@@ -55,7 +56,14 @@ func byVerifiedAddress(w flows.World, acc chat.Account) (*flows.Person, error) {
 	if acc.Email == "" || !acc.EmailVerified {
 		return nil, flows.Errorf(flows.CodeForbidden, "Your account has no verified e-mail address, so I cannot tell who you are.")
 	}
+	if acc.EmailShared {
+		return nil, flows.Errorf(flows.CodeForbidden, "Two accounts here have the address %s, so I cannot tell which of them is yours. "+
+			"Please use the other one, or ask your administrator to bind this one to you in the directory.", acc.Email)
+	}
 	p, err := w.People.ByEmail(acc.Email)
+	if flows.ErrorCode(err) == flows.CodeAmbiguous {
+		return nil, flows.Errorf(flows.CodeForbidden, "%s Please ask your administrator to take it from one of them.", flows.ErrorMessage(err))
+	}
 	if flows.ErrorCode(err) == flows.CodeNotFound {
 		return nil, flows.Errorf(flows.CodeForbidden, "I do not know you: %s is not in the directory. Please ask your administrator.", acc.Email)
 	}

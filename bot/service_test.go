@@ -269,7 +269,12 @@ func TestIdentity(t *testing.T) {
 			o.person("alice").SlackID = "u"
 			a.Guest = true
 		}, "Guests cannot use this. Please ask a member of the workspace."},
-		{"an address of two people", func(o *office, _ *chat.Account) { o.person("carol").Aliases = []string{"alice@example.com"} }, "The address alice@example.com belongs to two people in the directory, so neither can be told apart."},
+		{"an address of two people", func(o *office, _ *chat.Account) { o.person("carol").Aliases = []string{"alice@example.com"} }, "The address alice@example.com belongs to two people in the directory, so neither can be told apart. Please ask your administrator to take it from one of them."},
+		{"two accounts with one address", func(_ *office, a *chat.Account) { a.EmailShared = true }, "Two accounts here have the address alice@example.com, so I cannot tell which of them is yours. Please use the other one, or ask your administrator to bind this one to you in the directory."},
+		{"two accounts with one address, and this one is bound", func(o *office, a *chat.Account) {
+			o.person("alice").SlackID = "u"
+			a.EmailShared = true
+		}, ""},
 		{"an id of two people", func(o *office, _ *chat.Account) { o.person("alice").SlackID, o.person("bob").SlackID = "u", "u" }, "The Slack account u is bound to two people in the directory."},
 		{"the person is bound to another account", func(o *office, _ *chat.Account) { o.person("alice").SlackID = "other" }, "alice@example.com is bound to another account, so this one cannot act for them."},
 		{"deactivated in the directory", func(o *office, _ *chat.Account) { o.person("alice").Disabled = true }, "You are deactivated in the directory."},

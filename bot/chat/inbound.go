@@ -18,11 +18,13 @@ type Account struct {
 	Name          string
 	Email         string
 	EmailVerified bool
-	TimeZone      string
-	Bot           bool
-	Guest         bool // single- or multi-channel guest
-	External      bool // of another workspace or organisation
-	Deactivated   bool
+	// EmailShared: the platform names another account for this address.
+	EmailShared bool
+	TimeZone    string
+	Bot         bool
+	Guest       bool // single- or multi-channel guest
+	External    bool // of another workspace or organisation
+	Deactivated bool
 }
 
 // Command is what somebody typed after the slash command.

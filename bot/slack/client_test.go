@@ -50,6 +50,7 @@ func TestPostByVerifiedEmail(t *testing.T) {
 	o := world()
 	o.Users = append(o.Users,
 		slacksim.User{ID: "U0UNCONF01", Email: "unconfirmed@example.com", EmailUnconfirmed: true},
+		slacksim.User{ID: "U0TWIN0001", RealName: "Alice", Email: "alice@example.com"},
 		slacksim.User{ID: "U0GUEST001", Email: "guest@example.com", IsRestricted: true},
 		slacksim.User{ID: "U0GUEST002", Email: "single@example.com", IsUltraRestricted: true},
 		slacksim.User{ID: "U0ROBOT001", Email: "robot@example.com", IsBot: true},
@@ -360,6 +361,7 @@ func TestAccounts(t *testing.T) {
 	o := world()
 	o.Users = append(o.Users,
 		slacksim.User{ID: "U0UNCONF01", RealName: "Uma", Email: "Uma@Example.com", EmailUnconfirmed: true},
+		slacksim.User{ID: "U0TWIN0001", RealName: "Alice", Email: "alice@example.com"},
 		slacksim.User{ID: "U0GUEST001", Email: "guest@example.com", IsRestricted: true},
 		slacksim.User{ID: "U0GUEST002", Email: "single@example.com", IsUltraRestricted: true},
 		slacksim.User{ID: "U0ROBOT001", IsBot: true},
@@ -379,6 +381,9 @@ func TestAccounts(t *testing.T) {
 		}
 		if a := of("U0UNCONF01", ""); a.EmailVerified || a.Email != "uma@example.com" {
 			t.Errorf("an unconfirmed address is %+v", a)
+		}
+		if a.EmailShared || !of("U0TWIN0001", "").EmailShared || of("U0UNCONF01", "").EmailShared {
+			t.Error("who shares an address with somebody else is not told apart")
 		}
 		if !of("U0GUEST001", "").Guest || !of("U0GUEST002", "").Guest {
 			t.Error("guests are members")

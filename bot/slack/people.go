@@ -58,7 +58,25 @@ func (c *Client) Account(ctx context.Context, u chat.User) (chat.Account, error)
 	if u.Team != "" && !ours(self, u.Team, user.Enterprise) {
 		a.External = true
 	}
-	return a, nil
+	a.EmailShared, err = c.shared(ctx, a)
+	return a, err
+}
+
+// shared compares an account with the one that Slack names for its address. Two
+// accounts with one address must not both act for one person.
+func (c *Client) shared(ctx context.Context, a chat.Account) (bool, error) {
+	if !a.EmailVerified || a.Bot || a.Guest || a.External || a.Deactivated {
+		return false, nil // refused for that
+	}
+	id, err := c.byEmail(ctx, a.Email, priorityNow)
+	if e, ok := errors.AsType[*chat.Error](err); ok && e.Kind == chat.ErrorGone {
+		// Slack that finds nobody does not name another.
+		return e.Code != "users_not_found" && e.Code != "other_email", nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return id != a.ID, nil
 }
 
 // account translates a profile. Whatever Slack leaves out counts against the user.
