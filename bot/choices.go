@@ -279,7 +279,7 @@ func (s *Service) Search(ctx context.Context, q chat.Search) []chat.Option {
 		s.note(ctx, "search", err)
 		return nil
 	}
-	st, now := readState(q.State), time.Now()
+	st, now := readState(q.State), s.now()
 	offer := w.OfferTo(p, selection{grantee: st.Grantee}.chosenGrantee(w), now)
 	chosen := selection{integration: st.Integration, typ: st.Type, bundle: st.Bundle}.named(w)
 	switch q.Field {

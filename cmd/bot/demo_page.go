@@ -34,13 +34,12 @@ func runDemoPage(cmd *cobra.Command, path, listen string, logTo io.Writer) error
 	defer d.close()
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", listen)
 	if err != nil {
-		return fmt.Errorf("--listen: %w", err)
+		return fmt.Errorf("--listen: %w (127.0.0.1:0 takes a free port)", err)
 	}
 	if err := d.app.Start(ctx); err != nil {
 		return errors.Join(err, l.Close())
 	}
 	server := ops.NewServer(page)
-	server.WriteTimeout = 0 // event streams stay open
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
 	go func() { _ = page.Run(ctx) }() // ends with the context

@@ -34,6 +34,16 @@ async function askForBundle(slack, why) {
   await slack.dialog("Request access").waitFor({ state: "detached" });
 }
 
+test("the first screen is there within five seconds", async () => {
+  const began = performance.now();
+  const bot = await demo();
+  const slack = await Slack.open(browser, bot.address);
+  const took = performance.now() - began;
+  await slack.close();
+  await bot.stop();
+  assert.ok(took < 5000, `it took ${Math.round(took)} ms`);
+});
+
 describe("the story", () => {
   test("in bundle mode, from the question to the end, and what is not granted", within([], async (address) => {
     const slack = await Slack.open(browser, address);

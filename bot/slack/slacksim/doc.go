@@ -29,7 +29,8 @@
 //   - Workspace.Faults breaks things: outages, lost answers, 429, error codes, dropped and refused sockets, disconnect
 //     messages, duplicate envelopes, late acks.
 //   - Workspace.Violations, Log, Calls, RateLimited and the hooks OnChange and OnLog tell what happened.
-//   - Plain and LiveBroadcasts read mrkdwn; CheckBlocks, CheckModal and CheckHome judge JSON without a workspace.
+//   - Element.Ref and OptionRef name one element among several that look alike, for programs that draw the workspace.
+//   - Plain, Spans and LiveBroadcasts read mrkdwn; CheckBlocks, CheckModal and CheckHome judge JSON without a workspace.
 //
 // # What it does not do
 //

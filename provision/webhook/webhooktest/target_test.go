@@ -121,6 +121,9 @@ func TestLife(t *testing.T) {
 	}
 	c.wantOK("get-status", "")
 	token := tokenIn(c.wantOK("create-credentials", alice))
+	if issued := c.target.Issued(); len(issued) != 1 || issued[0].Token != token || issued[0].Username == "" {
+		t.Errorf("issued %+v", issued)
+	}
 	door("tok_made_up", 401)
 	door("", 401)
 	door(token, 403) // credentials alone open nothing

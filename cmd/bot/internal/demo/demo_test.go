@@ -375,6 +375,36 @@ func TestPanel(t *testing.T) {
 	has(t, w.get("/").Body.String(), "1 of 1", "That was the whole story.", "Nobody holds anything.")
 }
 
+// TestHome: the Home tab is what the bot published, and its buttons belong to it.
+func TestHome(t *testing.T) {
+	w := newWorld(t)
+	has(t, w.get("/?who=U0ALICE001&at=home").Body.String(), "has not published a Home tab")
+	view := `{"type":"home","blocks":[{"type":"header","text":{"type":"plain_text","text":"My access"}},
+		{"type":"actions","block_id":"row","elements":[{"type":"button","action_id":"request","text":{"type":"plain_text","text":"Request access"}}]},
+		{"type":"section","text":{"type":"plain_text","text":"orders"},"accessory":{"type":"button","action_id":"end","style":"danger","text":{"type":"plain_text","text":"End access"}}}]}`
+	if out := w.call("views.publish", map[string]string{"user_id": alice, "view": view}); out["ok"] != true {
+		t.Fatal(out)
+	}
+	home, ok := w.Workspace.As(alice).Home()
+	if !ok {
+		t.Fatal("there is no Home tab")
+	}
+	has(t, w.get("/?who=U0ALICE001&at=home").Body.String(), "My access", "Request access", `class="danger"`, `data-view="`+home.ID+`"`, `data-block="row" data-action="request"`)
+	has(t, w.get("/?who=U0BOB00001&at=home").Body.String(), "has not published a Home tab")
+	for o, want := range map[*order]string{
+		{Do: "press", Who: alice, View: home.ID, Block: "row", Action: "request"}: "The app is not reachable. (dispatch_failed)",
+		{Do: "press", Who: alice, View: home.ID, Block: "row", Action: "other"}:   "That is no longer there: it changed meanwhile.",
+		{Do: "press", Who: bob, View: home.ID, Block: "row", Action: "request"}:   "That is no longer there.",
+		{Do: "close", Who: alice, View: home.ID}:                                  "Slack does not let people do this here.",
+		{Do: "submit", Who: alice, Channel: "C0GENERAL1", TS: "1.1"}:              "That is no longer there.",
+		{Do: "home", Who: alice}: "",
+	} {
+		if got := w.order(*o); got != want {
+			t.Errorf("%+v: %q, want %q", o, got, want)
+		}
+	}
+}
+
 // TestEvents: an open page gets all regions first, then those that change.
 func TestEvents(t *testing.T) {
 	w := newWorld(t)

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -16,6 +17,8 @@ const (
 func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	out := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
+	// A server's time-outs are for requests; this answer goes on for as long as the page is open.
+	_ = errors.Join(out.SetReadDeadline(time.Time{}), out.SetWriteDeadline(time.Time{})) // not every writer has them
 	wake, leave := s.hub.join()
 	defer leave()
 	st := stream{server: s, query: r.URL.Query(), sent: map[string]string{}, fresh: map[string]string{}}
