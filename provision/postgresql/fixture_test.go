@@ -46,6 +46,8 @@ type world struct {
 	bot, owner  string // roles
 	shop, other string // databases; shop is where the bot logs in
 
+	made string // what looks said when it was made
+
 	mu    sync.Mutex
 	conns map[string]*pgx.Conn // of the superuser, by database
 }
@@ -64,14 +66,19 @@ func serverDSN(t testing.TB, version string) (dsn *url.URL, log string) {
 	return dsn, log
 }
 
-// everywhere runs a story on both versions with the set-ups given; none: all.
+// everywhere runs a story on both versions with the set-ups given; none: all. What a
+// superuser may do is the same in every version, so that is tried on one.
 func everywhere(t *testing.T, story func(t *testing.T, w *world), in ...setup) {
 	t.Helper()
+	t.Parallel()
 	if len(in) == 0 {
 		in = setups
 	}
 	for _, version := range versions {
 		for _, s := range in {
+			if s == superuser && version != versions[len(versions)-1] {
+				continue
+			}
 			t.Run("PostgreSQL "+version+" "+string(s), func(t *testing.T) {
 				t.Parallel()
 				story(t, newWorld(t, version, s))
@@ -80,14 +87,30 @@ func everywhere(t *testing.T, story func(t *testing.T, w *world), in ...setup) {
 	}
 }
 
+// newWorld makes a world, or hands out one that an earlier test left as it was made.
 func newWorld(t *testing.T, version string, s setup) *world {
+	t.Helper()
+	w := idle.take(version, s)
+	if w == nil {
+		w = makeWorld(t, version, s)
+	}
+	t.Cleanup(func() {
+		if t.Failed() || w.made == "" || w.looks(t) != w.made {
+			w.drop(t)
+			return
+		}
+		idle.give(w)
+	})
+	return w
+}
+
+func makeWorld(t *testing.T, version string, s setup) *world {
 	t.Helper()
 	w := &world{version: version, setup: s, tag: fmt.Sprintf("%08x", rand.Uint32()), conns: map[string]*pgx.Conn{}}
 	w.admin, w.log = serverDSN(t, version)
 	w.integration = "pg-" + w.tag
 	w.bot, w.owner = "bot_"+w.tag, "owner_"+w.tag
 	w.shop, w.other = "shop_"+w.tag, `a"b/ ünï🙂 %41 `+w.tag
-	t.Cleanup(func() { w.drop(t) })
 	attributes := "CREATEROLE"
 	if s == superuser {
 		attributes = "SUPERUSER"
@@ -108,6 +131,7 @@ func newWorld(t *testing.T, version string, s setup) *world {
 	w.own(t, w.other, "CREATE SCHEMA "+q(hostileSchema), "CREATE TABLE "+q(hostileSchema, hostileTable)+" (id int)",
 		"CREATE TABLE "+q(hostileSchema, longTable)+" (id int)", "CREATE TABLE public.plain (id int)")
 	w.equip(t)
+	w.made = w.looks(t)
 	return w
 }
 
@@ -220,7 +244,10 @@ func (w *world) exec(t *testing.T, database string, statements ...string) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	conn := w.superuser(t, database)
+	conn, err := w.superuser(t, database)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, sql := range append(statements, "RESET ROLE") {
 		if _, err := conn.Exec(context.WithoutCancel(t.Context()), sql); err != nil {
 			t.Fatalf("%s: %v", sql, err)
@@ -228,13 +255,17 @@ func (w *world) exec(t *testing.T, database string, statements ...string) {
 	}
 }
 
-// superuser is a connection that is kept.
-func (w *world) superuser(t *testing.T, database string) *pgx.Conn {
+// superuser is a connection that is kept for the test.
+func (w *world) superuser(t *testing.T, database string) (*pgx.Conn, error) {
 	t.Helper()
 	if w.conns[database] == nil || w.conns[database].IsClosed() {
-		w.conns[database] = open(t, w.dsn(w.admin.User, database))
+		conn, err := dial(t, w.dsn(w.admin.User, database))
+		if err != nil {
+			return nil, err
+		}
+		w.conns[database] = conn
 	}
-	return w.conns[database]
+	return w.conns[database], nil
 }
 
 // own runs statements as the owner of the databases.
@@ -246,17 +277,26 @@ func (w *world) own(t *testing.T, database string, statements ...string) {
 // texts asks as the superuser.
 func (w *world) texts(t *testing.T, database, sql string, args ...any) []string {
 	t.Helper()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	rows, err := w.superuser(t, database).Query(context.WithoutCancel(t.Context()), sql, args...)
-	if err != nil {
-		t.Fatalf("%s: %v", sql, err)
-	}
-	out, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	out, err := w.query(t, database, sql, args...)
 	if err != nil {
 		t.Fatalf("%s: %v", sql, err)
 	}
 	return out
+}
+
+func (w *world) query(t *testing.T, database, sql string, args ...any) ([]string, error) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	conn, err := w.superuser(t, database)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := conn.Query(context.WithoutCancel(t.Context()), sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 // driver is all that a connection of the type can do.

@@ -189,8 +189,8 @@ func atTheSameTime(s *story) {
 
 func hostileNames(s *story) {
 	var grants []provision.Grant
-	for person := range s.People {
-		grants = append(grants, s.grant(person))
+	for person := range s.People { // names of people are the same in every item
+		grants = append(grants, s.grant(person, s.Items[0]))
 	}
 	for _, item := range s.Hostile {
 		grants = append(grants, s.grant(0, item))
