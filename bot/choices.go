@@ -43,6 +43,7 @@ func (s *Service) requestForm(w flows.World, p *flows.Person, sel selection, now
 	case len(integrations) == 0:
 		sel.bundleMode = true
 	}
+	f.Hint = append(f.Hint, notOffered(sel, bundles, integrations)...)
 	f.BundleMode = sel.bundleMode
 	if sel.bundleMode {
 		sel = s.bundleChoices(w, &f, bundles, sel)
@@ -62,6 +63,22 @@ func (s *Service) requestForm(w flows.World, p *flows.Person, sel selection, now
 	}
 	f.State = sel.state(filled)
 	return f.Form()
+}
+
+// notOffered names what was chosen, now or in an earlier request, and cannot be asked
+// for at this moment.
+func notOffered(sel selection, bundles, integrations []string) (out []chat.Text) {
+	say := func(what, name string, offered []string) {
+		if name != "" && !slices.Contains(offered, name) {
+			out = append(out, chat.Text{chat.Bold("Not on offer: "), chat.Plain("You cannot ask for " + what + " "), chat.Code(firstRunes(name, 80)), chat.Plain(" at the moment.")})
+		}
+	}
+	if sel.bundle != "" {
+		say("the bundle", sel.bundle, bundles)
+		return out
+	}
+	say("the integration", sel.integration, integrations)
+	return out
 }
 
 // verdict says live what a submission would mean, as far as the choices go, and
