@@ -61,7 +61,8 @@ func (w World) uncovered(f *Flow, r *Request) string {
 // withoutRight says what the directory has against the people of a request.
 // byDirectory is false where the flow has changed since.
 func (w World) withoutRight(f *Flow, r *Request) (cause string, byDirectory bool) {
-	for _, ref := range []PersonRef{r.Requestor, r.Grantee} {
+	var people [2]*Person
+	for i, ref := range []PersonRef{r.Requestor, r.Grantee} {
 		p, err := w.People.ByEmail(ref.Email)
 		switch {
 		case ErrorCode(err) == CodeNotFound:
@@ -71,19 +72,14 @@ func (w World) withoutRight(f *Flow, r *Request) (cause string, byDirectory bool
 		case p.Disabled:
 			return ref.DisplayName() + " was deactivated.", true
 		}
+		people[i] = p
 	}
-	requestor, err := w.People.ByEmail(r.Requestor.Email)
-	if err != nil {
-		return "", false
+	same := w.Catalog.hashes[f.Name] == r.FlowHash
+	if status, _ := w.Matches(f.Requestors, people[0], people[0]); status != Met {
+		return r.Requestor.DisplayName() + " may not ask under the access flow " + f.Name + " any more.", same
 	}
-	if status, _ := w.Matches(f.Requestors, requestor, requestor); status != Met {
-		return r.Requestor.DisplayName() + " may not ask under the access flow " + f.Name + " any more.", w.Catalog.hashes[f.Name] == r.FlowHash
-	}
-	if grantee, err := w.People.ByEmail(r.Grantee.Email); err == nil {
-		if status, _ := w.mayGet(f, requestor, grantee); status != Met {
-			return r.Requestor.DisplayName() + " may not ask for " + r.Grantee.DisplayName() + " under the access flow " + f.Name + " any more.",
-				w.Catalog.hashes[f.Name] == r.FlowHash
-		}
+	if status, _ := w.mayGet(f, people[0], people[1]); status != Met {
+		return r.Requestor.DisplayName() + " may not ask for " + r.Grantee.DisplayName() + " under the access flow " + f.Name + " any more.", same
 	}
 	return "", false
 }

@@ -84,6 +84,38 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// TestLostGrantee: what somebody has because another asked ends with either's right.
+func TestLostGrantee(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change func(*world)
+		want   flows.Loss
+	}{
+		"nothing":            {func(*world) {}, flows.Loss{}},
+		"the grantee left":   {func(w *world) { w.drop("dan") }, flows.Loss{Cause: "dan is not in the directory any more.", People: true}},
+		"the requestor left": {func(w *world) { w.drop("alice") }, flows.Loss{Cause: "alice is not in the directory any more.", People: true}},
+		"the grantee changed teams": {
+			func(w *world) { w.person("dan").Groups = nil },
+			flows.Loss{Cause: "alice may not ask for dan under the access flow read any more.", People: true},
+		},
+		"nobody asks for others now": {
+			func(w *world) { w.flow().RequestFor = nil },
+			flows.Loss{Cause: "alice may not ask for dan under the access flow read any more."},
+		},
+	} {
+		w := newWorld()
+		w.flow().RequestFor = &flows.RequestFor{Others: true, Grantees: flows.Conditions{Conditions: conds(is("group", "dba"))}}
+		now := w.now()
+		q := ask(t, now, "alice", pgUnit("db-1", "read"))
+		q.Grantee = who(t, now, "dan")
+		r := play(t, submitted(t, now, q), approve, granted("pg"))
+		tt.change(w)
+		got, _ := w.now().Lost(&r, true)
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // TestLostIsForLiveRequests: what is not decided, is over, or follows an automatic
 // flow is judged elsewhere or not at all.
 func TestLostIsForLiveRequests(t *testing.T) {
