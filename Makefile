@@ -25,6 +25,7 @@ fuzz: ## every fuzz target, FUZZTIME each
 
 bench:
 	scripts/services run go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
+	cd scripts/policybench && go run .
 
 bench-million: ## a start over 1,000,000 requests that are over; some minutes, and 20 GB in TMPDIR
 	go test -run '^$$' -bench 'Start$$' -benchtime 5x -timeout 1h ./cmd/bot -past $(or $(PAST),1000000)

@@ -43,7 +43,7 @@ func large(tb testing.TB) (flows.World, *flows.Person) {
 		}}
 		p.Flows = append(p.Flows, f)
 	}
-	w := flows.World{People: flows.NewDirectory(people, nil), Inventory: flows.NewInventory(holdings), Catalog: flows.NewCatalog(p)}
+	w := flows.NewWorld(flows.NewDirectory(people, nil), flows.NewInventory(holdings), flows.NewCatalog(p))
 	asker, err := w.People.ByEmail("p07000@example.com")
 	if err != nil {
 		tb.Fatal(err)

@@ -2,12 +2,13 @@ package flows
 
 import "slices"
 
-// index notes a flow under the groups, shifts and people one of which its
-// requestors must be of. A flow for which there are none is among the others.
+// index notes a flow under the values one of which its requestors must have of an
+// attribute: of a group, a shift, or what is synced. A flow for which there are
+// none is among the others.
 func (c *Catalog) index(i int) {
 	r := c.policy.Flows[i].Requestors
 	keysOf := func(x Condition) (keys []string, ok bool) {
-		if (x.Operator != OpIs && x.Operator != "") || !slices.Contains([]string{AttrGroup, AttrShift}, x.Attribute) {
+		if (x.Operator != OpIs && x.Operator != "") || slices.Contains([]string{AttrUser, AttrManager, AttrOwner}, x.Attribute) {
 			return nil, false
 		}
 		for _, v := range x.Values {
@@ -45,11 +46,15 @@ func (c *Catalog) index(i int) {
 func (w World) likelyFlows(p *Person) []*Flow {
 	c := w.Catalog
 	found := slices.Clone(c.others)
-	for _, attribute := range []string{AttrGroup, AttrShift} {
-		values, _ := w.People.Attribute(p, attribute)
+	look := func(attribute string, values []string) {
 		for _, v := range values {
 			found = append(found, c.likely[attribute+"\x00"+fold(v)]...)
 		}
+	}
+	look(AttrGroup, p.Groups)
+	look(AttrShift, w.People.onShift[p])
+	for attribute, values := range p.Attributes {
+		look(attribute, values)
 	}
 	slices.Sort(found)
 	found = slices.Compact(found)
