@@ -48,9 +48,15 @@ const (
 // roleName is apono_ar12_alice_0123456789: readable for the DBA, and by the hash
 // of the grant's id different for every grant. At most 58 bytes of ASCII:
 // the server cuts names at 63, and keeps names of roles in no certain encoding.
+// The request's part is read from the id: only what the grant was made with may
+// decide which role is looked for at its end.
 func roleName(g provision.Grant) string {
 	local, _, _ := strings.Cut(g.Person.Email, "@")
-	return rolePrefix + plain(strings.ReplaceAll(g.Request, "-", ""), maxRequestPart) + "_" +
+	request := g.ID
+	if i := strings.IndexAny(request, "./"); i >= 0 {
+		request = request[:i]
+	}
+	return rolePrefix + plain(strings.ReplaceAll(request, "-", ""), maxRequestPart) + "_" +
 		plain(local, maxPersonPart) + "_" + shortHash(g.ID)
 }
 

@@ -72,6 +72,13 @@ func TestRoleName(t *testing.T) {
 	if roleName(a) == roleName(b) {
 		t.Error("two grants share a role")
 	}
+	stamped := grant("AR-1", "alice@example.com")
+	stamped.ID = "AR-1.7kq2m4xa/pg"
+	atTheEnd := stamped
+	atTheEnd.Request = "AR-1.7kq2m4xa"
+	if got := roleName(stamped); !strings.HasPrefix(got, "apono_ar1_alice_") || got != roleName(atTheEnd) {
+		t.Errorf("role %q, and %q where the request is written otherwise", got, roleName(atTheEnd))
+	}
 }
 
 func TestRoleNameIsSafe(t *testing.T) {
