@@ -276,9 +276,9 @@ const (
 func (k FactKind) Told() bool {
 	switch k {
 	case FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn,
-		FactTimedOut, FactFailed, FactUndoing, FactOverdue, FactOverdueOver, FactLostRight, FactRightBack, FactOperator:
+		FactTimedOut, FactFailed, FactOverdue, FactOverdueOver, FactLostRight, FactRightBack, FactOperator:
 		return true
-	case FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactCredentials:
+	case FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactCredentials:
 		return false
 	}
 	panic("flows: unknown fact " + string(k) + " (this is a bug)")

@@ -33,7 +33,7 @@ var auditVerb = map[flows.FactKind]string{
 	flows.FactExpired: "expired", flows.FactRevoked: "revoked", flows.FactWithdrawn: "withdrawn",
 	flows.FactTimedOut: "timed out", flows.FactFailed: "failed",
 	flows.FactLostRight: "no longer covered", flows.FactRightBack: "covered again",
-	flows.FactUndoing: "not granted", flows.FactOverdue: "overdue", flows.FactOverdueOver: "no longer overdue",
+	flows.FactOverdue: "overdue", flows.FactOverdueOver: "no longer overdue",
 }
 
 // auditLine is the event in one line: "AR-12 approved by Bob".

@@ -93,7 +93,7 @@ var crashStories = []crashStory{
 		refuses: func(_, body string) bool {
 			return strings.Contains(body, `"grant-access"`) && strings.Contains(body, `"permission":"read"`)
 		},
-		audit: []string{"AR-1 asked", "AR-1 approved by Bob", "AR-1 not granted", "AR-1 failed"},
+		audit: []string{"AR-1 asked", "AR-1 approved by Bob", "AR-1 failed"},
 		tell: func(r *crashRun) {
 			r.ask()
 			r.click("bob", "Access request AR-1", "Approve", func() bool { return r.dm("bob", "Access request AR-1", "Approved by Bob|Failed") })
