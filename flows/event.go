@@ -272,6 +272,15 @@ const (
 	FactOperator    FactKind = "operator"     // the bot itself: configuration, start, sync
 )
 
+// FactKinds lists all kinds in the order above.
+func FactKinds() []FactKind {
+	return []FactKind{
+		FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn, FactTimedOut, FactFailed,
+		FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactOverdue, FactOverdueOver,
+		FactCredentials, FactLostRight, FactRightBack, FactOperator,
+	}
+}
+
 // Told reports whether the audit channel is told of facts of this kind.
 func (k FactKind) Told() bool {
 	switch k {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"apono/flows"
@@ -81,6 +82,26 @@ func Verify(line []byte, prev string, seq uint64) (flows.AuditEvent, error) {
 		return ev, nil
 	}
 	return ev, fmt.Errorf("audit event %d was changed: %w", seq, problem)
+}
+
+// Head is an event of the trail as somebody notes it elsewhere: whoever knows one
+// can tell later that no event up to it was changed.
+type Head struct {
+	Seq  uint64
+	Hash string
+}
+
+// String is "12:5f3a…", the number and the whole hash.
+func (h Head) String() string { return strconv.FormatUint(h.Seq, 10) + ":" + h.Hash }
+
+// ParseHead is the inverse of Head.String; case and surrounding space do not matter.
+func ParseHead(s string) (Head, error) {
+	number, hash, _ := strings.Cut(strings.ToLower(strings.TrimSpace(s)), ":")
+	seq, err := strconv.ParseUint(number, 10, 64)
+	if sum, hexErr := hex.DecodeString(hash); err != nil || hexErr != nil || seq == 0 || len(sum) != sha256.Size {
+		return Head{}, fmt.Errorf("%q is not the number and hash of an audit event, such as 12:5f3a… with 64 digits", s)
+	}
+	return Head{Seq: seq, Hash: hash}, nil
 }
 
 // HashOf reads the hash out of a canonical encoding without decoding the rest.

@@ -29,11 +29,17 @@ func dbCommand() *cobra.Command {
 // store answers the same functions directly.
 func controls(s *bolt.Store) ops.Commands {
 	return ops.Commands{
-		"backup":       func(w io.Writer, _ *http.Request) error { return s.Backup(w) },
-		"check":        func(w io.Writer, _ *http.Request) error { return writeCheck(w, s) },
-		"audit/verify": func(w io.Writer, _ *http.Request) error { return writeVerify(w, s) },
+		"backup": func(w io.Writer, _ *http.Request) error { return s.Backup(w) },
+		"check":  func(w io.Writer, _ *http.Request) error { return writeCheck(w, s) },
+		"audit/verify": func(w io.Writer, r *http.Request) error {
+			heads, err := parseHeads(r.URL.Query()["head"])
+			if err != nil {
+				return err
+			}
+			return writeVerify(w, s, heads)
+		},
 		"audit/export": func(w io.Writer, r *http.Request) error {
-			q, err := parseExport(r.URL.Query().Get("format"), r.URL.Query().Get("from"), r.URL.Query().Get("to"))
+			q, err := parseExport(r.URL.Query())
 			if err != nil {
 				return err
 			}

@@ -42,7 +42,11 @@ func TestARunningBotIsAskedFirst(t *testing.T) {
 		"check?":                              {"db", "check"},
 		"backup?":                             {"db", "backup", filepath.Join(w.dir, "backup.db")},
 		"audit/verify?":                       {"audit", "verify"},
+		"audit/verify?head=1%3A" + aHash:      {"audit", "verify", "--head", "1:" + aHash},
 		"audit/export?format=jsonl&from=&to=": {"audit", "export", "--format", "jsonl"},
+		"audit/export?format=csv&from=&integration=pg&status=granted&status=denied&to=&user=a%40b.c": {
+			"audit", "export", "--user", "a@b.c", "--integration", "pg", "--status", "granted,denied",
+		},
 	} {
 		asked = ""
 		if status, out, errs := cli(t, append(args, "--config", w.configPath())...); status != exitOK || asked != want {
@@ -50,6 +54,8 @@ func TestARunningBotIsAskedFirst(t *testing.T) {
 		}
 	}
 }
+
+const aHash = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 // Nothing that was acknowledged stays undone because there is much of it.
 func TestEverythingUndoneIsReplayed(t *testing.T) {

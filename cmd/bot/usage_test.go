@@ -39,6 +39,8 @@ func TestUsage(t *testing.T) {
 		{[]string{"db", "backup"}, exitUsage, "accepts 1 arg(s)"},
 		{[]string{"db", "drop"}, exitUsage, `unknown command "drop"`},
 		{[]string{"audit", "export", "--format", "pdf"}, exitUsage, `--format is csv or jsonl, not "pdf"`},
+		{[]string{"audit", "export", "--status", "lost"}, exitUsage, `--status does not know "lost"; it knows asked approved`},
+		{[]string{"audit", "verify", "--head", "12"}, exitUsage, `"12" is not the number and hash of an audit event`},
 		{[]string{"check", "--config", missing}, exitProblems, "missing.yaml"},
 		{[]string{"run", "--config", missing}, exitProblems, "missing.yaml"},
 	} {

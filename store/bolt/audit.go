@@ -19,14 +19,21 @@ const auditPage = 500
 // appendFact adds the next event to the chain.
 func (t *tx) appendFact(now time.Time, f encodedFact) error {
 	if t.last.hash == "" {
-		seq, hash, err := lastEvent(t.bolt)
+		_, hash, err := lastEvent(t.bolt)
 		if err != nil {
 			return err
 		}
-		t.last.seq, t.last.hash = seq, hash
+		t.last.hash = hash
 	}
-	ev, line := store.ChainEncoded(t.last.hash, t.last.seq+1, now, f.fact, f.raw)
-	t.last.seq, t.last.hash = ev.Seq, ev.Hash
+	t.wrote = true
+	// The bucket counts, not its last key: an event that somebody took from the end
+	// leaves a gap that nothing closes.
+	seq, err := t.bolt.Bucket(bucketAudit).NextSequence()
+	if err != nil {
+		return fmt.Errorf("number an audit event: %w", err)
+	}
+	ev, line := store.ChainEncoded(t.last.hash, seq, now, f.fact, f.raw)
+	t.last.hash = ev.Hash
 	return t.put(bucketAudit, seqKey(ev.Seq), line)
 }
 
@@ -109,29 +116,6 @@ func (s *Store) AuditBetween(from, to time.Time, fn func(flows.AuditEvent) error
 			}
 		}
 		next = events[len(events)-1].Seq + 1
-	}
-}
-
-// VerifyAudit recomputes the chain and returns how many events are sound. The
-// error names the first one that is not.
-func (s *Store) VerifyAudit() (n uint64, err error) {
-	prev := ""
-	for {
-		before := n
-		err := s.auditLines(n+1, auditPage, func(k, line []byte) error {
-			if seq := binary.BigEndian.Uint64(k); seq != n+1 {
-				return fmt.Errorf("audit event %d is missing", n+1)
-			}
-			ev, err := store.Verify(line, prev, n+1)
-			if err != nil {
-				return err
-			}
-			n, prev = n+1, ev.Hash
-			return nil
-		})
-		if err != nil || n == before {
-			return n, err
-		}
 	}
 }
 

@@ -31,10 +31,7 @@ type tx struct {
 	bolt  *bolt.Tx
 	wrote bool // since the running operation began
 	woken map[flows.Lane]bool
-	last  struct { // event of the audit trail; no hash: not read yet
-		seq  uint64
-		hash string
-	}
+	last  struct{ hash string } // of the audit trail; empty: not read yet
 	trace func(put bool, bucket, key, value []byte)
 }
 

@@ -24,7 +24,7 @@
 //	sealed        grant id -> sealed credentials
 //	inbox         delivery key -> JSON; inbox_undone, inbox_done: nanoseconds key
 //	submits       submit key -> JSON of ids; submits_at: nanoseconds key
-//	audit         seq -> the canonical encoding of store.Chain
+//	audit         seq -> the canonical encoding of store.Chain; the bucket's sequence is the last seq
 //
 // meta's gaps are pairs of numbers: after request number a, the next was b. Restore
 // leaves them, so that a number that chat remembers is not given out again where

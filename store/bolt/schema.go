@@ -50,6 +50,7 @@ var migrations = []func(*bolt.Tx) error{
 	createBuckets,
 	grantIDsWithStamps,
 	createBuckets, // contacts
+	countEvents,
 }
 
 // grantIDsWithStamps keeps older programs out: they would not understand the ids of

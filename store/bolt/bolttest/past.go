@@ -219,7 +219,7 @@ func (l *life) write(tx *bbolt.Tx, from, to int) error {
 	if err := tx.Bucket([]byte("meta")).Put([]byte("audit_cursor"), number(last)); err != nil {
 		return err
 	}
-	return tx.Bucket([]byte("requests")).SetSequence(uint64(to) - 1)
+	return errors.Join(audit.SetSequence(last), tx.Bucket([]byte("requests")).SetSequence(uint64(to)-1))
 }
 
 func number(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
