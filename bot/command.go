@@ -32,24 +32,33 @@ func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 	case "tasks":
 		return s.tasks(ctx, w, p, newest, s.now())
 	case "revoke":
-		return s.revokeLine(ctx, w, p, rest)
+		return s.revokeLine(ctx, w, p, c.User, rest)
 	case "explain":
 		return s.explain(w, p, rest, s.now())
 	case "help":
-		return s.help("")
+		return s.help(c.User, "")
 	default:
-		return s.help(c.Text)
+		return s.help(c.User, c.Text)
 	}
 }
 
-func (s *Service) help(unknown string) chat.Answer {
+// typed is what people of a platform type: "/apono" where there are slash commands,
+// else a message that begins with the name.
+func (s *Service) typed(u chat.User) string {
+	if u.Platform == "teams" {
+		return strings.TrimPrefix(s.CommandName, "/")
+	}
+	return s.CommandName
+}
+
+func (s *Service) help(u chat.User, unknown string) chat.Answer {
 	c := chat.Card{Title: "What you can type", Fallback: "What you can type"}
 	if unknown != "" {
 		c.Status = chat.Text{chat.Plain("I did not understand "), chat.Code(firstRunes(unknown, 80)), chat.Plain(".")}
 		c.Fallback = "I did not understand that"
 	}
 	line := func(typed, does string) {
-		c.Notes = append(c.Notes, chat.Text{chat.Code(s.CommandName + typed), chat.Plain("  " + does)})
+		c.Notes = append(c.Notes, chat.Text{chat.Code(s.typed(u) + typed), chat.Plain("  " + does)})
 	}
 	line("", "opens the request form")
 	line(" request", "opens the request form")
@@ -147,11 +156,11 @@ func bundleHint(typed string, names []string) string {
 	return "You may ask for: " + strings.Join(names, ", ") + "."
 }
 
-func (s *Service) revokeLine(ctx context.Context, w flows.World, p *flows.Person, rest string) chat.Answer {
+func (s *Service) revokeLine(ctx context.Context, w flows.World, p *flows.Person, u chat.User, rest string) chat.Answer {
 	id, reason := firstWord(rest)
 	id = strings.ToUpper(id)
 	if !requestID.MatchString(id) {
-		return chat.Say("Please name the request, for example: " + s.CommandName + " revoke AR-12")
+		return chat.Say("Please name the request, for example: " + s.typed(u) + " revoke AR-12")
 	}
 	return s.endAccess(ctx, w, p, id, reason, "The access of "+id+" is being ended.")
 }

@@ -23,24 +23,22 @@ const verbRefresh = "refresh"
 // target is a chat.Target on the wire. Clients read numbers as doubles, so the
 // version travels as text.
 type target struct {
-	Request     string `json:"request,omitempty"`
-	Version     string `json:"version,omitempty"`
-	Integration string `json:"integration,omitempty"`
+	chat.Target
+	Version string `json:"version,omitempty"`
 }
 
-func wireTarget(t chat.Target) target {
-	return target{t.Request, strconv.FormatUint(t.Version, 10), t.Integration}
-}
+func wireTarget(t chat.Target) target { return target{t, strconv.FormatUint(t.Version, 10)} }
 
 func (t target) chat() (chat.Target, error) {
 	version, err := strconv.ParseUint(t.Version, 10, 64)
 	if err != nil {
 		return chat.Target{}, errors.New("a button without a version")
 	}
-	if len(t.Request) > maxID || len(t.Integration) > maxID {
+	if len(t.Request) > maxID || len(t.Integration) > maxID || len(t.Stamp) > maxID {
 		return chat.Target{}, errors.New("a button with ids that are too long")
 	}
-	return chat.Target{Request: t.Request, Version: version, Integration: t.Integration}, nil
+	t.Target.Version = version
+	return t.Target, nil
 }
 
 // wire is what our buttons carry, under the key "bot". It names; it proves nothing.
@@ -84,7 +82,7 @@ var dialogs = map[chat.ActionID]bool{
 // put into the menu; an action with a question is a part of the card that opens.
 func actions(card chat.Card) (buttons []any, dropped []string) {
 	for i, a := range card.Actions {
-		b := button(a, i)
+		b := button(a, strconv.Itoa(i))
 		if i >= maxButtons {
 			b["mode"] = "secondary"
 		}
@@ -99,7 +97,7 @@ func actions(card chat.Card) (buttons []any, dropped []string) {
 			dropped = append(dropped, fmt.Sprintf("menu[%d]", i))
 			continue
 		}
-		b := button(a, len(card.Actions)+i)
+		b := button(a, strconv.Itoa(len(card.Actions)+i))
 		b["mode"] = "secondary"
 		buttons = append(buttons, b)
 	}
@@ -112,11 +110,12 @@ const (
 	maxMenu    = 10
 )
 
-func button(a chat.Action, index int) obj {
+// button draws an action; place is where in the card it is.
+func button(a chat.Action, place string) obj {
 	if a.Confirm == nil {
-		return drawPress(a, label(a.Label, string(a.ID)), index)
+		return drawPress(a, label(a.Label, string(a.ID)), place)
 	}
-	inner := drawPress(a, label(a.Confirm.Yes, a.Label), index)
+	inner := drawPress(a, label(a.Confirm.Yes, a.Label), place)
 	return obj{
 		"type": "Action.ShowCard", "title": label(a.Label, string(a.ID)),
 		"card": obj{
@@ -131,7 +130,7 @@ func newWriterOf(t chat.Text) []any {
 	return w.done()
 }
 
-func drawPress(a chat.Action, title string, index int) obj {
+func drawPress(a chat.Action, title, place string) obj {
 	w := wire{Do: doClick, Action: string(a.ID), Target: wireTarget(a.Target)}
 	b := obj{"title": title}
 	switch a.Style {
@@ -144,7 +143,7 @@ func drawPress(a chat.Action, title string, index int) obj {
 		b["type"], b["data"] = "Action.Submit", w.fetch()
 		return b
 	}
-	b["type"], b["verb"], b["id"], b["data"] = "Action.Execute", string(a.ID), fmt.Sprintf("%s-%d", a.ID, index), w.data()
+	b["type"], b["verb"], b["id"], b["data"] = "Action.Execute", string(a.ID), string(a.ID)+"-"+place, w.data()
 	b["fallback"] = obj{"type": "Action.Submit", "title": title, "data": w.data()}
 	return b
 }

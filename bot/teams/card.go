@@ -226,6 +226,19 @@ func (d *drawing) section(s chat.Section, index int) {
 		}
 		items = append(items, d.field(f, fmt.Sprintf("sections[%d].fields[%d].value", index, i))...)
 	}
+	var buttons []any
+	for i, a := range s.Actions {
+		if i == maxButtons {
+			for j := i; j < len(s.Actions); j++ {
+				d.drop("sections[%d].actions[%d]", index, j)
+			}
+			break
+		}
+		buttons = append(buttons, button(a, fmt.Sprintf("%d-%d", index, i)))
+	}
+	if len(buttons) > 0 {
+		items = append(items, obj{"type": "ActionSet", "actions": buttons})
+	}
 	if len(items) == 0 {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -140,6 +141,9 @@ func TestParity(t *testing.T) {
 				want = append(want, s.Title)
 				for _, f := range s.Fields {
 					want = append(append(want, f.Label), spans(f.Value)...)
+				}
+				for _, a := range s.Actions {
+					want = append(want, "("+a.Label+")")
 				}
 			}
 			for _, n := range card.Notes {
@@ -290,6 +294,7 @@ func filled(text string, n int) chat.Card {
 		{ID: chat.ActionDeny, Label: "Deny", Style: chat.StyleDanger, Target: target},
 		{ID: chat.ActionEndAccess, Label: "End access", Target: target, Confirm: &chat.Confirm{Title: text, Text: text, Yes: text, No: text}},
 	}
+	card.Sections[0].Actions = []chat.Action{card.Actions[0], card.Actions[2]}
 	card.Menu = []chat.Action{{ID: chat.ActionDetails, Label: "Details", Target: target}}
 	for i := range n {
 		card.Actions = append(card.Actions, chat.Action{ID: chat.ActionReset, Label: text, Target: chat.Target{Request: fmt.Sprint(i)}})
@@ -374,5 +379,30 @@ func TestValuesSurviveTheTrip(t *testing.T) {
 		if diff := cmp.Diff(chat.Values{"one": {v}, "many": {v, "x"}}, d.values(raw)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", v, diff)
 		}
+	}
+}
+
+// Whatever a target says comes back with a press on its button.
+func TestTargetsSurviveTheTrip(t *testing.T) {
+	want := chat.Target{Version: 18446744073709551615}
+	v := reflect.ValueOf(&want).Elem()
+	for i := range v.NumField() {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString(v.Type().Field(i).Name)
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Uint64:
+		default:
+			t.Errorf("nothing is known of %s", v.Type().Field(i).Name)
+		}
+	}
+	w, _, err := readWire(pretty(t, wire{Do: doClick, Target: wireTarget(want)}.data()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := w.Target.chat()
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("target (-want +got): %v\n%s", err, diff)
 	}
 }

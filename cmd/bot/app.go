@@ -17,6 +17,7 @@ import (
 	"apono/bot/dispatch"
 	"apono/bot/slack"
 	"apono/bot/sweep"
+	"apono/bot/teams"
 	"apono/cmd/bot/internal/config"
 	"apono/cmd/bot/internal/living"
 	"apono/cmd/bot/internal/ops"
@@ -42,11 +43,13 @@ type Options struct {
 	// nil: over the network.
 	SlackHTTP   *http.Client
 	SlackDialer *websocket.Dialer
+	// TeamsHTTP reaches Microsoft another way; nil: over the network.
+	TeamsHTTP *http.Client
 	// Store options, for tests.
 	Store bolt.Options
-	// NoControl leaves out the control socket: a real socket stops the clock of a
-	// testing/synctest bubble.
-	NoControl bool
+	// NoSockets leaves out the control socket and the HTTP listener: a real socket
+	// stops the clock of a testing/synctest bubble.
+	NoSockets bool
 	// Now is the time by which everything is decided; nil: time.Now. Only the demo
 	// moves it. It must not go back.
 	Now func() time.Time
@@ -61,13 +64,15 @@ type App struct {
 	current   atomic.Pointer[config.Config]
 	reloading Reloading
 	log       *slog.Logger
-	control   bool
+	sockets   bool
 	now       func() time.Time
 	store     *bolt.Store
 	living    *living.Context
 	service   *bot.Service
-	client    *slack.Client
-	adapter   *slack.Adapter
+	client    *slack.Client  // nil: no Slack
+	adapter   *slack.Adapter // likewise
+	teams     *teams.Client  // nil: no Teams
+	messages  *teams.Adapter // likewise
 	sweeper   *sweep.Sweeper
 	targets   *dispatch.Worker
 	chats     *dispatch.Worker
@@ -86,7 +91,7 @@ type App struct {
 
 // New opens the store and builds everything. Nothing is connected yet.
 func New(o Options) (_ *App, err error) {
-	a := &App{cfg: o.Config, reloading: o.Reloading, log: o.Log, control: !o.NoControl, now: o.Now, failed: make(chan error, 8)}
+	a := &App{cfg: o.Config, reloading: o.Reloading, log: o.Log, sockets: !o.NoSockets, now: o.Now, failed: make(chan error, 8)}
 	if a.now == nil {
 		a.now = time.Now
 	}
@@ -113,7 +118,10 @@ func New(o Options) (_ *App, err error) {
 	a.living = living.New(setup(o.Config, o.Log), o.Log)
 	a.metrics = ops.NewMetrics(version, a.snapshot)
 	a.metrics.Reloaded(true, time.Now())
-	if err := a.buildSlack(o, box); err != nil {
+	a.service = &bot.Service{
+		Store: a.counted(), Accounts: accounts{a}, Opener: box, World: a.living.World, Log: a.log, CommandName: o.Config.Slack.Command, Now: a.now,
+	}
+	if err := errors.Join(a.buildSlack(o), a.buildTeams(o)); err != nil {
 		return nil, err
 	}
 	a.buildWorkers(box)
@@ -123,7 +131,10 @@ func New(o Options) (_ *App, err error) {
 	return a, nil
 }
 
-func (a *App) buildSlack(o Options, box *seal.Box) error {
+func (a *App) buildSlack(o Options) error {
+	if o.Config.Slack.BotToken == "" && o.Config.Teams.AppID != "" {
+		return nil
+	}
 	opts := slack.Options{
 		AppToken: slack.Token(o.Config.Slack.AppToken.Reveal()), BotToken: slack.Token(o.Config.Slack.BotToken.Reveal()),
 		APIURL: o.Config.Slack.APIURL, HTTP: o.SlackHTTP, Dialer: o.SlackDialer, Command: o.Config.Slack.Command,
@@ -133,10 +144,7 @@ func (a *App) buildSlack(o Options, box *seal.Box) error {
 	if a.client, err = slack.NewClient(opts); err != nil {
 		return err
 	}
-	a.service = &bot.Service{
-		Store: a.counted(), Accounts: a.client, Opener: box, World: a.living.World, Log: a.log, CommandName: o.Config.Slack.Command, Now: a.now,
-	}
-	a.adapter, err = slack.NewAdapter(opts, a.client, a.service, inbox{a.store, a.wrote})
+	a.adapter, err = slack.NewAdapter(opts, a.client, a.service, inbox{a.store, a.wrote, slack.Platform})
 	return err
 }
 
@@ -146,9 +154,10 @@ func (a *App) buildWorkers(box *seal.Box) {
 		Queue: a.store, Requests: a.counted(), Integrations: integrations{a.living}, Sealer: box, Log: a.log, Hooks: hooks, Now: a.now,
 		CredentialsTTL: a.cfg.Credentials.TTL, Grace: stopWithin / 2, Lost: a.lost,
 	})
+	platforms := a.platforms()
 	a.chats = dispatch.NewChat(dispatch.ChatOptions{
-		Queue: a.store, Posts: a.store, Renderer: renderer{}, People: people{a.living}, Messenger: a.client,
-		AuditChannel: func() bool { return a.cfg.Slack.AuditChannel != "" }, Log: a.log, Hooks: hooks, Now: a.now, Grace: stopWithin / 2,
+		Queue: a.store, Posts: a.store, Renderer: renderer{}, People: people{a.living}, Platform: platforms[0].Name, Messenger: platforms[0].Messenger,
+		AuditChannel: platforms[0].AuditChannel, Others: platforms[1:], Log: a.log, Hooks: hooks, Now: a.now, Grace: stopWithin / 2,
 	})
 }
 
@@ -191,13 +200,18 @@ func (a *App) Start(ctx context.Context) error {
 	a.work(ctx, "sweep", a.sweeper.Run)
 	a.work(ctx, "sync", func(ctx context.Context) error { a.living.Run(ctx); return nil })
 	a.work(ctx, "chat", a.chats.Run)
-	a.work(ctx, "slack", a.adapter.Run)
-	a.work(ctx, "slack", a.checkSlack)
+	if a.adapter != nil {
+		a.work(ctx, "slack", a.adapter.Run)
+		a.work(ctx, "slack", a.checkSlack)
+	}
+	if a.messages != nil {
+		a.work(ctx, "teams", a.messages.Run)
+	}
 	a.work(ctx, "store", a.watchStore)
 	a.work(ctx, "configuration", a.followConfig)
 	a.nameOrphans(ctx)
 	a.comparePolicy(ctx)
-	if a.cfg.Slack.AuditChannel == "" {
+	if a.cfg.Slack.AuditChannel == "" && a.cfg.Teams.AuditConversation == "" {
 		a.log.WarnContext(ctx, "slack.audit_channel is not set: no channel is told who gets and loses access; only the audit trail in the store keeps it")
 	}
 	a.started.Store(true)
@@ -296,8 +310,11 @@ func (a *App) Ready() map[string]string {
 	if !a.started.Load() {
 		problems["bot"] = "starting"
 	}
-	if !a.adapter.Ready() {
+	if a.adapter != nil && !a.adapter.Ready() {
 		problems["slack"] = "not connected"
+	}
+	if a.messages != nil && !a.messages.Ready() {
+		problems["teams"] = "the signing keys of the connector are not there"
 	}
 	if err := a.store.Err(); err != nil {
 		problems["store"] = "takes no more writes"

@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"bot/slack/slacksim":            {},
 	"bot/teams":                     {"bot/chat"},
 	"bot/teams/teamstest":           {},
+	"docs/teams-manifest":           {},
 	"bot/dispatch":                  {"flows", "bot/chat", "bot/cards", "provision"},
 	"bot/sweep":                     {"flows"},
 	"store":                         {"flows"},

@@ -13,10 +13,11 @@ import (
 
 // listen opens the control socket and, where configured, the HTTP listener.
 func (a *App) listen(ctx context.Context) error {
-	if a.control {
-		if err := a.listenControl(ctx); err != nil {
-			return err
-		}
+	if !a.sockets {
+		return nil
+	}
+	if err := a.listenControl(ctx); err != nil {
+		return err
 	}
 	if a.cfg.HTTP.Listen == "" {
 		return nil
@@ -27,7 +28,7 @@ func (a *App) listen(ctx context.Context) error {
 	}
 	a.addr = l.Addr()
 	a.log.InfoContext(ctx, "http listens", "addr", l.Addr().String())
-	a.serve(ctx, "http", ops.NewServer(ops.Handler(a.metrics, a.Ready, a.Degraded)), l)
+	a.serve(ctx, "http", ops.NewServer(a.routes(ops.Handler(a.metrics, a.Ready, a.Degraded))), l)
 	return nil
 }
 

@@ -34,6 +34,7 @@ type script struct {
 	tokens  map[string]string           // that people read in dialogs, by handle
 	kept    map[string]slacksim.Message // by handle, a card as it was when looked at
 	up      map[string]func()           // of systems that are down
+	actors  map[string]*teamsActor      // people in Teams, by handle
 }
 
 // Time that the bot gets to do its part, and that people wait before they say
@@ -71,6 +72,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"finds":   {3, (*script).finds},   // finds Resources ref refunds …: what a search brings
 		"error":   {2, (*script).fieldError},
 		"audit":   {0, (*script).audit}, // patterns of all that the audit channel says, in order
+		"teams":   {2, (*script).teams}, // teams alice says apono: people in Teams, see script_teams_test.go
 		// Systems.
 		"expect-target": {4, (*script).expectTarget}, // expect-target alice has q-refunds read | hasnt
 		"target-down":   {1, (*script).targetDown},   // target-down support-desk

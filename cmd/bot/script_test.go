@@ -30,6 +30,9 @@ func TestScripts(t *testing.T) {
 			if own, err := os.ReadFile(filepath.Join(e.WorkDir, "flows.yaml")); err == nil {
 				text = base + string(own)
 			}
+			if teams, err := os.ReadFile(filepath.Join(e.WorkDir, "teams.yaml")); err == nil {
+				text = strings.Replace(text, `http: {listen: ""}`, `http: {listen: "127.0.0.1:0"}`, 1) + string(teams)
+			}
 			t := e.T().(bubbleT).T
 			s := &script{world: newWorld(t, e.WorkDir, text), base: base, replies: map[string]string{}, lists: map[string]slacksim.Message{}, tokens: map[string]string{}, kept: map[string]slacksim.Message{}, up: map[string]func(){}}
 			e.Values[scriptKey{}] = s

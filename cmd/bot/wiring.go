@@ -20,17 +20,18 @@ import (
 	"apono/store/bolt"
 )
 
-// inbox shows the store to the Slack adapter.
+// inbox shows the store to the adapter of a platform.
 type inbox struct {
-	store *bolt.Store
-	wrote func(error)
+	store    *bolt.Store
+	wrote    func(error)
+	platform string
 }
 
 // replayPage bounds what is read in one transaction of what an earlier run left undone.
 const replayPage = 1000
 
 func (i inbox) Receive(ctx context.Context, now time.Time, key string, payload []byte) (bool, error) {
-	fresh, err := i.store.Receive(ctx, now, flows.Delivery{Key: key, At: now, Payload: payload, Source: "slack"})
+	fresh, err := i.store.Receive(ctx, now, flows.Delivery{Key: key, At: now, Payload: payload, Source: i.platform})
 	i.wrote(err)
 	return fresh, err
 }
@@ -48,7 +49,9 @@ func (i inbox) Undone(context.Context) ([][]byte, error) {
 			return out, nil
 		}
 		for _, d := range page {
-			out = append(out, d.Payload)
+			if d.Source == i.platform {
+				out = append(out, d.Payload)
+			}
 		}
 		last = page[len(page)-1]
 	}
@@ -193,7 +196,7 @@ func (a *App) snapshot() ops.Snapshot {
 	for _, h := range a.living.Health() {
 		s.Sources = append(s.Sources, ops.Source{Name: h.Name, Synced: h.Synced, OK: h.Problem == "" && !h.Synced.IsZero()})
 	}
-	s.Connected = a.adapter.Ready()
+	s.Connected = a.adapter != nil && a.adapter.Ready()
 	if stats, err := a.store.Stats(); err == nil {
 		s.Bytes, s.Unreadable = stats.FileBytes, stats.Unreadable
 	}

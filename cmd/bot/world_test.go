@@ -25,6 +25,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"apono/bot/slack/slacksim"
+	"apono/bot/teams/teamstest"
 	"apono/cmd/bot/internal/config"
 	"apono/cmd/bot/internal/ops"
 	"apono/flows"
@@ -40,6 +41,7 @@ type world struct {
 	t       testing.TB
 	dir     string
 	ws      *slacksim.Workspace
+	tenant  *teamstest.Tenant
 	systems map[string]*system
 	key     string
 	text    string         // the configuration, with ${…} to fill in
@@ -90,6 +92,8 @@ func newWorld(t testing.TB, dir, text string) *world {
 	}
 	w := &world{t: t, dir: dir, text: text, path: filepath.Join(dir, "bot.db"), key: id.String(), systems: map[string]*system{}}
 	w.ws = slacksim.New(workspace())
+	w.tenant = teamstest.New(tenantOptions())
+	w.tenant.Serve(http.HandlerFunc(w.deliver))
 	for name, o := range offers() {
 		target, err := webhooktest.New(o)
 		if err != nil {
@@ -196,8 +200,9 @@ func (w *world) start() error {
 	p.cfg, p.hangup = cfg, make(chan struct{}, 1)
 	options := Options{
 		Reloading: Reloading{Load: load, Hangup: p.hangup},
-		Config:    cfg, Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), NoControl: true,
+		Config:    cfg, Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), NoSockets: true,
 		SlackHTTP:   &http.Client{Transport: p.line.calls(p, &http.Transport{DialContext: p.line.dial(w.ws.Pipe().Dial), DisableKeepAlives: true}), Timeout: 30 * time.Second},
+		TeamsHTTP:   &http.Client{Transport: p.line.calls(p, &http.Transport{DialContext: p.line.dial(w.tenant.Transport().DialContext), DisableKeepAlives: true}), Timeout: 30 * time.Second},
 		SlackDialer: &websocket.Dialer{NetDialContext: p.line.dial(w.ws.Pipe().Dial), HandshakeTimeout: 10 * time.Second},
 		Store: bolt.Options{NoSync: true, OnCommit: func() {
 			if w.onCommit != nil && w.current() == p {
@@ -226,7 +231,10 @@ func (w *world) current() *life {
 }
 
 func (w *world) fill(dbPath string) string {
-	pairs := []string{"${SLACK}", w.ws.APIURL(), "${DB}", dbPath}
+	pairs := []string{
+		"${SLACK}", w.ws.APIURL(), "${DB}", dbPath,
+		"${TEAMS_METADATA}", w.tenant.MetadataURL(), "${TEAMS_TOKEN}", w.tenant.TokenURL(), "${TEAMS_SERVICE}", w.tenant.ServiceURL(),
+	}
 	for name := range w.systems {
 		pairs = append(pairs, "${"+name+"}", "http://"+address(name)+"/")
 	}
@@ -237,7 +245,7 @@ func (w *world) fill(dbPath string) string {
 func (w *world) loading(l *line) (config.Options, error) {
 	reg, err := registry(static.Type(), webhook.Type(webhook.WithDialer(l.dial(w.dialSystem))))
 	env := map[string]string{
-		"APP_TOKEN": w.ws.AppToken(), "BOT_TOKEN": w.ws.BotToken(), "SYSTEM_SECRET": webhooktest.Secret.Reveal(), "CREDENTIALS_KEY": w.key,
+		"APP_TOKEN": w.ws.AppToken(), "BOT_TOKEN": w.ws.BotToken(), "SYSTEM_SECRET": webhooktest.Secret.Reveal(), "CREDENTIALS_KEY": w.key, "TEAMS_PASSWORD": teamsPassword,
 	}
 	return config.Options{
 		Path: w.config, Registry: reg, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
@@ -320,6 +328,10 @@ func (w *world) end() {
 		}
 	}
 	w.ws.Close()
+	w.tenant.Close()
+	for _, v := range w.tenant.Violations() {
+		t.Errorf("Teams would object: %s", v)
+	}
 	for name, s := range w.systems {
 		_ = s.http.Close() // calls that are under way have no caller any more
 		for _, v := range s.Violations() {
@@ -331,7 +343,7 @@ func (w *world) end() {
 		t.Errorf("Slack would object: %+v", v)
 	}
 	w.checkStore()
-	if strings.Contains(w.log.String(), webhooktest.Secret.Reveal()) || strings.Contains(w.log.String(), w.ws.BotToken()) {
+	if strings.Contains(w.log.String(), webhooktest.Secret.Reveal()) || strings.Contains(w.log.String(), w.ws.BotToken()) || strings.Contains(w.log.String(), teamsPassword) {
 		t.Error("the log holds a secret")
 	}
 	if t.Failed() && testing.Verbose() {

@@ -50,7 +50,7 @@ func (c *Config) Check(w flows.World) []Problem {
 	return p.report().Problems
 }
 
-// Slack connects the bot to a workspace.
+// Slack connects the bot to a workspace. An empty BotToken: not.
 type Slack struct {
 	AppToken flows.Secret `mapstructure:"app_token"` // xapp-…, opens the socket
 	BotToken flows.Secret `mapstructure:"bot_token"` // xoxb-…, calls the Web API
@@ -60,16 +60,16 @@ type Slack struct {
 	AuditChannel string `mapstructure:"audit_channel"`
 }
 
-// Teams connects the bot to a tenant. No version supports it yet: Load refuses
-// a configuration that names any of it.
+// Teams connects the bot to a tenant. An empty AppID: not.
 type Teams struct {
-	AppID             string       `mapstructure:"app_id"`
-	AppPassword       flows.Secret `mapstructure:"app_password"`
+	AppID             string       `mapstructure:"app_id"`       // of the app registration
+	AppPassword       flows.Secret `mapstructure:"app_password"` // its client secret
 	TenantID          string       `mapstructure:"tenant_id"`
-	AuditConversation string       `mapstructure:"audit_conversation"`
-	OpenIDMetadataURL string       `mapstructure:"openid_metadata_url"`
-	TokenURL          string       `mapstructure:"token_url"`
-	ServiceURLs       []string     `mapstructure:"-"`
+	AuditConversation string       `mapstructure:"audit_conversation"` // "19:…@thread.tacv2"; empty: none
+	// For tests and local emulators; empty: Microsoft's.
+	OpenIDMetadataURL string   `mapstructure:"openid_metadata_url"`
+	TokenURL          string   `mapstructure:"token_url"`
+	ServiceURLs       []string `mapstructure:"-"` // where answers may be sent to
 }
 
 // HTTP is the listener for health, metrics and the API.

@@ -71,7 +71,6 @@ func TestExampleNamesWhatIsNotSupported(t *testing.T) {
 	example := string(raw)
 	_, unsupported, _ := strings.Cut(example, "# Not supported by this version yet")
 	for name, c := range map[string][2]string{ // what stands there, and what makes use of the feature
-		"teams":                 {"store:", "teams: {app_id: 00000000-0000-0000-0000-000000000000}\nstore:"},
 		"store driver postgres": {"driver: bolt", "driver: postgres"},
 		"owner":                 {"sync_interval: 30m", "owner: {attribute: group, values: [dba]}"},
 		"owners_mapping":        {"sync_interval: 30m", "owners_mapping: {tag: owner, attribute: user}"},

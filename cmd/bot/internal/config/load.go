@@ -129,20 +129,21 @@ func (l *loader) sections(s fileShape, c *Config) {
 
 // chat checks that there is a platform to talk on.
 func (l *loader) chat(s fileShape, c *Config) {
-	for _, x := range settings {
-		if x.section == "teams" && (l.given[x.path()] || written(s.Teams)) {
-			l.p.unsupported("teams", "Teams")
-			break
-		}
-	}
-	var slack bool
+	slack, teams := written(s.Slack), written(s.Teams)
 	for _, x := range settings {
 		slack = slack || (x.section == "slack" && l.given[x.path()])
+		teams = teams || (x.section == "teams" && l.given[x.path()])
 	}
-	if !slack && !written(s.Slack) {
+	if !slack && !teams {
 		l.p.checked([]flows.Issue{{
-			Path: "slack", Severity: flows.SeverityError, Code: "no_chat", Message: "there is no chat to talk on", Hint: "add a section slack",
+			Path: "slack", Severity: flows.SeverityError, Code: "no_chat", Message: "there is no chat to talk on", Hint: "add a section slack or teams",
 		}})
+		return
+	}
+	if teams {
+		l.teams(c)
+	}
+	if !slack {
 		return
 	}
 	for _, x := range []struct{ key, prefix, other string }{{"app_token", "xapp-", "xoxb-"}, {"bot_token", "xoxb-", "xapp-"}} {

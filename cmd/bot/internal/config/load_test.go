@@ -236,7 +236,7 @@ func TestLoad_ProblemsOutsideTheFileNameTheirSource(t *testing.T) {
 	if err := flags.Parse([]string{"--log-format=xml"}); err != nil {
 		t.Fatal(err)
 	}
-	env := map[string]string{"APP": "xapp-1", "BOT": "xoxb-1", "BOT_LOG_LEVEL": "loud", "BOT_CREDENTIALS_KEY": "env:NOT_SET", "BOT_TEAMS_APP_ID": "x"}
+	env := map[string]string{"APP": "xapp-1", "BOT": "xoxb-1", "BOT_LOG_LEVEL": "loud", "BOT_CREDENTIALS_KEY": "env:NOT_SET", "BOT_TEAMS_TOKEN_URL": "ftp://x"}
 	_, report := load(t, minimal+"log: {level: alsowrong}\n", env, flags)
 	var got []string
 	for _, p := range report.Problems {
@@ -245,10 +245,14 @@ func TestLoad_ProblemsOutsideTheFileNameTheirSource(t *testing.T) {
 		}
 	}
 	want := []string{
-		`:1:1: error: Teams is not supported by this version yet`,
+		`:1:1: error: teams needs a key app_id (the Application (client) ID of the app registration)`,
+		`:1:1: error: teams needs a key app_password (a client secret of the app registration)`,
+		`:1:1: error: teams needs a key tenant_id (the Directory (tenant) ID of the app registration)`,
+		`:1:1: error: Teams delivers to /api/messages, and there is no HTTP listener (set http.listen, 127.0.0.1:8080 for example)`,
 		`--log-format: error: unknown format of the log "xml" (known: json, text)`,
 		`BOT_CREDENTIALS_KEY: error: the environment variable NOT_SET is not set`,
 		`BOT_LOG_LEVEL: error: unknown level of the log "loud" (known: debug, info, warn, error)`,
+		`BOT_TEAMS_TOKEN_URL: error: secrets are sent there, so it must begin with https:// (http is taken on loopback addresses alone)`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)

@@ -40,8 +40,8 @@ var settings = []setting{
 	{section: "teams", key: "app_password", secret: true},
 	{section: "teams", key: "tenant_id"},
 	{section: "teams", key: "audit_conversation"},
-	{section: "teams", key: "openid_metadata_url"},
-	{section: "teams", key: "token_url"},
+	{section: "teams", key: "openid_metadata_url", parse: parseServiceURL},
+	{section: "teams", key: "token_url", parse: parseServiceURL},
 	{section: "http", key: "listen", parse: parseListen, flag: "address of the HTTP listener, host:port"},
 	{section: "store", key: "driver", def: DriverBolt, parse: parseStoreDriver},
 	{section: "store", key: "path", def: "data/bot.db", parse: parseNotEmpty, flag: "file of the embedded store"},
@@ -173,7 +173,7 @@ func (l *loader) scalar(s setting, text, source string, ls layers) (any, *flows.
 // needed reports whether a secret is used at all: the DSN of a store that is not
 // used need not be set.
 func (l *loader) needed(s setting, ls layers) bool {
-	return s.section != "teams" && (s.path() != "store.dsn" || ls.v.GetString("store::driver") != DriverBolt)
+	return s.path() != "store.dsn" || ls.v.GetString("store::driver") != DriverBolt
 }
 
 // place reports an issue of a setting where its value came from.

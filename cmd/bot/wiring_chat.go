@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"apono/bot/chat"
+	"apono/bot/dispatch"
+	"apono/bot/slack"
+	"apono/bot/teams"
+	"apono/cmd/bot/internal/ops"
+	"apono/flows"
+	"apono/store/bolt"
+)
+
+func (a *App) buildTeams(o Options) error {
+	c := o.Config.Teams
+	if c.AppID == "" {
+		return nil
+	}
+	var err error
+	a.teams, err = teams.NewClient(teams.Options{
+		AppID: c.AppID, AppPassword: teams.Token(c.AppPassword.Reveal()), TenantID: c.TenantID, AuditConversation: c.AuditConversation,
+		MetadataURL: c.OpenIDMetadataURL, TokenURL: c.TokenURL, ServiceURLs: c.ServiceURLs,
+		HTTP: o.TeamsHTTP, Log: a.log, Meter: teamsMeter{a.metrics},
+	}, contacts{a.store, a.wrote})
+	if err != nil {
+		return err
+	}
+	a.messages = teams.NewAdapter(a.teams, a.service, inbox{a.store, a.wrote, teams.Platform})
+	return nil
+}
+
+// platforms are those that are connected. At least one is: config sees to that.
+func (a *App) platforms() []dispatch.Platform {
+	var out []dispatch.Platform
+	if a.client != nil {
+		out = append(out, dispatch.Platform{
+			Name: slack.Platform, Messenger: a.client, AuditChannel: func() bool { return a.cfg.Slack.AuditChannel != "" },
+		})
+	}
+	if a.teams != nil {
+		out = append(out, dispatch.Platform{
+			Name: teams.Platform, Messenger: a.teams, AuditChannel: func() bool { return a.cfg.Teams.AuditConversation != "" },
+		})
+	}
+	return out
+}
+
+// accounts asks the platform that an account is of.
+type accounts struct{ app *App }
+
+func (a accounts) Account(ctx context.Context, u chat.User) (chat.Account, error) {
+	switch {
+	case u.Platform == slack.Platform && a.app.client != nil:
+		return a.app.client.Account(ctx, u)
+	case u.Platform == teams.Platform && a.app.teams != nil:
+		return a.app.teams.Account(ctx, u)
+	}
+	return chat.Account{}, flows.Errorf(flows.CodeForbidden, "I do not know the platform you come from.")
+}
+
+// teamsMeter counts what the Teams adapter reports.
+type teamsMeter struct{ metrics *ops.Metrics }
+
+func (m teamsMeter) Count(name, detail string) { m.metrics.Teams.WithLabelValues(name, detail).Inc() }
+
+// routes adds what Teams delivers to. Its adapter bounds and authenticates each
+// request.
+func (a *App) routes(rest http.Handler) http.Handler {
+	if a.messages == nil {
+		return rest
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", rest)
+	mux.Handle("/api/messages", a.messages)
+	return mux
+}
+
+// contacts shows the store to the Teams client.
+type contacts struct {
+	store *bolt.Store
+	wrote func(error)
+}
+
+func (c contacts) SaveContact(ctx context.Context, contact teams.Contact) error {
+	data, err := json.Marshal(contact)
+	if err != nil {
+		return fmt.Errorf("encode a contact: %w", err)
+	}
+	err = c.store.SaveContact(ctx, flows.Contact{Platform: teams.Platform, Account: contact.Account, Email: contact.Email, Data: data})
+	c.wrote(err)
+	return err
+}
+
+func (c contacts) RemoveContact(ctx context.Context, account string) error {
+	err := c.store.RemoveContact(ctx, teams.Platform, account)
+	c.wrote(err)
+	return err
+}
+
+func (c contacts) Contact(account string) (teams.Contact, bool, error) {
+	return decodeContact(c.store.Contact(teams.Platform, account))
+}
+
+func (c contacts) ContactByEmail(email string) (teams.Contact, bool, error) {
+	return decodeContact(c.store.ContactByEmail(teams.Platform, email))
+}
+
+func decodeContact(kept flows.Contact, ok bool, err error) (teams.Contact, bool, error) {
+	var contact teams.Contact
+	if err != nil || !ok {
+		return contact, false, err
+	}
+	if err := json.Unmarshal(kept.Data, &contact); err != nil {
+		return contact, false, fmt.Errorf("decode a contact: %w", err)
+	}
+	return contact, true, nil
+}
