@@ -127,7 +127,7 @@ func (a *Adapter) submitted(ctx context.Context, got received) response {
 	if w.Action != "" {
 		return response{status: http.StatusBadRequest}
 	}
-	if form != nil && seen(*form) != w.Form.Seen {
+	if form != nil && w.Form.news(*form) {
 		return a.show(ctx, dialog{form: w.Form.keep(*form, e.Values), key: w.Form.Key, notice: lookAgain})
 	}
 	out := chat.Submitted{Show: notice("Not sent", sentence(*sorry.Private))}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"apono/bot/chat"
@@ -16,8 +17,8 @@ type drawn struct {
 	State string      `json:"state,omitempty"`
 	// Key is equal for everything done in one dialog.
 	Key string `json:"key"`
-	// Seen identifies what the form asked for and said, without what was typed.
-	Seen string `json:"seen,omitempty"`
+	// Seen identifies each thing that the form asked for or said.
+	Seen []string `json:"seen,omitempty"`
 	// Fields that were drawn, by name.
 	Fields map[string]drawnField `json:"fields,omitempty"`
 	// Form is the form itself where it can be drawn again in no other way.
@@ -111,17 +112,24 @@ func (d dialog) carry() *drawn {
 	return c
 }
 
-// seen identifies what a form asks for and says. What is chosen or typed in it is
-// left out.
-func seen(f chat.Form) string {
-	h := sha256.New()
+// seen identifies each thing that a form asks for or says. What is chosen or typed
+// in it is left out.
+func seen(f chat.Form) (out []string) {
 	for _, p := range f.Parts {
-		fmt.Fprintf(h, "%s\x00%s\x00%s\x00%s\x00", p.Kind, p.Field, p.Label, p.Hint)
+		said := chat.Text(nil)
 		if p.Kind == chat.PartText || p.Kind == chat.PartNote {
-			fmt.Fprintf(h, "%q\x00", p.Text)
+			said = p.Text
 		}
+		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%s\x00%q", p.Kind, p.Field, p.Label, p.Hint, said))
+		out = append(out, base64.RawURLEncoding.EncodeToString(sum[:6]))
 	}
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:12])
+	return out
+}
+
+// news reports whether a form has something that was not there when it was drawn.
+// What is there no longer, that something is missing for example, is no news.
+func (d *drawn) news(f chat.Form) bool {
+	return slices.ContainsFunc(seen(f), func(s string) bool { return !slices.Contains(d.Seen, s) })
 }
 
 // formDrawing is a form being rendered.
