@@ -99,6 +99,7 @@ func TestCheckFindsWhatMustNotBe(t *testing.T) {
 		"not in the due index":       {drop("by_due", "AR-2", ""), "AR-2: by_due lacks its entry"},
 		"due without a record":       {func(r bolt.Raw) error { return r.Put("by_due", "12345678AR-9", nil) }, "by_due has 3 entries, the records want 2"},
 		"a person does not find it":  {drop("by_person", "alice", bolt.SeqKey(4)), "AR-4: by_person lacks its entry"},
+		"nor while it is not over":   {drop("by_open", "alice", bolt.SeqKey(4)), "AR-4: by_open lacks its entry"},
 		"an approver does not":       {drop("by_asked", "bob", ""), "AR-3: by_asked lacks its entry"},
 		"asked after the decision":   {func(r bolt.Raw) error { return r.Put("by_asked", "\x0fbob@example.com"+bolt.SeqKey(2), nil) }, "by_asked has 3 entries, the records want 2"},
 		"a holder is gone":           {drop("holders", "AR-4", ""), "AR-4: holders lacks its entry"},

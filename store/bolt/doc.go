@@ -16,6 +16,7 @@
 //	by_state      state 0 seq
 //	by_due        nanoseconds id
 //	by_person     str(e-mail) seq, for requestor and grantee
+//	by_open       str(e-mail) seq, the same while the request is not over
 //	by_asked      str(e-mail) seq, while the request is pending
 //	holders       str(person) str(unit…) grant id -> L, E or R; see Holders
 //	tasks         effect key -> task, see tasks.go; the bucket's sequence is the last rev
@@ -23,6 +24,7 @@
 //	posts         post key -> JSON
 //	sealed        grant id -> sealed credentials
 //	inbox         delivery key -> JSON; inbox_undone, inbox_done: nanoseconds key
+//	favorites     str(e-mail) id -> JSON
 //	submits       submit key -> JSON of ids; submits_at: nanoseconds key
 //	audit         seq -> the canonical encoding of store.Chain; the bucket's sequence is the last seq
 //

@@ -29,10 +29,16 @@ func rowsOf(r *flows.Request) []row {
 	seq := seqKey(r.Seq)
 	rows := []row{
 		{bucket: bucketByState, key: append(statePrefix(r.State), seq...)},
-		{bucket: bucketByPerson, key: append(personPrefix(r.Requestor.Email), seq...)},
 	}
+	people := []string{r.Requestor.Email}
 	if !r.Grantee.Is(r.Requestor.Email) {
-		rows = append(rows, row{bucket: bucketByPerson, key: append(personPrefix(r.Grantee.Email), seq...)})
+		people = append(people, r.Grantee.Email)
+	}
+	for _, email := range people {
+		rows = append(rows, row{bucket: bucketByPerson, key: append(personPrefix(email), seq...)})
+		if !r.State.Terminal() {
+			rows = append(rows, row{bucket: bucketByOpen, key: append(personPrefix(email), seq...)})
+		}
 	}
 	if at, ok := r.DueAt(); ok {
 		rows = append(rows, row{bucket: bucketByDue, key: append(appendTime(nil, at), r.ID...)})

@@ -61,6 +61,8 @@ func (x *machine) compareLists() {
 	for _, who := range []string{"alice@example.com", "dave@example.com", "erin@example.com", "bob@example.com"} {
 		list("of "+who, func(r *flows.Request) bool { return r.Requestor.Is(who) || r.Grantee.Is(who) },
 			func() ([]flows.Request, error) { return x.s.ByPerson(who, 0, 999) })
+		list("open of "+who, func(r *flows.Request) bool { return !r.State.Terminal() && (r.Requestor.Is(who) || r.Grantee.Is(who)) },
+			func() ([]flows.Request, error) { return x.s.Open(who, 0, 999) })
 		list("asked of "+who, func(r *flows.Request) bool {
 			return r.State == flows.StatePending && slices.ContainsFunc(r.Asked, func(a flows.Asked) bool { return a.Is(who) })
 		}, func() ([]flows.Request, error) { return x.s.AskedOf(who, 0, 999) })

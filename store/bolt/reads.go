@@ -98,6 +98,12 @@ func (s *Store) ByPerson(email string, before uint64, limit int) ([]flows.Reques
 	return s.list(bucketByPerson, personPrefix(email), before, limit)
 }
 
+// Open is ByPerson for requests that are not over: what the person waits for, has, or
+// is losing. Its cost does not grow with what the person had before.
+func (s *Store) Open(email string, before uint64, limit int) ([]flows.Request, error) {
+	return s.list(bucketByOpen, personPrefix(email), before, limit)
+}
+
 // AskedOf is Requests for those that wait for a decision and of which the person
 // was asked.
 func (s *Store) AskedOf(email string, before uint64, limit int) ([]flows.Request, error) {

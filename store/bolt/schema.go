@@ -1,12 +1,14 @@
 package bolt
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
 
+	"apono/flows"
 	"apono/store"
 )
 
@@ -29,12 +31,14 @@ var (
 	bucketSubmitsAt   = []byte("submits_at")
 	bucketAudit       = []byte("audit")
 	bucketContacts    = []byte("contacts")
+	bucketByOpen      = []byte("by_open")
+	bucketFavorites   = []byte("favorites")
 )
 
 var buckets = [][]byte{
 	bucketMeta, bucketRequests, bucketByState, bucketByDue, bucketByPerson, bucketByAsked, bucketHolders,
 	bucketTasks, bucketTasksDue, bucketPosts, bucketSealed, bucketInbox, bucketInboxUndone, bucketInboxDone,
-	bucketSubmits, bucketSubmitsAt, bucketAudit, bucketContacts,
+	bucketSubmits, bucketSubmitsAt, bucketAudit, bucketContacts, bucketByOpen, bucketFavorites,
 }
 
 var (
@@ -51,11 +55,41 @@ var migrations = []func(*bolt.Tx) error{
 	grantIDsWithStamps,
 	createBuckets, // contacts
 	countEvents,
+	indexOpen, // by_open, favorites
 }
 
 // grantIDsWithStamps keeps older programs out: they would not understand the ids of
 // grants that are made from now on. What is there stays as it is.
 func grantIDsWithStamps(*bolt.Tx) error { return nil }
+
+// indexOpen fills by_open. What cannot be read is in no index, as everywhere.
+func indexOpen(tx *bolt.Tx) error {
+	if err := createBuckets(tx); err != nil {
+		return err
+	}
+	open := tx.Bucket(bucketByOpen)
+	for _, state := range flows.States() {
+		if state.Terminal() {
+			continue
+		}
+		prefix := statePrefix(state)
+		for k := range scan(tx.Bucket(bucketByState), prefix) {
+			r, err := getRequest(tx, store.ID(binary.BigEndian.Uint64(k[len(prefix):])))
+			if err != nil {
+				continue
+			}
+			for _, row := range rowsOf(&r) {
+				if !bytes.Equal(row.bucket, bucketByOpen) {
+					continue
+				}
+				if err := open.Put(row.key, row.value); err != nil {
+					return fmt.Errorf("index %s: %w", r.ID, err)
+				}
+			}
+		}
+	}
+	return nil
+}
 
 func createBuckets(tx *bolt.Tx) error {
 	for _, name := range buckets {
