@@ -16,6 +16,7 @@ browser: ## the page of the demo, in Chromium
 
 screenshots: ## docs/screenshots; look at them
 	scripts/browser/run screenshots
+	scripts/teams/run screenshots
 
 race:
 	scripts/services run go test -race -shuffle=on $(TESTFLAGS) ./...
