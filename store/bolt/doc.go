@@ -26,6 +26,7 @@
 //	inbox         delivery key -> JSON; inbox_undone, inbox_done: nanoseconds key
 //	favorites     str(e-mail) id -> JSON
 //	submits       submit key -> JSON of ids; submits_at: nanoseconds key
+//	sources       head/name -> JSON of when a source said what; data/name -> what it said
 //	audit         seq -> the canonical encoding of store.Chain; the bucket's sequence is the last seq
 //
 // meta's gaps are pairs of numbers: after request number a, the next was b. Restore

@@ -33,12 +33,13 @@ var (
 	bucketContacts    = []byte("contacts")
 	bucketByOpen      = []byte("by_open")
 	bucketFavorites   = []byte("favorites")
+	bucketSources     = []byte("sources")
 )
 
 var buckets = [][]byte{
 	bucketMeta, bucketRequests, bucketByState, bucketByDue, bucketByPerson, bucketByAsked, bucketHolders,
 	bucketTasks, bucketTasksDue, bucketPosts, bucketSealed, bucketInbox, bucketInboxUndone, bucketInboxDone,
-	bucketSubmits, bucketSubmitsAt, bucketAudit, bucketContacts, bucketByOpen, bucketFavorites,
+	bucketSubmits, bucketSubmitsAt, bucketAudit, bucketContacts, bucketByOpen, bucketFavorites, bucketSources,
 }
 
 var (
@@ -56,6 +57,7 @@ var migrations = []func(*bolt.Tx) error{
 	createBuckets, // contacts
 	countEvents,
 	indexOpen, // by_open, favorites
+	createBuckets, // sources
 }
 
 // grantIDsWithStamps keeps older programs out: they would not understand the ids of

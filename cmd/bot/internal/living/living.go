@@ -3,7 +3,11 @@
 // that are swapped as a whole.
 //
 // A source that fails keeps what it said last; its age and its error can be
-// asked for. A source that never answered offers nothing, and the others go on.
+// asked for. A source that never answered offers nothing, and the others go on. What
+// sources said outlives a restart, so that none of them is needed at the start.
+// An answer that knows much less than the one before is held until somebody says
+// what it is; see Held. What several sources say of one person is made one; see the
+// rules in merge.go.
 // Policy and sources change together, from one moment to the next; a connection
 // that is replaced is retired when the last who uses it is done.
 // It knows no request and no chat.
@@ -51,6 +55,9 @@ type Source struct {
 type Setup struct {
 	Catalog *flows.Catalog
 	Sources []Source
+	// HoldAbove is the percentage of people, groups or resources by which an answer of
+	// a source may be less than the one before; see Held.
+	HoldAbove int
 }
 
 // Health is how a source did.
@@ -59,6 +66,7 @@ type Health struct {
 	Synced  time.Time // last success; zero: never
 	Tried   time.Time
 	Problem string // of the last try; empty: it succeeded
+	Held    string // why its last answer is not in force; empty: it is
 	People  int
 	Items   int // resources
 	// Directory says that the source knows people.
@@ -72,6 +80,9 @@ type said struct {
 	groups   []string
 	holdings *flows.Holdings
 	health   Health
+	settings string // under which it said so
+	sum      string // digest of what it said
+	saved    string // digest of what is on the shelf
 }
 
 // held is a source with those who use its connection. Context.mu guards it.
@@ -94,15 +105,19 @@ type Context struct {
 	// changed receives after a Change, for Run.
 	changed chan struct{}
 
-	mu      sync.Mutex
-	setup   Setup
-	sources map[string]*held
-	said    map[string]said
+	mu        sync.Mutex
+	setup     Setup
+	sources   map[string]*held
+	said      map[string]said
+	held      map[string]heldAnswer
+	tellHeld  func(context.Context, Held)
+	shelf     Shelf // nil: nothing is kept
+	conflicts []Conflict
 }
 
 // New makes a context that knows nobody and nothing but the policy.
 func New(setup Setup, log *slog.Logger) *Context {
-	c := &Context{log: log, changed: make(chan struct{}, 1), said: map[string]said{}}
+	c := &Context{log: log, changed: make(chan struct{}, 1), said: map[string]said{}, held: map[string]heldAnswer{}}
 	c.install(setup)
 	return c
 }
@@ -147,6 +162,9 @@ func (c *Context) Health() []Health {
 	for _, name := range slices.Sorted(maps.Keys(c.sources)) {
 		h := c.said[name].health
 		h.Name = name
+		if held, ok := c.held[name]; ok {
+			h.Held = held.Text()
+		}
 		_, h.Directory = c.sources[name].Connection.(provision.Directory)
 		out = append(out, h)
 	}
@@ -176,6 +194,7 @@ func (c *Context) Change(ctx context.Context, setup Setup, wait time.Duration) {
 	for i, s := range setup.Sources {
 		if !fresh[i].health.Tried.IsZero() {
 			c.said[s.Name] = c.said[s.Name].then(fresh[i])
+			delete(c.held, s.Name) // it was the answer of another connection
 		}
 	}
 	retired := c.install(setup)
@@ -183,10 +202,25 @@ func (c *Context) Change(ctx context.Context, setup Setup, wait time.Duration) {
 	for _, h := range retired {
 		h.retire()
 	}
+	for _, name := range changed(was, setup) {
+		c.keep(context.WithoutCancel(ctx), name)
+	}
 	select {
 	case c.changed <- struct{}{}:
 	default:
 	}
+}
+
+// changed names the sources that are new, connected otherwise or gone.
+func changed(was map[string]*held, setup Setup) (names []string) {
+	gone := maps.Clone(was)
+	for _, s := range setup.Sources {
+		if h, ok := was[s.Name]; !ok || h.Settings != s.Settings {
+			names = append(names, s.Name)
+		}
+		delete(gone, s.Name)
+	}
+	return append(names, slices.Collect(maps.Keys(gone))...)
 }
 
 // install swaps setup and snapshot. It returns the sources that nobody uses any
@@ -213,6 +247,7 @@ func (c *Context) install(setup Setup) (retired []*held) {
 		}
 		if sources[name] == nil {
 			delete(c.said, name)
+			delete(c.held, name)
 		}
 	}
 	c.setup, c.sources = setup, sources
@@ -260,12 +295,15 @@ func (c *Context) follow(ctx context.Context, h *held) {
 	}
 }
 
-// Sync asks all sources once, at the same time, and returns when each has
-// answered or timed out.
-func (c *Context) Sync(ctx context.Context) {
+// Sync asks the sources of these names once, at the same time, or all where none is
+// named, and returns when each has answered or timed out. Names that are not there
+// are left out.
+func (c *Context) Sync(ctx context.Context, names ...string) {
 	var wg sync.WaitGroup
 	for name := range c.now.Load().sources {
-		wg.Go(func() { c.syncOne(ctx, name) })
+		if len(names) == 0 || slices.Contains(names, name) {
+			wg.Go(func() { c.syncOne(ctx, name) })
+		}
 	}
 	wg.Wait()
 }
@@ -282,22 +320,37 @@ func (c *Context) syncOne(ctx context.Context, name string) {
 	if ctx.Err() != nil {
 		return // it was not the source that failed
 	}
+	if tell := c.accept(s, answer); tell != nil {
+		tell(ctx)
+	}
+	if answer.health.Problem == "" {
+		c.keep(ctx, name)
+	}
+}
+
+func (c *Context) accept(s Source, answer said) (tell func(context.Context)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if h, ok := c.sources[name]; !ok || h.Settings != s.Settings {
-		return
+	if h, ok := c.sources[s.Name]; !ok || h.Settings != s.Settings {
+		return nil
 	}
-	c.said[name] = c.said[name].then(answer)
-	if answer.health.Problem == "" {
+	if answer.health.Problem != "" {
+		c.said[s.Name] = c.said[s.Name].then(answer)
+		return nil
+	}
+	before := c.said[s.Name].sum
+	tell = c.take(s, answer)
+	if c.said[s.Name].sum != before { // whoever follows the world need not look again at the same
 		c.rebuild()
 	}
+	return tell
 }
 
 // ask reads a source. What it says goes with when it was asked and how it did.
 func (c *Context) ask(ctx context.Context, s Source) (out said) {
 	asked, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
-	out.health = Health{Name: s.Name, Tried: time.Now().UTC()}
+	out.health, out.settings = Health{Name: s.Name, Tried: time.Now().UTC()}, s.Settings
 	err := out.read(asked, s)
 	if err != nil {
 		if !errors.Is(ctx.Err(), context.Canceled) {
@@ -307,6 +360,7 @@ func (c *Context) ask(ctx context.Context, s Source) (out said) {
 		return out
 	}
 	out.health.Synced = out.health.Tried
+	_, out.sum = out.encoded()
 	c.log.DebugContext(ctx, "integration read", "integration", s.Name, "people", out.health.People, "resources", out.health.Items)
 	return out
 }
@@ -315,6 +369,7 @@ func (c *Context) ask(ctx context.Context, s Source) (out said) {
 // the source did.
 func (s said) then(answer said) said {
 	if answer.health.Problem == "" {
+		answer.saved = s.saved
 		return answer
 	}
 	s.health.Tried, s.health.Problem = answer.health.Tried, answer.health.Problem
@@ -351,19 +406,37 @@ func (s *said) read(ctx context.Context, from Source) (err error) {
 
 // rebuild swaps the snapshot. The caller holds mu, or is alone.
 func (c *Context) rebuild() {
-	var people []flows.Person
+	people := newMerger()
 	var shifts []flows.Shift
 	var groups []string
 	var holdings []flows.Holdings
 	for _, s := range c.setup.Sources {
 		known := c.said[s.Name]
-		people, shifts, groups = append(people, known.people...), append(shifts, known.shifts...), append(groups, known.groups...)
+		people.add(s.Name, known.people)
+		shifts, groups = append(shifts, known.shifts...), append(groups, known.groups...)
 		if known.holdings != nil {
 			holdings = append(holdings, *known.holdings)
 		}
 	}
+	known := map[Conflict]bool{}
+	for _, conflict := range c.conflicts {
+		known[conflict] = true
+	}
+	for _, conflict := range people.conflicts {
+		if !known[conflict] {
+			c.log.Warn("two sources of people do not agree", "person", conflict.Person, "fact", conflict.Fact, "counts", conflict.Counts, "other", conflict.Other)
+		}
+	}
+	c.conflicts = people.conflicts
 	c.now.Store(&snapshot{
-		world:   flows.NewWorld(flows.NewDirectory(people, shifts, groups...), flows.NewInventory(holdings), c.setup.Catalog),
+		world:   flows.NewWorld(flows.NewDirectory(people.people, shifts, groups...), flows.NewInventory(holdings), c.setup.Catalog),
 		sources: c.sources,
 	})
+}
+
+// Conflicts lists on what sources of people do not agree at this moment.
+func (c *Context) Conflicts() []Conflict {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.conflicts)
 }

@@ -1,0 +1,133 @@
+package living
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"apono/flows"
+)
+
+// Shelf keeps what sources said over a restart.
+type Shelf interface {
+	SaveSource(ctx context.Context, s flows.SourceSnapshot) error
+	ForgetSource(ctx context.Context, name string) error
+	Sources() ([]flows.SourceSnapshot, error)
+}
+
+// kept is what a source said, as it is kept.
+type kept struct {
+	People   []flows.Person  `json:"people,omitempty"`
+	Shifts   []flows.Shift   `json:"shifts,omitempty"`
+	Groups   []string        `json:"groups,omitempty"`
+	Holdings *flows.Holdings `json:"holdings,omitempty"`
+}
+
+// encoded is what a source said, and a digest that is equal where it is the same.
+func (s said) encoded() (raw []byte, digest string) {
+	raw, err := json.Marshal(kept{s.people, s.shifts, s.groups, s.holdings})
+	if err != nil {
+		panic("living: what a source said cannot be encoded (this is a bug): " + err.Error())
+	}
+	sum := sha256.Sum256(raw)
+	return raw, hex.EncodeToString(sum[:8])
+}
+
+// maxKept bounds what is unpacked: 100,000 resources take some 30 MB.
+const maxKept = 1 << 30
+
+func pack(raw []byte) ([]byte, error) {
+	var b bytes.Buffer
+	z, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err == nil {
+		_, err = z.Write(raw)
+	}
+	if err == nil {
+		err = z.Close()
+	}
+	return b.Bytes(), err
+}
+
+func unpack(data []byte) (k kept, err error) {
+	z, err := gzip.NewReader(bytes.NewReader(data))
+	if err != nil {
+		return k, err
+	}
+	raw, err := io.ReadAll(io.LimitReader(z, maxKept))
+	if err != nil {
+		return k, err
+	}
+	return k, json.Unmarshal(raw, &k)
+}
+
+// Remember takes over what sources said before a restart, with when they said it,
+// and keeps what they say from now on. Call it once, before the first sync. What
+// cannot be read is left out: the source is asked again anyhow.
+func (c *Context) Remember(ctx context.Context, shelf Shelf) error {
+	all, err := shelf.Sources()
+	if err != nil {
+		return fmt.Errorf("read what integrations said last: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.shelf = shelf
+	for _, snap := range all {
+		if _, ok := c.sources[snap.Name]; !ok {
+			continue
+		}
+		k, err := unpack(snap.Data)
+		if err != nil {
+			c.log.WarnContext(ctx, "what an integration said last cannot be read; it is asked again", "integration", snap.Name, "err", err)
+			continue
+		}
+		s := said{people: k.People, shifts: k.Shifts, groups: k.Groups, holdings: k.Holdings, settings: snap.Settings, sum: snap.Digest, saved: snap.Digest}
+		s.health = Health{Name: snap.Name, Synced: snap.Synced, People: len(k.People)}
+		if k.Holdings != nil {
+			s.health.Items = len(k.Holdings.Resources)
+		}
+		c.said[snap.Name] = s
+	}
+	c.rebuild()
+	return nil
+}
+
+// keep saves what a source said. What is the same as before costs a short row.
+func (c *Context) keep(ctx context.Context, name string) {
+	c.mu.Lock()
+	s, known := c.said[name]
+	shelf := c.shelf
+	c.mu.Unlock()
+	if shelf == nil {
+		return
+	}
+	if !known {
+		if err := shelf.ForgetSource(ctx, name); err != nil {
+			c.log.WarnContext(ctx, "could not forget what an integration said", "integration", name, "err", err)
+		}
+		return
+	}
+	snap := flows.SourceSnapshot{Name: name, Settings: s.settings, Synced: s.health.Synced, Digest: s.sum}
+	var err error
+	if s.sum != s.saved {
+		raw, _ := s.encoded()
+		snap.Data, err = pack(raw)
+	}
+	if err == nil {
+		err = shelf.SaveSource(ctx, snap)
+	}
+	if err != nil {
+		c.log.WarnContext(ctx, "could not keep what an integration said; after a restart it is asked before anything else is known of it", "integration", name, "err", err)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now, ok := c.said[name]; ok && now.health.Synced.Equal(s.health.Synced) {
+		now.saved = s.sum
+		c.said[name] = now
+	}
+}

@@ -1,0 +1,15 @@
+package flows
+
+import "time"
+
+// SourceSnapshot is what a source of people or resources said last, as it is kept
+// over a restart.
+type SourceSnapshot struct {
+	Name     string    `json:"name"`     // of the integration
+	Settings string    `json:"settings"` // equal for sources that are connected alike
+	Synced   time.Time `json:"synced"`   // when it said so last
+	Digest   string    `json:"digest"`   // of what it said
+	// Data is what it said, for whoever saved it; nil when saving: what was saved last
+	// is still what it says.
+	Data []byte `json:"-"`
+}

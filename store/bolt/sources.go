@@ -1,0 +1,66 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+
+	bolt "go.etcd.io/bbolt"
+
+	"apono/flows"
+)
+
+// Keys of sources: a short row that every sync writes, and what the source said,
+// which is written when it says something else.
+var (
+	sourceHead = []byte("head/")
+	sourceData = []byte("data/")
+)
+
+func sourceKey(prefix []byte, name string) []byte { return append(bytes.Clone(prefix), name...) }
+
+// SaveSource keeps what a source said, in place of what was kept of it.
+func (s *Store) SaveSource(ctx context.Context, snap flows.SourceSnapshot) error {
+	if snap.Name == "" {
+		return errors.New("a source needs a name")
+	}
+	head, err := encode(snap)
+	if err != nil {
+		return err
+	}
+	return s.do(ctx, func(t *tx) error {
+		if snap.Data != nil {
+			if err := t.put(bucketSources, sourceKey(sourceData, snap.Name), snap.Data); err != nil {
+				return err
+			}
+		}
+		return t.put(bucketSources, sourceKey(sourceHead, snap.Name), head)
+	})
+}
+
+// ForgetSource removes what is kept of a source. One that is not known is no error.
+func (s *Store) ForgetSource(ctx context.Context, name string) error {
+	return s.do(ctx, func(t *tx) error {
+		if err := t.del(bucketSources, sourceKey(sourceData, name)); err != nil {
+			return err
+		}
+		return t.del(bucketSources, sourceKey(sourceHead, name))
+	})
+}
+
+// Sources returns what is kept of all sources, by name in order.
+func (s *Store) Sources() (out []flows.SourceSnapshot, err error) {
+	err = s.view(func(btx *bolt.Tx) error {
+		b := btx.Bucket(bucketSources)
+		for k, v := range scan(b, sourceHead) {
+			snap, err := decode[flows.SourceSnapshot]("source", k, v)
+			if err != nil {
+				return err
+			}
+			snap.Data = bytes.Clone(b.Get(sourceKey(sourceData, snap.Name)))
+			out = append(out, snap)
+		}
+		return nil
+	})
+	return out, err
+}
