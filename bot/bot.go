@@ -39,11 +39,20 @@ type Opener interface {
 	Open(sealed []byte) ([]byte, error)
 }
 
+// Holds is what waits for an admin's word before it takes effect, such as a sync in
+// which much is missing.
+type Holds interface {
+	// Settle acts on the word of an admin, and says in a sentence what becomes of it.
+	// Errors: flows.CodeLate where it does not wait any more.
+	Settle(ctx context.Context, now time.Time, hold string, by flows.PersonRef, proceed bool) (string, error)
+}
+
 // Service answers people. It is safe for concurrent use.
 type Service struct {
 	Store    Store
 	Accounts Accounts
 	Opener   Opener
+	Holds    Holds // nil: nothing is ever held
 	// World returns the snapshots of this moment.
 	World func() flows.World
 	Log   *slog.Logger

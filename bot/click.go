@@ -23,7 +23,11 @@ func (s *Service) Click(ctx context.Context, c chat.Click) chat.Answer {
 	case !c.Replayed:
 		return s.standing(c.Target.Request)
 	}
-	told := chat.Text{chat.Plain("The bot was restarted after you pressed " + cmp.Or(labels[c.Action], "a button") + " on " + firstRunes(c.Target.Request, 20) + ". ")}
+	pressed := cmp.Or(labels[c.Action], "a button")
+	if c.Target.Request != "" {
+		pressed += " on " + firstRunes(c.Target.Request, 20)
+	}
+	told := chat.Text{chat.Plain("The bot was restarted after you pressed " + pressed + ". ")}
 	if answer.Private == nil {
 		told = append(told, chat.Plain("It counts."))
 		if r, err := s.Store.Request(c.Target.Request); err == nil {
@@ -50,6 +54,7 @@ func (s *Service) standing(id string) chat.Answer {
 var labels = map[chat.ActionID]string{
 	chat.ActionApprove: "Approve", chat.ActionDeny: "Deny", chat.ActionDetails: "Details", chat.ActionEndAccess: "End access",
 	chat.ActionWithdraw: "Withdraw", chat.ActionAgain: "Request again", chat.ActionCredentials: "Show credentials", chat.ActionReset: "Reset credentials",
+	chat.ActionProceed: "Proceed", chat.ActionDiscard: "Discard",
 }
 
 func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
@@ -61,6 +66,9 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 	now := s.now()
 	if c.Action == chat.ActionMoreRequests || c.Action == chat.ActionMoreTasks {
 		return s.more(ctx, w, p, c, now)
+	}
+	if c.Action == chat.ActionProceed || c.Action == chat.ActionDiscard {
+		return s.settle(ctx, w, p, c, now)
 	}
 	r, err := s.meant(ctx, c.Action, c.Target.Request, c.Target.Stamp, now)
 	if err != nil {
@@ -83,7 +91,7 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 		return s.credentials(ctx, p, &r, c.Target.Integration)
 	case chat.ActionReset:
 		return s.reset(ctx, p, &r, c.Target.Integration, now)
-	case chat.ActionMode, chat.ActionMoreRequests, chat.ActionMoreTasks:
+	case chat.ActionMode, chat.ActionMoreRequests, chat.ActionMoreTasks, chat.ActionProceed, chat.ActionDiscard:
 	}
 	return chat.Say("This button is from another version of the bot. Please open the latest message.")
 }

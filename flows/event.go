@@ -312,6 +312,9 @@ type Fact struct {
 	Decisions     []Decision    `json:"decisions,omitempty"`
 	Reason        string        `json:"reason,omitempty"`
 	Text          string        `json:"text,omitempty"` // a sentence, where the fields do not say it all
+	// Hold names what waits for an admin's Proceed or Discard (operator); whoever made
+	// the fact knows what it means.
+	Hold string `json:"hold,omitempty"`
 }
 
 // FactGroup is one access group in a fact.

@@ -91,7 +91,30 @@ func auditSection(e flows.AuditEvent, limit int) chat.Section {
 	if f.Text != "" && f.Request != "" {
 		add("Note", chat.T(f.Text))
 	}
+	if f.Hold != "" {
+		s.Actions = holdActions(f.Hold)
+	}
 	return s
+}
+
+// holdActions let an admin decide on what is held.
+func holdActions(hold string) []chat.Action {
+	about := chat.Target{Integration: hold, List: true}
+	return []chat.Action{
+		{ID: chat.ActionProceed, Label: "Proceed", Style: chat.StyleDanger, Target: about, Confirm: &chat.Confirm{
+			Title: "Proceed?", Text: "What is held takes effect at once. People may lose access.", Yes: "Proceed", No: "Cancel",
+		}},
+		{ID: chat.ActionDiscard, Label: "Discard", Target: about},
+	}
+}
+
+// Held is a direct message to an admin about something that waits for a decision.
+func Held(f flows.Fact) chat.Card {
+	c := chat.Card{Body: chat.Text{chat.Bold(f.Text)}, Actions: holdActions(f.Hold), Fallback: f.Text}
+	if f.Reason != "" {
+		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Details", Value: chat.T(f.Reason)}}}}
+	}
+	return c
 }
 
 func decision(d flows.Decision) chat.Text {

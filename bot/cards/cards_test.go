@@ -194,6 +194,8 @@ func TestAudit(t *testing.T) {
 		}
 		out[string(k)] = cards.Audit([]flows.AuditEvent{e})
 	}
+	e.Fact = flows.Fact{Kind: flows.FactOperator, Text: "The sync of people is held.", Reason: "Press Proceed or Discard.", Hold: "sync/people/1f"}
+	out["held"], out["held, to an admin"] = cards.Audit([]flows.AuditEvent{e}), cards.Held(e.Fact)
 	for _, s := range specimens(t) {
 		if s.name == "revoked" {
 			out["merged"] = cards.Audit(s.facts)

@@ -14,6 +14,9 @@ const (
 	ActionCredentials ActionID = "show_credentials"
 	ActionReset       ActionID = "reset_credentials"
 	ActionMode        ActionID = "mode" // switches the request form between its modes
+	// Of something that waits for an admin, named by Target.Integration.
+	ActionProceed ActionID = "proceed"
+	ActionDiscard ActionID = "discard"
 	// Turn a page of a list; Target.Request is the last one on the page before.
 	ActionMoreRequests ActionID = "more_requests"
 	ActionMoreTasks    ActionID = "more_tasks"
@@ -35,7 +38,7 @@ type Target struct {
 	// Stamp is that of the request, so that a button from before a restore of the
 	// database is not taken for one of another request with the same id.
 	Stamp       string `json:"stamp,omitempty"`
-	Integration string `json:"integration,omitempty"`
+	Integration string `json:"integration,omitempty"` // with Proceed and Discard: the name of what is held
 	// List: the button is in a list, which is not redrawn; a press is answered in words.
 	List bool `json:"list,omitempty"`
 }

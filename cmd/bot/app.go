@@ -116,10 +116,14 @@ func New(o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.living = living.New(setup(o.Config, o.Log), o.Log)
+	if err := a.living.Remember(context.Background(), a.store); err != nil {
+		return nil, err
+	}
+	a.living.TellHeld(a.raiseHeld)
 	a.metrics = ops.NewMetrics(version, a.snapshot)
 	a.metrics.Reloaded(true, time.Now())
 	a.service = &bot.Service{
-		Store: a.counted(), Accounts: accounts{a}, Opener: box, World: a.living.World, Log: a.log, CommandName: o.Config.Slack.Command, Now: a.now,
+		Store: a.counted(), Accounts: accounts{a}, Opener: box, Holds: holds{a}, World: a.living.World, Log: a.log, CommandName: o.Config.Slack.Command, Now: a.now,
 	}
 	if err := errors.Join(a.buildSlack(o), a.buildTeams(o)); err != nil {
 		return nil, err
@@ -328,10 +332,14 @@ func (a *App) Degraded() map[string]string {
 	problems := map[string]string{}
 	for _, h := range a.living.Health() {
 		switch {
+		case h.Problem != "" && !h.Synced.IsZero():
+			problems[h.Name] = h.Problem + " What it said " + ago(a.now().Sub(h.Synced)) + " ago is in force."
 		case h.Problem != "":
 			problems[h.Name] = h.Problem
 		case h.Synced.IsZero():
 			problems[h.Name] = "not read yet"
+		case h.Held != "":
+			problems[h.Name] = h.Held
 		}
 	}
 	return problems

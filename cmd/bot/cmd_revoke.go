@@ -83,5 +83,6 @@ func (a *App) controls() ops.Commands {
 		q := r.URL.Query()
 		return endByOperator(r.Context(), a.service, w, q.Get("request"), q.Get("account"), q.Get("reason"))
 	}
+	all[controlSync] = func(w io.Writer, r *http.Request) error { return a.syncNow(r.Context(), w, r.URL.Query()) }
 	return all
 }

@@ -118,7 +118,7 @@ func (a *App) comparePolicy(ctx context.Context) {
 func unknownNames(cfg *config.Config, sources *living.Context) []config.Problem {
 	w := sources.World()
 	for _, h := range sources.Health() {
-		if h.Directory && h.Synced.IsZero() {
+		if h.Directory && (h.Synced.IsZero() || h.Old) {
 			w.People = nil
 		}
 	}
@@ -184,7 +184,7 @@ func cutRunes(s string, n int) string {
 
 // setup is the part of a configuration that decisions and grants are made in.
 func setup(cfg *config.Config, log *slog.Logger) living.Setup {
-	s := living.Setup{Catalog: flows.NewCatalog(cfg.Policy)}
+	s := living.Setup{Catalog: flows.NewCatalog(cfg.Policy), HoldAbove: cfg.Sync.HoldWhenShrinkingBy}
 	for _, in := range cfg.Integrations {
 		s.Sources = append(s.Sources, living.Source{
 			Name: in.Name, Interval: in.SyncInterval, Connection: in.Connection, Settings: in.Settings, AccessDetails: in.AccessDetails,

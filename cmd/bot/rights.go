@@ -6,11 +6,11 @@ import (
 )
 
 // judged is the world in which rights are judged. settled says that every source
-// of people has answered since the start.
+// of people has answered under its present settings, before the last restart maybe.
 func (a *App) judged() (w flows.World, settled bool) {
 	settled = true
 	for _, h := range a.living.Health() {
-		if h.Directory && h.Synced.IsZero() {
+		if h.Directory && (h.Synced.IsZero() || h.Old) {
 			settled = false
 		}
 	}

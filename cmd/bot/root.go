@@ -56,7 +56,7 @@ func rootCommand() *cobra.Command {
 		RunE: helpAlone,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(runCommand(), demoCommand(), checkCommand(), explainCommand(), planCommand(), revokeCommand(), dbCommand(), auditCommand(), versionCommand(), healthCommand(), teamsCommand())
+	root.AddCommand(runCommand(), demoCommand(), checkCommand(), explainCommand(), planCommand(), revokeCommand(), syncCommand(), dbCommand(), auditCommand(), versionCommand(), healthCommand(), teamsCommand())
 	return root
 }
 

@@ -79,6 +79,8 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"target-up":     {1, (*script).targetUp},
 		"target-says":   {2, (*script).targetSays},  // target-says support-desk 'No seats left.': refuses the next call
 		"target-fails":  {2, (*script).targetFails}, // the same, and is down from then on until target-up
+		"target-loses":  {2, (*script).targetLoses}, // target-loses support-desk 2: offers so many resources less; 0: all again
+		"sync":          {0, (*script).sync},        // the bot reads all integrations, or those named, now
 		"slack-down":    {1, (*script).slackDown},
 		// Time and the bot.
 		"advance":  {1, (*script).advance},

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"testing/synctest"
 )
 
 // save replaces the file as a whole, as editors do, and lets the bot see it.
@@ -72,4 +73,18 @@ func (s *script) tells(neg bool, args []string) {
 		return n
 	}
 	s.want(neg, s.await(neg, func() bool { return count() == want }), "the audit channel says %q %d times; it says:\n%s", args, want, all(s.world.ws.Messages("#access-audit")))
+}
+
+// targetLoses takes the last resources out of what a system has offered at first.
+func (s *script) targetLoses(_ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	s.ts.Check(err)
+	offer := offers()[args[0]].Offer
+	offer.Resources = offer.Resources[:len(offer.Resources)-n]
+	s.system(args[0]).Offers(offer)
+}
+
+func (s *script) sync(_ bool, args []string) {
+	s.world.current().app.living.Sync(s.ctx, args...)
+	synctest.Wait()
 }

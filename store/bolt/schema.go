@@ -56,7 +56,7 @@ var migrations = []func(*bolt.Tx) error{
 	grantIDsWithStamps,
 	createBuckets, // contacts
 	countEvents,
-	indexOpen, // by_open, favorites
+	indexOpen,     // by_open, favorites
 	createBuckets, // sources
 }
 

@@ -96,6 +96,13 @@ func New(o Options) (*Target, error) {
 	}, nil
 }
 
+// Offers changes what can be granted. Nobody loses what was granted.
+func (t *Target) Offers(h flows.Holdings) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.options.Offer, t.offer = h, flows.NewInventory([]flows.Holdings{h})
+}
+
 // Holds reports whether somebody has this permission on a resource of any type.
 func (t *Target) Holds(email, resource, permission string) bool {
 	t.mu.Lock()

@@ -2,6 +2,7 @@ package living_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -85,8 +86,8 @@ func TestARestartNeedsNoSource(t *testing.T) {
 			t.Error("what a removed integration said is kept")
 		}
 		time.Sleep(24 * time.Hour) // the bot is down
-		var err error = context.DeadlineExceeded
-		s.fails.Store(&err)
+		down := errors.New("down")
+		s.fails.Store(&down)
 		c = living.New(holding(30, of("s", s, "2")), quiet())
 		if err := c.Remember(t.Context(), kept); err != nil {
 			t.Fatal(err)

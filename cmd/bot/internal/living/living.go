@@ -1,16 +1,3 @@
-// Package living keeps the context in which decisions are made: people and
-// inventory, read from the integrations on a schedule, as immutable snapshots
-// that are swapped as a whole.
-//
-// A source that fails keeps what it said last; its age and its error can be
-// asked for. A source that never answered offers nothing, and the others go on. What
-// sources said outlives a restart, so that none of them is needed at the start.
-// An answer that knows much less than the one before is held until somebody says
-// what it is; see Held. What several sources say of one person is made one; see the
-// rules in merge.go.
-// Policy and sources change together, from one moment to the next; a connection
-// that is replaced is retired when the last who uses it is done.
-// It knows no request and no chat.
 package living
 
 import (
@@ -71,6 +58,8 @@ type Health struct {
 	Items   int // resources
 	// Directory says that the source knows people.
 	Directory bool
+	// Old: what is known was said before a restart, under other settings.
+	Old bool
 }
 
 // said is what a source knows.
@@ -113,6 +102,7 @@ type Context struct {
 	tellHeld  func(context.Context, Held)
 	shelf     Shelf // nil: nothing is kept
 	conflicts []Conflict
+	told      map[Conflict]bool
 }
 
 // New makes a context that knows nobody and nothing but the policy.
@@ -202,6 +192,7 @@ func (c *Context) Change(ctx context.Context, setup Setup, wait time.Duration) {
 	for _, h := range retired {
 		h.retire()
 	}
+	c.tellConflicts(ctx)
 	for _, name := range changed(was, setup) {
 		c.keep(context.WithoutCancel(ctx), name)
 	}
@@ -323,6 +314,7 @@ func (c *Context) syncOne(ctx context.Context, name string) {
 	if tell := c.accept(s, answer); tell != nil {
 		tell(ctx)
 	}
+	c.tellConflicts(ctx)
 	if answer.health.Problem == "" {
 		c.keep(ctx, name)
 	}
@@ -418,20 +410,27 @@ func (c *Context) rebuild() {
 			holdings = append(holdings, *known.holdings)
 		}
 	}
-	known := map[Conflict]bool{}
-	for _, conflict := range c.conflicts {
-		known[conflict] = true
-	}
-	for _, conflict := range people.conflicts {
-		if !known[conflict] {
-			c.log.Warn("two sources of people do not agree", "person", conflict.Person, "fact", conflict.Fact, "counts", conflict.Counts, "other", conflict.Other)
-		}
-	}
 	c.conflicts = people.conflicts
 	c.now.Store(&snapshot{
 		world:   flows.NewWorld(flows.NewDirectory(people.people, shifts, groups...), flows.NewInventory(holdings), c.setup.Catalog),
 		sources: c.sources,
 	})
+}
+
+// tellConflicts logs on what sources do not agree, each once.
+func (c *Context) tellConflicts(ctx context.Context) {
+	c.mu.Lock()
+	known, now := c.told, map[Conflict]bool{}
+	for _, conflict := range c.conflicts {
+		now[conflict] = true
+	}
+	c.told = now
+	c.mu.Unlock()
+	for conflict := range now {
+		if !known[conflict] {
+			c.log.WarnContext(ctx, "two sources of people do not agree", "person", conflict.Person, "fact", conflict.Fact, "counts", conflict.Counts, "other", conflict.Other)
+		}
+	}
 }
 
 // Conflicts lists on what sources of people do not agree at this moment.

@@ -87,6 +87,7 @@ func (c *Context) Remember(ctx context.Context, shelf Shelf) error {
 		}
 		s := said{people: k.People, shifts: k.Shifts, groups: k.Groups, holdings: k.Holdings, settings: snap.Settings, sum: snap.Digest, saved: snap.Digest}
 		s.health = Health{Name: snap.Name, Synced: snap.Synced, People: len(k.People)}
+		s.health.Old = snap.Settings != c.sources[snap.Name].Settings
 		if k.Holdings != nil {
 			s.health.Items = len(k.Holdings.Resources)
 		}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"apono/bot/cards"
+	"apono/bot/chat"
+	"apono/cmd/bot/internal/living"
+	"apono/flows"
+)
+
+// holdSync begins the name of a sync that is held: sync/SOURCE/ANSWER.
+const holdSync = "sync/"
+
+// holds is what waits for an admin's word.
+type holds struct{ app *App }
+
+// Settle implements bot.Holds.
+func (h holds) Settle(ctx context.Context, now time.Time, hold string, by flows.PersonRef, proceed bool) (string, error) {
+	if rest, ok := strings.CutPrefix(hold, holdSync); ok {
+		if source, answer, ok := strings.Cut(rest, "/"); ok {
+			return h.app.settleSync(ctx, now, source, answer, by, proceed)
+		}
+	}
+	return "", flows.Errorf(flows.CodeLate, "This button is from another version of the bot, and nothing is held under its name.")
+}
+
+// raiseHeld tells the audit channel and every admin of a sync that is held.
+func (a *App) raiseHeld(ctx context.Context, h living.Held) {
+	a.raiseHold(ctx, flows.Fact{
+		Kind: flows.FactOperator, Text: h.Text() + " What it said before stays in force until an admin decides.",
+		Reason: "If that many are really gone, press Proceed: those who are missing lose their access. If the integration is at fault, press Discard and repair it; " +
+			"a later sync that is whole again is taken over by itself. Without chat: bot sync --proceed " + h.Source + ", or --discard.",
+		Hold: holdSync + h.Source + "/" + h.ID,
+	})
+}
+
+// raiseHold writes a hold into the audit trail, and so into the audit channel, and
+// sends it to each admin. The message to an admin is sent once, as well as it can be:
+// the trail is what keeps it.
+func (a *App) raiseHold(ctx context.Context, f flows.Fact) {
+	ctx = context.WithoutCancel(ctx)
+	err := a.store.Record(ctx, a.now(), f)
+	a.wrote(err)
+	if err != nil {
+		a.log.ErrorContext(ctx, "could not tell the audit trail", "text", f.Text, "err", err)
+	}
+	card := cards.Held(f)
+	for _, admin := range a.living.World().Admins() {
+		for _, platform := range a.platforms() {
+			to, err := people{a.living}.Recipient(platform.Name, admin.Email)
+			if err != nil {
+				continue
+			}
+			a.running.Go(func() {
+				ctx, cancel := context.WithTimeout(ctx, stopWithin/2)
+				defer cancel()
+				if _, err := platform.Messenger.Post(ctx, to, card, chat.PriorityRequester); err != nil {
+					a.log.WarnContext(ctx, "could not tell an admin that something is held; the audit channel is told", "admin", admin.Email, "platform", platform.Name, "err", err)
+				}
+			})
+		}
+	}
+}
+
+// settleSync takes a held sync over, or discards it. An empty answer means whichever
+// is held.
+func (a *App) settleSync(ctx context.Context, now time.Time, source, answer string, by flows.PersonRef, proceed bool) (string, error) {
+	h, err := a.living.Settle(ctx, source, answer, proceed)
+	if err != nil {
+		return "", err
+	}
+	text := by.DisplayName() + " took the held sync of " + source + " over."
+	if !proceed {
+		text = by.DisplayName() + " discarded the held sync of " + source + "; what it said before stays in force."
+	}
+	err = a.store.Record(context.WithoutCancel(ctx), now, flows.Fact{Kind: flows.FactOperator, Actor: by, Text: text, Reason: h.Text()})
+	a.wrote(err)
+	if err != nil {
+		return "", fmt.Errorf("tell the audit trail: %w", err)
+	}
+	return map[bool]string{
+		true:  "Done: what " + source + " says now is in force.",
+		false: "Done: what " + source + " said before stays in force, until it answers otherwise.",
+	}[proceed], nil
+}
+
+// ago is an age in one unit.
+func ago(d time.Duration) string {
+	switch {
+	case d < 2*time.Minute:
+		return count(max(int(d.Seconds()), 0), "second", "seconds")
+	case d < 2*time.Hour:
+		return count(int(d.Minutes()), "minute", "minutes")
+	case d < 48*time.Hour:
+		return count(int(d.Hours()), "hour", "hours")
+	}
+	return count(int(d.Hours()/24), "day", "days")
+}
