@@ -13,6 +13,7 @@ async function ask(slack) {
   await slack.say("/apono");
   await slack.dialog("Request access").waitFor();
   await slack.button("Bundle Mode").click();
+  await slack.button("Resource Mode").waitFor();
   await slack.field("Justification").fill(why);
   await slack.in.getByText("Bob (your manager)").waitFor();
 }

@@ -78,10 +78,11 @@ export class Slack {
     assert.deepEqual(this.problems, []);
   }
 
-  // be becomes another person, in one click.
+  // be becomes another person, in one click, and looks at what the bot has for them.
   async be(name) {
     await this.page.getByRole("navigation", { name: "Who you are" }).getByRole("link", { name: new RegExp(`^${name}`) }).click();
     await this.page.getByRole("region", { name: `Slack, as ${name} sees it` }).waitFor();
+    await this.channel("apono");
   }
 
   // say types into the box under the conversation and presses Enter.
@@ -125,6 +126,7 @@ export class Slack {
 
   async channel(name) {
     await this.in.getByRole("navigation").getByRole("link", { name }).first().click();
+    await this.in.locator(".sidebar [aria-current=page]").filter({ hasText: name }).waitFor();
   }
 
   panel(name) {

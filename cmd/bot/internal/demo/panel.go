@@ -226,6 +226,7 @@ func (s *Server) guideView(ps places) *guideView {
 
 // refusal is something that Slack refused or punished, or in the long log anything that went over the wire.
 type refusal struct {
+	when           time.Time
 	At, What, Code string
 	Detail         []string
 	OK             bool
@@ -256,7 +257,7 @@ func (s *Server) note(e slacksim.Entry) {
 }
 
 func entryOf(e slacksim.Entry) refusal {
-	r := refusal{At: e.At.Local().Format("15:04:05"), What: strings.TrimSpace(e.Kind + " " + e.Method), Code: e.Err, OK: e.Err == ""}
+	r := refusal{when: e.At, At: e.At.Local().Format("15:04:05"), What: strings.TrimSpace(e.Kind + " " + e.Method), Code: e.Err, OK: e.Err == ""}
 	var answer struct {
 		Metadata struct {
 			Messages []string `json:"messages"`
@@ -295,8 +296,8 @@ func (s *Server) logView(ps places) logView {
 		s.mu.Unlock()
 	}
 	for _, x := range s.Workspace.Violations() {
-		v.Entries = append(v.Entries, refusal{At: x.At.Local().Format("15:04:05"), What: "the app", Code: x.Kind, Detail: []string{strings.TrimSpace(x.Detail)}})
+		v.Entries = append(v.Entries, refusal{when: x.At, At: x.At.Local().Format("15:04:05"), What: "the app", Code: x.Kind, Detail: []string{strings.TrimSpace(x.Detail)}})
 	}
-	slices.SortStableFunc(v.Entries, func(a, b refusal) int { return strings.Compare(b.At, a.At) })
+	slices.SortStableFunc(v.Entries, func(a, b refusal) int { return b.when.Compare(a.when) })
 	return v
 }

@@ -65,7 +65,11 @@ function update(have, want) {
 
 function draw(regions) {
   const active = document.activeElement;
-  const held = active.closest(".pane") && [active.closest(".pane").id, active.closest("[data-action]")?.dataset.action];
+  const held = active.closest(".pane") && {
+    pane: active.closest(".pane").id,
+    action: active.closest("[data-action]")?.dataset.action,
+    query: active.getAttribute("aria-expanded") === "true" && active.matches("[data-combo-input]") ? active.value : undefined,
+  };
   const before = new Map($$(".pane").map((pane) => [pane.id, $(".modal", pane)?.dataset.view]));
   const panes = Object.keys(regions).filter((id) => id.startsWith("pane-"));
   for (const id of panes) if (!$("#" + id)) {
@@ -92,14 +96,18 @@ function draw(regions) {
     }
   }
   handOver();
-  if (held?.[1] && !active.isConnected) refocus(...held);
+  if (held?.action && !active.isConnected) refocus(held);
   settle();
 }
 
 // refocus finds what took the place of an element that had the focus, when the app drew a form anew.
-function refocus(pane, action) {
+function refocus({ pane, action, query }) {
   const place = $(`#${pane} [data-action="${CSS.escape(action)}"]`);
-  (place?.matches("input, textarea, button") ? place : place && $("input, textarea, button", place))?.focus({ preventScroll: true });
+  const field = place?.matches("input, textarea, button") ? place : place && $("input, textarea", place);
+  field?.focus({ preventScroll: true });
+  if (query === undefined || !field?.matches("[data-combo-input]")) return;
+  field.value = query;
+  search(field);
 }
 
 // settle keeps lists at their newest line, unless somebody scrolled up to read, and the guide at its next step.
@@ -448,6 +456,7 @@ function list(combo, options, sentence = "No results") {
     box.append(none);
   }
   box.hidden = false;
+  box.scrollIntoView({ block: "nearest" });
   field.setAttribute("aria-expanded", "true");
   point(field, $("[role=option]:not(.none)", box));
 }
