@@ -53,7 +53,7 @@ func (s *Service) standing(id string) chat.Answer {
 // labels are what the buttons say.
 var labels = map[chat.ActionID]string{
 	chat.ActionApprove: "Approve", chat.ActionDeny: "Deny", chat.ActionDetails: "Details", chat.ActionEndAccess: "End access",
-	chat.ActionWithdraw: "Withdraw", chat.ActionAgain: "Request again", chat.ActionCredentials: "Show credentials", chat.ActionReset: "Reset credentials",
+	chat.ActionWithdraw: "Withdraw", chat.ActionAgain: "Request again", chat.ActionCredentials: "Show credentials", chat.ActionReset: "Reset credentials", chat.ActionExplain: "Explain",
 	chat.ActionProceed: "Proceed", chat.ActionDiscard: "Discard",
 }
 
@@ -91,6 +91,8 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 		return s.credentials(ctx, p, &r, c.Target.Integration)
 	case chat.ActionReset:
 		return s.reset(ctx, p, &r, c.Target.Integration, now)
+	case chat.ActionExplain:
+		return s.explainGlass(ctx, p, &r, now)
 	case chat.ActionMode, chat.ActionMoreRequests, chat.ActionMoreTasks, chat.ActionProceed, chat.ActionDiscard:
 	}
 	return chat.Say("This button is from another version of the bot. Please open the latest message.")
@@ -104,6 +106,7 @@ func notFor(action chat.ActionID, id string) error {
 		chat.ActionWithdraw:    "Only the requester can withdraw %s.",
 		chat.ActionAgain:       "Only the requester can ask for %s again.",
 		chat.ActionCredentials: "Only the person who has the access of %s can see its credentials.",
+		chat.ActionExplain:     "Only the requester can explain %s.",
 		chat.ActionReset:       "Only the person who has the access of %s can reset its credentials.",
 	}[action]
 	return flows.Errorf(flows.CodeForbidden, cmp.Or(sentence, "You are not an approver of %s."), firstRunes(id, 20))
@@ -208,7 +211,11 @@ type reasonState struct {
 
 func (s *Service) submitReason(ctx context.Context, w flows.World, p *flows.Person, e chat.FormEvent, now time.Time) chat.Submitted {
 	var st reasonState
-	if err := json.Unmarshal([]byte(e.State), &st); err != nil || (st.Verb != flows.VerbApprove && st.Verb != flows.VerbDeny) {
+	err := json.Unmarshal([]byte(e.State), &st)
+	if err == nil && st.Verb == verbExplain {
+		return s.submitExplanation(ctx, p, st, e, now)
+	}
+	if err != nil || (st.Verb != flows.VerbApprove && st.Verb != flows.VerbDeny) {
 		return notDone("This dialog is from another version of the bot. Please press the button again.")
 	}
 	r, err := s.meant(ctx, chat.ActionApprove, st.Request, st.Stamp, now)

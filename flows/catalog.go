@@ -136,6 +136,9 @@ type Settings struct {
 	RequireApproverReason bool `json:"require_approver_reason"`
 	// RequestorMayApproveSelf is `requestor_cannot_approve_self: false`.
 	RequestorMayApproveSelf bool `json:"requestor_may_approve_self"`
+	// BreakGlass gives access at once and asks for an explanation afterwards. Such a
+	// flow has no Approval.
+	BreakGlass bool `json:"break_glass,omitempty"`
 	// ReportLostRight is `on_lost_right: report`; see World.Lost.
 	ReportLostRight bool `json:"report_lost_right,omitempty"`
 }

@@ -134,6 +134,7 @@ func (c *checker) flow(path string, f *Flow) {
 	if f.Approval != nil {
 		c.approval(path+".approval", f.Approval)
 	}
+	c.breakGlass(path, f)
 	c.owned(path, f)
 	c.reachable(path, f)
 }

@@ -73,3 +73,16 @@ func (c *checker) escalation(path string, e *Escalation) {
 	}
 	c.approverGroups(path+".groups", e.Groups)
 }
+
+func (c *checker) breakGlass(path string, f *Flow) {
+	switch {
+	case !f.Settings.BreakGlass:
+	case f.Approval != nil:
+		c.fail(path+".approval", "break_glass_with_approval", "access behind glass is granted at once, and nobody is asked",
+			"take approval out, or make two flows")
+	case f.Trigger == TriggerAutomatic:
+		c.fail(path+".settings.break_glass", "break_glass_automatic", "nobody asks under an automatic flow, so nobody can break the glass", "")
+	case f.Duration.Indefinite:
+		c.fail(path+".grant_duration", "break_glass_indefinite", "access behind glass has an end", "1h is usual")
+	}
+}

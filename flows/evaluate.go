@@ -195,9 +195,15 @@ func (w World) addPart(v *Verdict, q Question, c cover) {
 	v.Parts = append(v.Parts, p)
 }
 
+// JustificationRequired reports whether it must be said why when asking. Who
+// breaks the glass says it afterwards.
+func (f *Flow) JustificationRequired() bool {
+	return f.Settings.JustificationRequired && !f.Settings.BreakGlass
+}
+
 func (w World) checkJustification(v *Verdict, q Question) {
 	text := strings.TrimSpace(q.Justification)
-	required := slices.ContainsFunc(v.Parts, func(p Part) bool { return p.Flow.Settings.JustificationRequired })
+	required := slices.ContainsFunc(v.Parts, func(p Part) bool { return p.Flow.JustificationRequired() })
 	switch n := utf8.RuneCountInString(text); {
 	case n > MaxReason:
 		v.check(AboutJustification, Unmet, "The justification has %d characters; at most %d fit.", n, MaxReason)
@@ -247,7 +253,7 @@ func (w World) Drafts(q Question, v Verdict) []Request {
 			Trigger: TriggerSelfServe, Requestor: q.Requestor.Ref(), Grantee: q.Grantee.Ref(),
 			Flow: p.Flow.Name, FlowHash: p.FlowHash, Bundle: q.Bundle, Justification: strings.TrimSpace(q.Justification),
 			Duration: p.Duration, Indefinite: p.Indefinite, Need: p.Approvers.Need(p.Flow), Asked: p.Approvers.Ask(),
-			ReportLostRight: p.Flow.Settings.ReportLostRight,
+			ReportLostRight: p.Flow.Settings.ReportLostRight, BreakGlass: p.Flow.Settings.BreakGlass,
 		}
 		if !p.Approvers.Automatic {
 			r.PendingUntil = q.Now.Add(w.Catalog.RequestTimeout())

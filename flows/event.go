@@ -15,6 +15,7 @@ const (
 	EventRevoke   EventKind = "revoke"   // somebody with the right, or TheOperator, ends the access
 	EventView     EventKind = "view"     // the grantee looks at the credentials
 	EventReset    EventKind = "reset"    // the grantee asks for new credentials
+	EventExplain  EventKind = "explain"  // the person says why the glass was broken
 	// Time.
 	EventDue EventKind = "due"
 	// Policy and directory.
@@ -34,7 +35,7 @@ const (
 // EventKinds lists all kinds in the order above.
 func EventKinds() []EventKind {
 	return []EventKind{
-		EventSubmit, EventApprove, EventDeny, EventWithdraw, EventRevoke, EventView, EventReset,
+		EventSubmit, EventApprove, EventDeny, EventWithdraw, EventRevoke, EventView, EventReset, EventExplain,
 		EventDue, EventLostRight, EventRaised, EventBegun, EventNotBegun, EventGranted, EventGrantFailed,
 		EventRevokeFailed, EventGone, EventRotated, EventRotateFailed,
 	}
@@ -183,6 +184,7 @@ const (
 	TopicWithdrawn Topic = "withdrawn"
 	TopicTimedOut  Topic = "timed_out"
 	TopicFailed    Topic = "failed"
+	TopicExplain   Topic = "explain" // why the glass was broken; reminders have numbers, see Topic.Explain
 	// To admins.
 	TopicOverdue     Topic = "overdue"
 	TopicOverdueOver Topic = "overdue_over"
@@ -259,6 +261,9 @@ const (
 	FactTimedOut  FactKind = "timed_out"
 	FactFailed    FactKind = "failed"
 
+	FactUnexplained FactKind = "unexplained" // the glass was broken, and nobody has said why in time
+	FactExplained   FactKind = "explained"   // why the glass was broken
+
 	FactApproval    FactKind = "approval"     // one yes of several that are needed
 	FactEscalated   FactKind = "escalated"    // further people are asked, because nobody decided
 	FactEnding      FactKind = "ending"       // the access is being revoked
@@ -277,7 +282,7 @@ func FactKinds() []FactKind {
 	return []FactKind{
 		FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn, FactTimedOut, FactFailed,
 		FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactOverdue, FactOverdueOver,
-		FactCredentials, FactLostRight, FactRightBack, FactOperator,
+		FactCredentials, FactLostRight, FactRightBack, FactUnexplained, FactExplained, FactOperator,
 	}
 }
 
@@ -285,7 +290,8 @@ func FactKinds() []FactKind {
 func (k FactKind) Told() bool {
 	switch k {
 	case FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn,
-		FactTimedOut, FactFailed, FactOverdue, FactOverdueOver, FactLostRight, FactRightBack, FactOperator:
+		FactTimedOut, FactFailed, FactOverdue, FactOverdueOver, FactLostRight, FactRightBack, FactOperator,
+		FactUnexplained, FactExplained:
 		return true
 	case FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactCredentials:
 		return false
@@ -297,6 +303,7 @@ func (k FactKind) Told() bool {
 // needs, so that the trail can be read without the records.
 type Fact struct {
 	Kind          FactKind      `json:"kind"`
+	BreakGlass    bool          `json:"break_glass,omitempty"` // of a request that nobody had to approve
 	Request       string        `json:"request,omitempty"`
 	Actor         PersonRef     `json:"actor,omitzero"` // zero: the bot itself
 	Requestor     PersonRef     `json:"requestor,omitzero"`

@@ -81,6 +81,8 @@ func specimens(t *testing.T) []struct {
 	both := draft("pg")
 	both.Need = flows.Need{Mode: flows.ModeAllOf, Groups: []string{"leads", "dba"}}
 	both.Asked = append(both.Asked, flows.Asked{PersonRef: carol, Groups: []int{1}, Why: "You are in the group dba."})
+	glass := draft("pg")
+	glass.BreakGlass, glass.Need, glass.Asked = true, flows.Need{Automatic: true}, nil
 	ended := flows.Event{Kind: flows.EventDue}
 	expire := func(r flows.Request) flows.Request {
 		r, _, err := flows.Next(r, ended, r.EndsAt)
@@ -116,6 +118,8 @@ func specimens(t *testing.T) []struct {
 		{"expired", play(t, expire(active), gone("pg"))},
 		{"revoked", play(t, active, revoke, gone("pg"))},
 		{"denied", play(t, one, submit, deny)},
+		{"active, glass broken", play(t, glass, submit, granted("pg"))},
+		{"expired, glass broken", play(t, expire(play(t, glass, submit, granted("pg"))), gone("pg"))},
 		{"withdrawn", play(t, one, submit, flows.Event{Kind: flows.EventWithdraw, By: alice})},
 		{"timed_out", timedOut},
 		{"failed", play(t, one, submit, approve, grantFailed("pg"), gone("pg"))},
@@ -133,6 +137,7 @@ func TestMatrix(t *testing.T) {
 		revoke,
 		{Kind: flows.EventView, By: alice, Integration: "pg"},
 		{Kind: flows.EventReset, By: alice, Integration: "pg"},
+		{Kind: flows.EventExplain, By: alice, Reason: "The site was down."},
 		due,
 		{Kind: flows.EventLostRight, Reason: "The access flow read is not there any more."},
 		{Kind: flows.EventLostRight, Reason: "The access flow read is not there any more.", Report: true},

@@ -39,16 +39,21 @@ var edges = map[State]map[EventKind]func(*transition) error{
 		EventGranted: (*transition).granted, EventGrantFailed: (*transition).grantFailed,
 		EventGone: (*transition).gone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
 		EventLostRight: (*transition).lostRight, EventRaised: (*transition).raised, EventRevokeFailed: (*transition).revokeFailed,
+		EventExplain: (*transition).explain,
 	},
 	StateActive: {
 		EventGone: (*transition).gone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
 		EventView: (*transition).view, EventReset: (*transition).reset, EventRotated: (*transition).rotated,
 		EventRotateFailed: (*transition).rotateFailed,
-		EventLostRight:    (*transition).lostRight,
+		EventLostRight:    (*transition).lostRight, EventExplain: (*transition).explain,
 	},
 	StateRevoking: {
 		EventGone: (*transition).gone, EventDue: (*transition).due, EventRaised: (*transition).raised, EventRevokeFailed: (*transition).revokeFailed,
+		EventExplain: (*transition).explain,
 	},
+	// What is over stays over; why the glass was broken is asked until it is told.
+	StateExpired: {EventExplain: (*transition).explain, EventDue: (*transition).due},
+	StateRevoked: {EventExplain: (*transition).explain, EventDue: (*transition).due},
 }
 
 // stamp is a moment as a record keeps it: in UTC, without the monotonic reading.
@@ -67,7 +72,7 @@ func (r Request) fresh(now time.Time) Request {
 		ID: r.ID, Seq: r.Seq, Stamp: r.Stamp, State: StatePending, Trigger: r.Trigger, Requestor: r.Requestor, Grantee: r.Grantee,
 		Flow: r.Flow, FlowHash: r.FlowHash, Bundle: r.Bundle, Justification: strings.ToValidUTF8(r.Justification, "\uFFFD"),
 		Duration: r.Duration, Indefinite: r.Indefinite, Need: r.Need, Asked: r.Asked, CreatedAt: now,
-		ReportLostRight: r.ReportLostRight,
+		ReportLostRight: r.ReportLostRight, BreakGlass: r.BreakGlass && r.Need.Automatic,
 	}
 	if !r.PendingUntil.IsZero() {
 		f.PendingUntil = stamp(r.PendingUntil)
@@ -102,7 +107,13 @@ func (t *transition) submit() error {
 	if t.r.Need.Automatic {
 		t.fact(FactAsked, "")
 		t.r.PendingUntil = time.Time{}
-		t.decide("Approved automatically by the access flow.")
+		text := "Approved automatically by the access flow."
+		if t.r.BreakGlass {
+			t.r.ExplainBy = t.now.Add(ExplainWithin)
+			t.r.ChaseAt = t.r.ExplainBy
+			text = "The glass was broken: granted at once, nobody was asked. " + t.r.Requestor.DisplayName() + " has to explain it within " + FormatDuration(ExplainWithin) + "."
+		}
+		t.decide(text)
 		return nil
 	}
 	if t.r.PendingUntil.IsZero() {
@@ -252,6 +263,7 @@ func (t *transition) due() error {
 		acted = true
 	}
 	acted = t.escalate() || acted
+	acted = t.chase() || acted
 	for i := range t.r.Groups {
 		g := &t.r.Groups[i]
 		if g.Overdue(t.now) && g.OverdueAt.IsZero() {
@@ -429,7 +441,8 @@ func (t *transition) fact(k FactKind, text string) {
 
 func factOf(r *Request, k FactKind) Fact {
 	f := Fact{
-		Kind: k, Request: r.ID, Requestor: r.Requestor, Grantee: r.Grantee, Flow: r.Flow, FlowHash: r.FlowHash,
+		BreakGlass: r.BreakGlass,
+		Kind:       k, Request: r.ID, Requestor: r.Requestor, Grantee: r.Grantee, Flow: r.Flow, FlowHash: r.FlowHash,
 		Bundle: r.Bundle, Duration: r.Duration, Indefinite: r.Indefinite, Justification: r.Justification,
 		EndsAt: r.EndsAt, Decisions: slices.Clone(r.Decisions),
 	}

@@ -433,7 +433,7 @@ func TestPostsOfEveryState(t *testing.T) {
 			}
 			seen[k.String()] = true
 		}
-		if !seen["AR-1/requester/alice@example.com/asked"] || !seen["AR-1/approver/bob@example.com/request"] {
+		if !seen["AR-1/requester/alice@example.com/asked"] || (!s.r.Need.Automatic && !seen["AR-1/approver/bob@example.com/request"]) || s.r.Explains() != seen["AR-1/requester/alice@example.com/explain"] {
 			t.Errorf("%s: lacks a message: %v", s.name, seen)
 		}
 		if s.r.State.Terminal() && !seen["AR-1/requester/alice@example.com/"+string(s.r.State)] {

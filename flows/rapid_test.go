@@ -41,6 +41,7 @@ func anyDraft(t *rapid.T) flows.Request {
 		SamePersonMayCount: rapid.Bool().Draw(t, "same"), RequireReason: rapid.Bool().Draw(t, "reason"), SelfAllowed: rapid.Bool().Draw(t, "self"),
 		Groups: []string{"leads", "dba", "owners"}[:rapid.IntRange(1, 3).Draw(t, "groups")],
 	}
+	d.BreakGlass = rapid.Bool().Draw(t, "break glass")
 	if rapid.Bool().Draw(t, "indefinite") {
 		d.Indefinite, d.Duration = true, 0
 	}
@@ -223,7 +224,7 @@ func times(from, to *flows.Request) map[string][2]time.Time {
 		x, y := reflect.ValueOf(a), reflect.ValueOf(b)
 		for i := range x.NumField() {
 			name := x.Type().Field(i).Name
-			if before, ok := reflect.TypeAssert[time.Time](x.Field(i)); ok && name != "SecretUntil" {
+			if before, ok := reflect.TypeAssert[time.Time](x.Field(i)); ok && name != "SecretUntil" && name != "ChaseAt" {
 				out[prefix+name] = [2]time.Time{before, y.Field(i).Interface().(time.Time)}
 			}
 		}

@@ -75,7 +75,8 @@ func States() []State {
 	}
 }
 
-// Terminal reports whether no event can change a request in this state.
+// Terminal reports whether a request in this state stays in it. It changes no more,
+// but that the glass may still be explained that was broken for it.
 func (s State) Terminal() bool {
 	switch s {
 	case StateExpired, StateRevoked, StateDenied, StateWithdrawn, StateTimedOut, StateFailed:
@@ -251,6 +252,15 @@ type Request struct {
 	Duration      time.Duration `json:"duration,omitempty"` // 0: Indefinite
 	Indefinite    bool          `json:"indefinite,omitempty"`
 	Groups        []AccessGroup `json:"groups"`
+	// BreakGlass: granted at once, and to be explained by ExplainBy.
+	BreakGlass  bool      `json:"break_glass,omitempty"`
+	ExplainBy   time.Time `json:"explain_by,omitzero"`
+	ExplainedAt time.Time `json:"explained_at,omitzero"`
+	ExplainedBy PersonRef `json:"explained_by,omitzero"`
+	Explanation string    `json:"explanation,omitempty"`
+	Chased      int       `json:"chased,omitempty"`  // reminders
+	ChaseAt     time.Time `json:"chase_at,omitzero"` // the next one
+
 	// ReportLostRight is what the flow says about a lost right, for when it is gone.
 	ReportLostRight bool `json:"report_lost_right,omitempty"`
 
@@ -350,6 +360,9 @@ func (r *Request) DueAt() (at time.Time, ok bool) {
 	case StateActive:
 		consider(r.EndsAt)
 	case StateApproved, StateRevoking, StateExpired, StateRevoked, StateDenied, StateWithdrawn, StateTimedOut, StateFailed:
+	}
+	if t, ok := r.chaseAt(); ok {
+		consider(t)
 	}
 	for i := range r.Groups {
 		g := &r.Groups[i]

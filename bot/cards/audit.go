@@ -32,6 +32,7 @@ var auditVerb = map[flows.FactKind]string{
 	flows.FactAsked: "asked", flows.FactApproved: "approved", flows.FactGranted: "granted", flows.FactDenied: "denied",
 	flows.FactExpired: "expired", flows.FactRevoked: "revoked", flows.FactWithdrawn: "withdrawn",
 	flows.FactTimedOut: "timed out", flows.FactFailed: "failed",
+	flows.FactExplained: "explained", flows.FactUnexplained: "not explained",
 	flows.FactLostRight: "no longer covered", flows.FactRightBack: "covered again",
 	flows.FactOverdue: "overdue", flows.FactOverdueOver: "no longer overdue",
 }
@@ -43,6 +44,9 @@ func auditLine(e flows.AuditEvent) string {
 		return f.Text
 	}
 	line := f.Request + " " + auditVerb[f.Kind]
+	if f.BreakGlass {
+		line = f.Request + " BREAK GLASS " + auditVerb[f.Kind]
+	}
 	switch {
 	case f.Kind == flows.FactApproved && len(f.Decisions) == 0:
 		return line + " automatically"

@@ -15,6 +15,9 @@ func Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool) {
 	if key.Audience == flows.AudienceApprover {
 		return approver(r, key.Person, now)
 	}
+	if round, ok := key.Topic.Explain(); ok {
+		return explain(r, round), true
+	}
 	switch key.Topic {
 	case flows.TopicOverdue, flows.TopicOverdueOver:
 		return overdue(r, key.Topic)
@@ -30,7 +33,7 @@ func Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool) {
 		return access(r, key.Integration)
 	case flows.TopicExpired, flows.TopicRevoked, flows.TopicWithdrawn, flows.TopicTimedOut, flows.TopicFailed:
 		return over(r, key.Topic, now), true
-	case flows.TopicRequest:
+	case flows.TopicRequest, flows.TopicExplain:
 	}
 	return chat.Card{}, false
 }

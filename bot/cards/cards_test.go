@@ -115,6 +115,8 @@ func specimens(t testing.TB) []specimen {
 	indefinite.Duration, indefinite.Indefinite, indefinite.Justification = 0, true, ""
 	bundle.Bundle = "prod-incident"
 	other.Grantee = flows.PersonRef{Email: "dan@example.com", Name: "Dan"}
+	glass := automatic
+	glass.BreakGlass, glass.Justification = true, ""
 	crowd := draft()
 	crowd.Asked = append(crowd.Asked, flows.Asked{PersonRef: flows.PersonRef{Email: "dan@example.com", Name: "Dan"}, Groups: []int{0}, Why: "You are Alice's manager, too."})
 	raised := []flows.Event{end, ev(flows.EventDue), {Kind: flows.EventRaised, Admins: []flows.PersonRef{{Email: "eve@example.com", Name: "Eve"}}}, of(flows.EventRevokeFailed, "prod-postgres")}
@@ -142,6 +144,9 @@ func specimens(t testing.TB) []specimen {
 		play(t, "failed, being taken back", automatic, of(flows.EventGrantFailed, "deploy-tool")),
 		play(t, "revoking, raised to an admin", draft(), then(active, raised...)...),
 		play(t, "revoked, after it was raised to an admin", draft(), then(active, append(raised, of(flows.EventGone, "prod-postgres"), of(flows.EventGone, "deploy-tool"))...)...),
+		play(t, "active, glass broken", glass, of(flows.EventGranted, "deploy-tool")),
+		play(t, "revoked, glass not explained", glass, of(flows.EventGranted, "deploy-tool"), end, of(flows.EventGone, "deploy-tool"), ev(flows.EventDue)),
+		play(t, "active, glass explained", glass, of(flows.EventGranted, "deploy-tool"), flows.Event{Kind: flows.EventExplain, By: alice, Reason: "The shop was down."}),
 		play(t, "failed", automatic, of(flows.EventGrantFailed, "deploy-tool"), of(flows.EventGone, "deploy-tool")),
 	}
 }

@@ -180,6 +180,10 @@ func Verdict(v flows.Verdict, requestor *flows.Person) []chat.Text {
 			t = append(t, chat.Plain(" ("+objects(len(p.Units))+")"))
 		}
 		t = append(t, chat.Plain("\n"), chat.Bold("Longest: "), chat.Plain(p.Flow.Duration.String()))
+		if p.Flow.Settings.BreakGlass {
+			t = append(t, chat.Plain("\n"), chat.Bold("This breaks the glass: "),
+				chat.Plain("granted at once, told in the audit channel, and you have to explain it within "+flows.FormatDuration(flows.ExplainWithin)+"."))
+		}
 		if who := p.Approvers.Summary(requestor); who != "" {
 			t = append(t, chat.Plain("\n"), chat.Bold("Asked: "), chat.Plain(who))
 		}

@@ -198,7 +198,7 @@ func over(r flows.Request, topic flows.Topic, now time.Time) chat.Card {
 		for _, g := range r.Groups {
 			c.Notes = append(c.Notes, chat.Text{chat.Bold(g.Integration + ": "), chat.Plain(g.Problem)})
 		}
-	case flows.TopicRequest, flows.TopicAsked, flows.TopicApproved, flows.TopicDenied, flows.TopicGranted, flows.TopicAccess, flows.TopicOverdue, flows.TopicOverdueOver:
+	case flows.TopicRequest, flows.TopicAsked, flows.TopicApproved, flows.TopicDenied, flows.TopicGranted, flows.TopicAccess, flows.TopicExplain, flows.TopicOverdue, flows.TopicOverdueOver:
 	}
 	if !undoing(r) {
 		c.Actions = []chat.Action{button(r, chat.ActionAgain, "Request again", "")}

@@ -13,7 +13,8 @@ const (
 	ActionAgain       ActionID = "request_again"
 	ActionCredentials ActionID = "show_credentials"
 	ActionReset       ActionID = "reset_credentials"
-	ActionMode        ActionID = "mode" // switches the request form between its modes
+	ActionExplain     ActionID = "explain" // why the glass was broken
+	ActionMode        ActionID = "mode"    // switches the request form between its modes
 	// Of something that waits for an admin, named by Target.Integration.
 	ActionProceed ActionID = "proceed"
 	ActionDiscard ActionID = "discard"

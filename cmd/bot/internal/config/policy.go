@@ -203,9 +203,6 @@ func (b builder) settings(s settingsShape, path string) flows.Settings {
 			Message: "the duration must be longer than nothing",
 		}})
 	}
-	if s.BreakGlass {
-		b.p.unsupported(path+".break_glass", "break glass")
-	}
 	switch lost := or(s.OnLostRight, "revoke"); lost {
 	case "revoke", "report":
 	default:
@@ -217,6 +214,7 @@ func (b builder) settings(s settingsShape, path string) flows.Settings {
 		RequireApproverReason:   or(s.RequireApproverReason, false),
 		RequestorMayApproveSelf: !or(s.RequestorCannotApproveSelf, true),
 		ReportLostRight:         or(s.OnLostRight, "revoke") == "report",
+		BreakGlass:              s.BreakGlass,
 	}
 }
 
