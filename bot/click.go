@@ -126,9 +126,10 @@ func (s *Service) meant(ctx context.Context, action chat.ActionID, id, stamp str
 }
 
 // otherLife is the answer to a button whose request is not the one that has its id
-// now, or is not there: the database was restored since. It is the same for both.
+// now, or is not there: the database was restored since, or the request ended longer
+// ago than is kept. It is the same for all.
 func otherLife(id string) error {
-	return flows.Errorf(flows.CodeLate, "This button is from before the bot's database was restored, and its %s is not known any more. "+
+	return flows.Errorf(flows.CodeLate, "This button is from before the bot's database was restored, or its request ended too long ago to be kept: %s is not known any more. "+
 		"Please look for a newer message, or ask again with a new request.", firstRunes(id, 20))
 }
 

@@ -108,7 +108,7 @@ func TestButtonsFromBeforeARestore(t *testing.T) {
 		for _, action := range []chat.ActionID{chat.ActionApprove, chat.ActionDeny, chat.ActionWithdraw, chat.ActionEndAccess, chat.ActionDetails, chat.ActionAgain} {
 			for _, id := range []string{"AR-1", "AR-2"} {
 				a := o.clickOn(who, action, chat.Target{Request: id, Version: 1, Stamp: "before00"})
-				if want := "This button is from before the bot's database was restored, and its " + id + " is not known any more."; !strings.HasPrefix(said(a), want) || a.Open != nil {
+				if want := "This button is from before the bot's database was restored, or its request ended too long ago to be kept: " + id + " is not known any more."; !strings.HasPrefix(said(a), want) || a.Open != nil {
 					t.Errorf("%s presses %s of %s: %q", who, action, id, said(a))
 				}
 			}

@@ -275,6 +275,7 @@ const (
 	FactLostRight   FactKind = "lost_right"   // the right behind a live access is gone; it goes on
 	FactRightBack   FactKind = "right_back"   // a right that was reported as lost is back
 	FactOperator    FactKind = "operator"     // the bot itself: configuration, start, sync
+	FactPruned      FactKind = "pruned"       // older events and requests are removed, see Fact.Checkpoint
 )
 
 // FactKinds lists all kinds in the order above.
@@ -282,7 +283,7 @@ func FactKinds() []FactKind {
 	return []FactKind{
 		FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn, FactTimedOut, FactFailed,
 		FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactOverdue, FactOverdueOver,
-		FactCredentials, FactLostRight, FactRightBack, FactUnexplained, FactExplained, FactOperator,
+		FactCredentials, FactLostRight, FactRightBack, FactUnexplained, FactExplained, FactOperator, FactPruned,
 	}
 }
 
@@ -293,7 +294,7 @@ func (k FactKind) Told() bool {
 		FactTimedOut, FactFailed, FactOverdue, FactOverdueOver, FactLostRight, FactRightBack, FactOperator,
 		FactUnexplained, FactExplained:
 		return true
-	case FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactCredentials:
+	case FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactCredentials, FactPruned:
 		return false
 	}
 	panic("flows: unknown fact " + string(k) + " (this is a bug)")
@@ -322,6 +323,14 @@ type Fact struct {
 	// Hold names what waits for an admin's Proceed or Discard (operator); whoever made
 	// the fact knows what it means.
 	Hold string `json:"hold,omitempty"`
+	// Checkpoint is the last event that is removed (pruned).
+	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
+}
+
+// Checkpoint is an event of the trail by number and hash.
+type Checkpoint struct {
+	Seq  uint64 `json:"seq"`
+	Hash string `json:"hash"`
 }
 
 // FactGroup is one access group in a fact.

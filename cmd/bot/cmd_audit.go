@@ -53,12 +53,18 @@ func writeVerify(w io.Writer, s *bolt.Store, heads []store.Head) error {
 	if _, err := s.VerifyAudit(heads...); err != nil {
 		return err
 	}
-	h, ok, err := s.Head()
+	h, some, err := s.Head()
+	if err != nil {
+		return err
+	}
+	before, pruned, err := s.Pruned()
 	switch {
 	case err != nil:
 		return err
-	case !ok:
+	case !some:
 		_, err = fmt.Fprintln(w, "ok: 0 events")
+	case pruned:
+		_, err = fmt.Fprintf(w, "ok: %d events, from %d on; older ones were removed by audit.retention\nhead: %s\n", h.Seq-before.Seq, before.Seq+1, h)
 	default:
 		_, err = fmt.Fprintf(w, "ok: %d events\nhead: %s\n", h.Seq, h)
 	}

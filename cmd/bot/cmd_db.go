@@ -20,8 +20,8 @@ import (
 )
 
 func dbCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "db", Short: "Check, back up or restore the database", Args: cobra.NoArgs, RunE: helpAlone}
-	cmd.AddCommand(dbCheckCommand(), dbBackupCommand(), dbRestoreCommand())
+	cmd := &cobra.Command{Use: "db", Short: "Check, back up, restore or compact the database", Args: cobra.NoArgs, RunE: helpAlone}
+	cmd.AddCommand(dbCheckCommand(), dbBackupCommand(), dbRestoreCommand(), dbCompactCommand())
 	return cmd
 }
 
@@ -191,6 +191,29 @@ func dbRestoreCommand() *cobra.Command {
 			return err
 		}
 		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s restored to %s\n%s", args[0], cfg.Store.Path, aboutRestored(done))
+		return err
+	}
+	return cmd
+}
+
+func dbCompactCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "compact", Args: cobra.NoArgs, Short: "Write the database anew without its free space; the bot must not run",
+		Long: "The file of the database never shrinks by itself: what retention removes is used again. This writes it anew, checks the\n" +
+			"copy and puts it in the place of the old one. It needs room for both. The bot must not run.",
+	}
+	path := configFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		cfg, err := loadConfig(cmd, *path, true)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = cfg.Close() }() // nothing was granted through it
+		before, after, err := bolt.Compact(cmd.Context(), cfg.Store.Path)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s compacted: %d bytes, was %d\n", cfg.Store.Path, after, before)
 		return err
 	}
 	return cmd

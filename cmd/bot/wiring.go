@@ -206,7 +206,7 @@ func (a *App) snapshot() ops.Snapshot {
 // newSweeper builds the jobs that act on stored times.
 func (a *App) newSweeper() (*sweep.Sweeper, error) {
 	return sweep.New(sweep.Options{
-		Requests: lateness{a.counted(), a.living.World}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights(), a.raise()},
+		Requests: lateness{a.counted(), a.living.World}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights(), a.raise(), a.prune()},
 		Swept: func(job string, _ time.Duration, err error) {
 			outcome := "ok"
 			if err != nil {
@@ -215,6 +215,11 @@ func (a *App) newSweeper() (*sweep.Sweeper, error) {
 			a.metrics.Sweeps.WithLabelValues(job, outcome).Inc()
 		},
 	})
+}
+
+// prune removes what is older than the configuration of the moment wants to keep.
+func (a *App) prune() sweep.Job {
+	return sweep.Prune(a.store, func() time.Duration { return a.current.Load().Audit.Retention }, a.now, a.log)
 }
 
 // lateness measures how late a sweep begins to end what has expired, and says whom

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -117,8 +118,11 @@ func (c *checker) want(bucket, key, value []byte, who string) {
 
 func (c *checker) requests() error {
 	b := c.btx.Bucket(bucketRequests)
-	n, left := uint64(0), gaps(c.btx)
+	n, left, pruned := uint64(0), gaps(c.btx), metaNumber(c.btx, metaRequestsPruned)
 	for k, v := range scan(b, nil) {
+		if len(k) == 8 && pruned > n { // of these some were removed
+			n = max(n, min(pruned, binary.BigEndian.Uint64(k)-1))
+		}
 		n = left.next(n)
 		r, err := decode[flows.Request]("request", []byte(store.ID(n)), v)
 		if err != nil {
@@ -135,6 +139,7 @@ func (c *checker) requests() error {
 		}
 		c.work(&r)
 	}
+	n = max(n, pruned)
 	if have := b.Sequence(); have != n && have+1 != left.next(n) {
 		c.bad("the last request has the number %d, but the last number given out is %d", n, have)
 	}

@@ -11,7 +11,7 @@
 //
 // Buckets (all numbers big-endian, "str" is a length followed by bytes):
 //
-//	meta          schema, audit_cursor, audit_posting, gaps
+//	meta          schema, audit_cursor, audit_posting, gaps, audit_pruned, audit_pruning, requests_pruned
 //	requests      seq -> JSON of the record; the bucket's sequence is the last seq
 //	by_state      state 0 seq
 //	by_due        nanoseconds id
@@ -33,6 +33,10 @@
 // leaves them, so that a number that chat remembers is not given out again where
 // that can be known.
 //
+// meta's audit_pruned is number and hash of the last audit event that Prune removed,
+// audit_pruning how far it has said in the trail that it will go, requests_pruned the
+// highest number of a request that it removed.
+//
 // Opening reads no record, whatever their number. Past requests cost disk only.
 //
 // Caveats:
@@ -46,5 +50,7 @@
 //     key is not in the file.
 //   - A long read (Backup, Check) keeps pages from being used again, so the file
 //     grows while it lasts.
+//   - The file never shrinks by itself: what Prune frees is used again. Compact
+//     writes it anew.
 //   - Times before 1970 and after 2262 are ordered as those years.
 package bolt

@@ -38,12 +38,17 @@ func scanBack(b *bolt.Bucket, prefix []byte, before uint64) iter.Seq[uint64] {
 		case !bytes.Equal(k, bound):
 			k, _ = c.Prev()
 		}
-		for ; bytes.HasPrefix(k, prefix) && len(k) == len(prefix)+8; k, _ = c.Prev() {
+		for ; hasSeq(k, prefix); k, _ = c.Prev() {
 			if !yield(binary.BigEndian.Uint64(k[len(prefix):])) {
 				return
 			}
 		}
 	}
+}
+
+// hasSeq reports whether a key is prefix and a number.
+func hasSeq(key, prefix []byte) bool {
+	return bytes.HasPrefix(key, prefix) && len(key) == len(prefix)+8
 }
 
 func recordOf(btx *bolt.Tx, id string) ([]byte, error) {

@@ -47,6 +47,10 @@ var (
 	metaAuditCursor  = []byte("audit_cursor")
 	metaAuditPosting = []byte("audit_posting")
 	metaGaps         = []byte("gaps")
+	// What retention removed; see Prune.
+	metaAuditPruned    = []byte("audit_pruned")
+	metaAuditPruning   = []byte("audit_pruning")
+	metaRequestsPruned = []byte("requests_pruned")
 )
 
 // migrations bring the schema from their index to the next number. One that was
@@ -55,7 +59,7 @@ var migrations = []func(*bolt.Tx) error{
 	createBuckets,
 	grantIDsWithStamps,
 	createBuckets, // contacts
-	countEvents,
+	countEvents,   // and keeps out programs that miss what retention removed
 	indexOpen,     // by_open, favorites
 	createBuckets, // sources
 }

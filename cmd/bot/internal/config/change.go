@@ -105,6 +105,9 @@ func (c *Config) Changes(old *Config) (out []string) {
 	if c.Sync != old.Sync {
 		out = append(out, "sync changed")
 	}
+	if c.Audit != old.Audit {
+		out = append(out, "audit changed")
+	}
 	if c.Log.Level != old.Log.Level {
 		out = append(out, "log level changed")
 	}

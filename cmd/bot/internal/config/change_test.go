@@ -36,8 +36,8 @@ func TestChanges(t *testing.T) {
 		"flows, another name":  {edit: []string{"name: Two", "name: Three"}, want: []string{`flow "Three" added`, `flow "Two" removed`}},
 		"flows, another order": {edit: []string{"name: One", "name: X", "name: Two", "name: One", "name: X", "name: Two"}, want: []string{"flows in another order"}},
 		"bundles, admins and times": {
-			edit: []string{"flows:", "admins: {conditions: [{attribute: user, values: [a@x]}]}\napprovals: {request_timeout: 2h}\nsync: {interval: 2h}\nlog: {level: debug}\nbundles:\n  - {name: B, targets: [{integration: db, resource_type: t, permissions: [p]}]}\nflows:"},
-			want: []string{`bundle "B" added`, "admins changed", "request timeout changed", `integration "people" changed`, `integration "db" changed`, `integration "old" changed`, "sync changed", "log level changed"},
+			edit: []string{"flows:", "admins: {conditions: [{attribute: user, values: [a@x]}]}\napprovals: {request_timeout: 2h}\nsync: {interval: 2h}\naudit: {retention: 0}\nlog: {level: debug}\nbundles:\n  - {name: B, targets: [{integration: db, resource_type: t, permissions: [p]}]}\nflows:"},
+			want: []string{`bundle "B" added`, "admins changed", "request timeout changed", `integration "people" changed`, `integration "db" changed`, `integration "old" changed`, "sync changed", "audit changed", "log level changed"},
 		},
 		"people":                         {edit: []string{"a@x}]}", "a@x}, {email: b@x}]}"}, want: []string{`integration "people" changed`}},
 		"a new secret":                   {env: map[string]string{"DSN": "postgres://another"}, want: []string{`integration "db" changed`}},

@@ -21,6 +21,7 @@ type Config struct {
 	Approvals    Approvals        `mapstructure:"approvals"`
 	Admins       flows.Conditions `mapstructure:"-"`
 	Sync         Sync             `mapstructure:"sync"`
+	Audit        Audit            `mapstructure:"audit"`
 	Log          Log              `mapstructure:"log"`
 	Integrations []Integration    `mapstructure:"-"`
 	// Policy holds the flows, bundles, admins, fallback and time-out.
@@ -105,6 +106,12 @@ type Sync struct {
 	// HoldWhenShrinkingBy is a percentage, 0 to 100: a sync that returns fewer
 	// people, groups or resources than before by more than this is held.
 	HoldWhenShrinkingBy int `mapstructure:"hold_when_shrinking_by"`
+}
+
+// Audit says how long what is over is kept.
+type Audit struct {
+	// Retention of audit events and of requests that ended; 0: for ever.
+	Retention time.Duration `mapstructure:"retention"`
 }
 
 // Formats of the log.

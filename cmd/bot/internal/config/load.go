@@ -118,6 +118,7 @@ func (l *loader) sections(s fileShape, c *Config) {
 		{s.Credentials, "credentials", &credentialsShape{}},
 		{s.Approvals, "approvals", &approvals},
 		{s.Sync, "sync", &syncShape{}},
+		{s.Audit, "audit", &auditShape{}},
 		{s.Log, "log", &logShape{}},
 	} {
 		if written(x.node) {

@@ -40,6 +40,7 @@ func TestLoad_Defaults(t *testing.T) {
 		Credentials: config.Credentials{TTL: time.Hour},
 		Approvals:   config.Approvals{RequestTimeout: 24 * time.Hour},
 		Sync:        config.Sync{Interval: time.Hour, HoldWhenShrinkingBy: 30},
+		Audit:       config.Audit{Retention: 157 * 7 * 24 * time.Hour},
 		Log:         config.Log{Level: slog.LevelInfo, Format: config.LogJSON},
 		Policy:      flows.Policy{RequestTimeout: 24 * time.Hour},
 		Digest:      c.Digest,
@@ -64,6 +65,7 @@ approvals:
   fallback: {match: any, approvers: [{attribute: group, values: [Admins]}]}
 admins: {match: any, conditions: [{attribute: user, operator: is, values: [Ann@Example.com]}]}
 sync: {interval: 30m, hold_when_shrinking_by: 10%}
+audit: {retention: 30d}
 log: {level: debug, format: text}
 access_scopes: []
 integrations:
@@ -141,6 +143,7 @@ func TestLoad_Everything(t *testing.T) {
 		Approvals:   config.Approvals{RequestTimeout: 7 * 24 * time.Hour, Fallback: fallback},
 		Admins:      admins,
 		Sync:        config.Sync{Interval: 30 * time.Minute, HoldWhenShrinkingBy: 10},
+		Audit:       config.Audit{Retention: 30 * 24 * time.Hour},
 		Log:         config.Log{Level: slog.LevelDebug, Format: config.LogText},
 		Integrations: []config.Integration{
 			{Name: "people", Type: "static", SyncInterval: 24 * time.Hour, AccessDetails: "Ask Ann."},

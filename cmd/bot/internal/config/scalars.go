@@ -51,6 +51,7 @@ var settings = []setting{
 	{section: "approvals", key: "request_timeout", def: "24h", parse: parsePositive},
 	{section: "sync", key: "interval", def: "1h", parse: parsePositive},
 	{section: "sync", key: "hold_when_shrinking_by", def: "30%", parse: parsePercent},
+	{section: "audit", key: "retention", def: "157w", parse: parseRetention}, // 36 months and a few days
 	{section: "log", key: "level", def: "info", parse: parseLevel, flag: "debug, info, warn or error"},
 	{section: "log", key: "format", def: LogJSON, parse: parseFormat, flag: "json or text"},
 }
@@ -207,6 +208,18 @@ func parsePositive(text string) (any, *flows.Issue) {
 		return time.Duration(0), invalid("invalid_duration", err.Error(), "write 90m, 8h, 5d or 2w")
 	case d == 0:
 		return d, invalid("invalid_duration", "the duration must be longer than nothing", "write 90m, 8h, 5d or 2w")
+	}
+	return d, nil
+}
+
+// parseRetention: what is younger than a day may be needed for repeats of a click.
+func parseRetention(text string) (any, *flows.Issue) {
+	d, err := flows.ParseDuration(text)
+	switch {
+	case err != nil:
+		return d, invalid("invalid_duration", err.Error(), "write 157w for three years, or 0 to keep everything")
+	case d != 0 && d < 24*time.Hour:
+		return d, invalid("retention_too_short", "at least a day is kept", "write 157w for three years, or 0 to keep everything")
 	}
 	return d, nil
 }

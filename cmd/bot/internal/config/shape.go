@@ -18,6 +18,7 @@ type fileShape struct {
 	Approvals    *yaml.Node `yaml:"approvals"`
 	Admins       *yaml.Node `yaml:"admins"`
 	Sync         *yaml.Node `yaml:"sync"`
+	Audit        *yaml.Node `yaml:"audit"`
 	Log          *yaml.Node `yaml:"log"`
 	Integrations *yaml.Node `yaml:"integrations"`
 	AccessScopes *yaml.Node `yaml:"access_scopes"`
@@ -69,6 +70,10 @@ type approvalsShape struct {
 type syncShape struct {
 	Interval            scalar `yaml:"interval"`
 	HoldWhenShrinkingBy scalar `yaml:"hold_when_shrinking_by"`
+}
+
+type auditShape struct {
+	Retention scalar `yaml:"retention"`
 }
 
 type logShape struct {
