@@ -120,10 +120,9 @@ func TestDemoOfOnesOwnPolicy(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	html := shownBy(t, page, "")
 	for _, want := range []string{"<b>Alice</b>", "<b>Bob</b>", "<b>Carol</b>", "<b>Eve</b>", "config.example.yaml", "prod-postgres", "deploy-tool", "0 of 5"} {
-		if !strings.Contains(html, want) {
-			t.Errorf("the page lacks %q", want)
+		if err := s.until("the page shows "+want, func() bool { return strings.Contains(shownBy(t, page, ""), want) }); err != nil {
+			t.Error(err)
 		}
 	}
 	if _, err := alice.Slash(s.ctx, "#general", "/apono", "request prod-incident for 1h because INC-12"); err != nil {
