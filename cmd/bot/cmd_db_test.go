@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"apono/bot/slack"
 	"apono/cmd/bot/internal/ops"
 	"apono/flows"
 	"apono/store/storetest"
@@ -65,7 +66,7 @@ func TestEverythingUndoneIsReplayed(t *testing.T) {
 	errs := make(chan error, n)
 	for i := range n {
 		go func() {
-			_, err := s.Receive(t.Context(), at, flows.Delivery{Key: fmt.Sprint(i), Payload: fmt.Appendf(nil, "%d", i), Source: "slack"})
+			_, err := s.Receive(t.Context(), at, flows.Delivery{Key: fmt.Sprint(i), Payload: fmt.Appendf(nil, "%d", i), Source: slack.Platform})
 			errs <- err
 		}()
 	}
@@ -74,7 +75,7 @@ func TestEverythingUndoneIsReplayed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	undone, err := inbox{store: s}.Undone(t.Context())
+	undone, err := inbox{store: s, platform: slack.Platform}.Undone(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
