@@ -64,6 +64,8 @@ var helpers = map[string]bool{ // value: the demo may import it
 // libraries is who may import which modules of others in production code.
 var libraries = map[string][]string{
 	"filippo.io/age":                        {"cmd/bot/internal/*"},
+	"github.com/emersion/go-ical":           {"provision/ical"},
+	"github.com/go-ldap/ldap/v3":            {"provision/ldap"},
 	"github.com/golang-jwt/jwt/v5":          {"bot/teams"},
 	"github.com/gorilla/websocket":          {"bot/slack", "bot/slack/slacksim", "cmd/bot"},
 	"github.com/hashicorp/go-retryablehttp": {"provision/*"},
@@ -78,11 +80,10 @@ var libraries = map[string][]string{
 	"github.com/standard-webhooks":          {"provision/webhook", "provision/webhook/webhooktest"},
 	"go.etcd.io/bbolt":                      {"store/bolt", "store/bolt/bolttest"},
 	"go.yaml.in/yaml/v3":                    {"cmd/bot/internal/config"},
+	"github.com/teambition/rrule-go":        {"provision/ical"},
 	"golang.org/x":                          {"bot/slack", "bot/teams", "store/*", "provision/*", "cmd/bot", "cmd/bot/internal/*"},
 	// For tests.
-	"github.com/google/go-cmp":        {},
-	"github.com/rogpeppe/go-internal": {},
-	"pgregory.net/rapid":              {},
+	"github.com/google/go-cmp": {}, "github.com/rogpeppe/go-internal": {}, "pgregory.net/rapid": {},
 }
 
 // pure are the packages that decide and draw: the same arguments give the same
