@@ -25,6 +25,8 @@ type Store interface {
 	ByPerson(email string, before uint64, limit int) ([]flows.Request, error)
 	// AskedOf is ByPerson for requests that wait, and of which the person was asked.
 	AskedOf(email string, before uint64, limit int) ([]flows.Request, error)
+	// Activity is ByPerson for requests of everybody that meet the conditions.
+	Activity(a flows.Activity, before uint64, limit int) ([]flows.Request, error)
 	// Sealed reads the sealed credentials of an access group.
 	Sealed(id, integration string) (sealed []byte, ok bool, err error)
 }

@@ -67,6 +67,9 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 	if c.Action == chat.ActionMoreRequests || c.Action == chat.ActionMoreTasks {
 		return s.more(ctx, w, p, c, now)
 	}
+	if c.Action == chat.ActionMoreActivity {
+		return s.moreActivity(ctx, w, p, c, now)
+	}
 	if c.Action == chat.ActionProceed || c.Action == chat.ActionDiscard {
 		return s.settle(ctx, w, p, c, now)
 	}
@@ -93,7 +96,7 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 		return s.reset(ctx, p, &r, c.Target.Integration, now)
 	case chat.ActionExplain:
 		return s.explainGlass(ctx, p, &r, now)
-	case chat.ActionMode, chat.ActionMoreRequests, chat.ActionMoreTasks, chat.ActionProceed, chat.ActionDiscard:
+	case chat.ActionMode, chat.ActionMoreRequests, chat.ActionMoreTasks, chat.ActionMoreActivity, chat.ActionProceed, chat.ActionDiscard:
 	}
 	return chat.Say("This button is from another version of the bot. Please open the latest message.")
 }

@@ -31,6 +31,8 @@ func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 		return s.requests(ctx, p, newest, s.now())
 	case "tasks":
 		return s.tasks(ctx, w, p, newest, s.now())
+	case "activity":
+		return s.activityLine(ctx, w, p, rest, s.now())
 	case "revoke":
 		return s.revokeLine(ctx, w, p, c.User, rest)
 	case "explain":
@@ -65,6 +67,7 @@ func (s *Service) help(u chat.User, unknown string) chat.Answer {
 	line(" request BUNDLE for 2h because REASON", "opens it filled in")
 	line(" requests", "lists your requests")
 	line(" tasks", "lists what waits for your decision")
+	line(" activity", "admins: lists what everybody asked for; activity alice@example.com in INTEGRATION status active last 7d: a part of it")
 	line(" revoke AR-12", "ends an active access")
 	line(" explain", "says what you may ask for, and who would be asked; explain BUNDLE: of a bundle")
 	line(" help", "shows this")

@@ -83,6 +83,36 @@ func Tasks(page []flows.Request, email string, turned, more bool, now time.Time)
 	return c
 }
 
+// Activity lists requests of everybody for an admin, newest first. filter is what is
+// shown, as it is typed; empty: everything.
+func Activity(page []flows.Request, filter string, turned, more bool, now time.Time) chat.Card {
+	c := listCard("Activity", "Nothing to show.", "There is nothing older.", len(page), turned)
+	if filter != "" {
+		c.Status = chat.Text{chat.Plain("Only: "), chat.Code(filter)}
+	}
+	for _, r := range page {
+		text, _ := status(r, now)
+		s := chat.Section{Title: r.ID + ": " + summary(r), Fields: []chat.Field{
+			{Label: "Status", Value: text}, {Label: "Requester", Value: person(r.Requestor)},
+		}}
+		if !r.Grantee.Is(r.Requestor.Email) {
+			s.Fields = append(s.Fields, chat.Field{Label: "Grantee", Value: person(r.Grantee)})
+		}
+		s.Fields = append(s.Fields, chat.Field{Label: "Duration", Value: chat.T(duration(r.Duration, r.Indefinite))},
+			chat.Field{Label: "Asked", Value: chat.Text{chat.At(r.CreatedAt)}})
+		if r.State == flows.StateApproved || r.State == flows.StateActive {
+			s.Actions = append(s.Actions, endButton(r))
+		}
+		c.Sections = append(c.Sections, inList(s, r))
+	}
+	if more {
+		older := button(page[len(page)-1], chat.ActionMoreActivity, "Older activity", "")
+		older.Target.Filter = filter
+		c.Actions = []chat.Action{older}
+	}
+	return c
+}
+
 func listCard(title, empty, noMore string, n int, turned bool) chat.Card {
 	c := chat.Card{Title: title, Fallback: title}
 	switch {

@@ -21,6 +21,7 @@ const (
 	// Turn a page of a list; Target.Request is the last one on the page before.
 	ActionMoreRequests ActionID = "more_requests"
 	ActionMoreTasks    ActionID = "more_tasks"
+	ActionMoreActivity ActionID = "more_activity"
 )
 
 // Style of a button.
@@ -42,6 +43,9 @@ type Target struct {
 	Integration string `json:"integration,omitempty"` // with Proceed and Discard: the name of what is held
 	// List: the button is in a list, which is not redrawn; a press is answered in words.
 	List bool `json:"list,omitempty"`
+	// Filter is what the list shows, as the person may type it; data that is read and
+	// judged again. At most 500 characters.
+	Filter string `json:"filter,omitempty"`
 }
 
 // Action is a button or a menu entry.

@@ -90,7 +90,7 @@ func (c *checker) run(btx *bolt.Tx) error {
 		}
 	}
 	for _, name := range [][]byte{
-		bucketByState, bucketByDue, bucketByPerson, bucketByOpen, bucketByAsked, bucketHolders, bucketTasksDue, bucketSealed,
+		bucketByState, bucketByDue, bucketByPerson, bucketByIntegration, bucketByOpen, bucketByAsked, bucketHolders, bucketTasksDue, bucketSealed,
 		bucketInboxUndone, bucketInboxDone, bucketSubmitsAt,
 	} {
 		if have := c.count(name); have != c.wanted[string(name)] {

@@ -17,6 +17,7 @@
 //	by_due        nanoseconds id
 //	by_person     str(e-mail) seq, for requestor and grantee
 //	by_open       str(e-mail) seq, the same while the request is not over
+//	by_integration  str(name) seq
 //	by_asked      str(e-mail) seq, while the request is pending
 //	holders       str(person) str(unit…) grant id -> L, E or R; see Holders
 //	tasks         effect key -> task, see tasks.go; the bucket's sequence is the last rev

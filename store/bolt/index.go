@@ -40,6 +40,7 @@ func rowsOf(r *flows.Request) []row {
 			rows = append(rows, row{bucket: bucketByOpen, key: append(personPrefix(email), seq...)})
 		}
 	}
+	rows = append(rows, integrationRows(r)...)
 	if at, ok := r.DueAt(); ok {
 		rows = append(rows, row{bucket: bucketByDue, key: append(appendTime(nil, at), r.ID...)})
 	}

@@ -13,31 +13,32 @@ import (
 )
 
 var (
-	bucketMeta        = []byte("meta")
-	bucketRequests    = []byte("requests")
-	bucketByState     = []byte("by_state")
-	bucketByDue       = []byte("by_due")
-	bucketByPerson    = []byte("by_person")
-	bucketByAsked     = []byte("by_asked")
-	bucketHolders     = []byte("holders")
-	bucketTasks       = []byte("tasks")
-	bucketTasksDue    = []byte("tasks_due")
-	bucketPosts       = []byte("posts")
-	bucketSealed      = []byte("sealed")
-	bucketInbox       = []byte("inbox")
-	bucketInboxUndone = []byte("inbox_undone")
-	bucketInboxDone   = []byte("inbox_done")
-	bucketSubmits     = []byte("submits")
-	bucketSubmitsAt   = []byte("submits_at")
-	bucketAudit       = []byte("audit")
-	bucketContacts    = []byte("contacts")
-	bucketByOpen      = []byte("by_open")
-	bucketFavorites   = []byte("favorites")
-	bucketSources     = []byte("sources")
+	bucketMeta          = []byte("meta")
+	bucketRequests      = []byte("requests")
+	bucketByState       = []byte("by_state")
+	bucketByDue         = []byte("by_due")
+	bucketByPerson      = []byte("by_person")
+	bucketByIntegration = []byte("by_integration")
+	bucketByAsked       = []byte("by_asked")
+	bucketHolders       = []byte("holders")
+	bucketTasks         = []byte("tasks")
+	bucketTasksDue      = []byte("tasks_due")
+	bucketPosts         = []byte("posts")
+	bucketSealed        = []byte("sealed")
+	bucketInbox         = []byte("inbox")
+	bucketInboxUndone   = []byte("inbox_undone")
+	bucketInboxDone     = []byte("inbox_done")
+	bucketSubmits       = []byte("submits")
+	bucketSubmitsAt     = []byte("submits_at")
+	bucketAudit         = []byte("audit")
+	bucketContacts      = []byte("contacts")
+	bucketByOpen        = []byte("by_open")
+	bucketFavorites     = []byte("favorites")
+	bucketSources       = []byte("sources")
 )
 
 var buckets = [][]byte{
-	bucketMeta, bucketRequests, bucketByState, bucketByDue, bucketByPerson, bucketByAsked, bucketHolders,
+	bucketMeta, bucketRequests, bucketByState, bucketByDue, bucketByPerson, bucketByIntegration, bucketByAsked, bucketHolders,
 	bucketTasks, bucketTasksDue, bucketPosts, bucketSealed, bucketInbox, bucketInboxUndone, bucketInboxDone,
 	bucketSubmits, bucketSubmitsAt, bucketAudit, bucketContacts, bucketByOpen, bucketFavorites, bucketSources,
 }
@@ -62,6 +63,7 @@ var migrations = []func(*bolt.Tx) error{
 	countEvents,   // and keeps out programs that miss what retention removed
 	indexOpen,     // by_open, favorites
 	createBuckets, // sources
+	indexIntegrations,
 }
 
 // grantIDsWithStamps keeps older programs out: they would not understand the ids of
