@@ -53,7 +53,7 @@ func (s *Service) standing(id string) chat.Answer {
 // labels are what the buttons say.
 var labels = map[chat.ActionID]string{
 	chat.ActionApprove: "Approve", chat.ActionDeny: "Deny", chat.ActionDetails: "Details", chat.ActionEndAccess: "End access",
-	chat.ActionWithdraw: "Withdraw", chat.ActionAgain: "Request again", chat.ActionCredentials: "Show credentials", chat.ActionReset: "Reset credentials", chat.ActionExplain: "Explain",
+	chat.ActionExtend: "Extend", chat.ActionWithdraw: "Withdraw", chat.ActionAgain: "Request again", chat.ActionCredentials: "Show credentials", chat.ActionReset: "Reset credentials", chat.ActionExplain: "Explain",
 	chat.ActionProceed: "Proceed", chat.ActionDiscard: "Discard",
 }
 
@@ -79,13 +79,15 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 	}
 	switch c.Action {
 	case chat.ActionApprove:
-		return s.decide(ctx, w, p, &r, flows.VerbApprove, now)
+		return s.decide(ctx, w, p, &r, c.Target.Extension, flows.VerbApprove, now)
 	case chat.ActionDeny:
-		return s.decide(ctx, w, p, &r, flows.VerbDeny, now)
+		return s.decide(ctx, w, p, &r, c.Target.Extension, flows.VerbDeny, now)
 	case chat.ActionDetails:
 		return s.details(w, p, &r, now)
 	case chat.ActionEndAccess:
 		return s.endAccess(ctx, w, p, r.ID, "", "")
+	case chat.ActionExtend:
+		return s.extend(ctx, w, p, &r, c.Target.Extension, now)
 	case chat.ActionWithdraw:
 		return s.withdraw(ctx, w, p, &r, now)
 	case chat.ActionAgain:
@@ -106,6 +108,7 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 func notFor(action chat.ActionID, id string) error {
 	sentence := map[chat.ActionID]string{
 		chat.ActionEndAccess:   "You may not end %s; its grantee, requestor, approvers and the admins may.",
+		chat.ActionExtend:      "Only the requester and the person who has the access of %s can extend it.",
 		chat.ActionWithdraw:    "Only the requester can withdraw %s.",
 		chat.ActionAgain:       "Only the requester can ask for %s again.",
 		chat.ActionCredentials: "Only the person who has the access of %s can see its credentials.",
@@ -156,9 +159,17 @@ func (s *Service) load(ctx context.Context, id string, now time.Time) (flows.Req
 	return late, nil
 }
 
-// right judges whether a person may decide. Whoever may not learns that and
+// right judges whether a person may decide on a request, or on its n-th extension. Whoever may not learns that and
 // nothing else; whoever may, or was asked, learns where the request stands.
-func right(w flows.World, p *flows.Person, r *flows.Request, verb flows.Verb) (flows.Right, error) {
+func right(w flows.World, p *flows.Person, r *flows.Request, n int, verb flows.Verb) (flows.Right, error) {
+	standing := r.Standing()
+	if n != 0 {
+		v, ok := r.ExtensionView(n)
+		if !ok {
+			return flows.Right{}, notFor(chat.ActionApprove, r.ID)
+		}
+		standing, r = r.ExtensionStanding(n), &v
+	}
 	judge := w.MayDecide
 	if verb == flows.VerbDeny {
 		judge = w.MayDeny
@@ -166,7 +177,7 @@ func right(w flows.World, p *flows.Person, r *flows.Request, verb flows.Verb) (f
 	got, err := judge(r, p)
 	asked := slices.ContainsFunc(r.Asked, func(a flows.Asked) bool { return w.Same(a.PersonRef, p) })
 	if r.State != flows.StatePending && (err == nil || asked) {
-		return got, flows.Errorf(flows.CodeLate, "%s", r.Standing())
+		return got, flows.Errorf(flows.CodeLate, "%s", standing)
 	}
 	if err != nil && !asked {
 		return got, notFor(chat.ActionApprove, r.ID)
@@ -174,43 +185,47 @@ func right(w flows.World, p *flows.Person, r *flows.Request, verb flows.Verb) (f
 	return got, err
 }
 
-func (s *Service) decide(ctx context.Context, w flows.World, p *flows.Person, r *flows.Request, verb flows.Verb, now time.Time) chat.Answer {
-	got, err := right(w, p, r, verb)
+func (s *Service) decide(ctx context.Context, w flows.World, p *flows.Person, r *flows.Request, n int, verb flows.Verb, now time.Time) chat.Answer {
+	got, err := right(w, p, r, n, verb)
 	if err == nil {
 		// A dialog is not opened for what would be refused anyhow.
-		_, _, err = flows.Next(*r, decision(got, verb, "-"), now)
+		_, _, err = flows.Next(*r, decision(got, n, verb, "-"), now)
 	}
 	if err != nil {
 		return s.refuse(ctx, string(verb), err)
 	}
 	required := r.Need.RequireReason || got.NeedsReason
 	if verb == flows.VerbDeny || required {
-		state, err := json.Marshal(reasonState{Request: r.ID, Verb: verb, Stamp: r.Stamp})
+		state, err := json.Marshal(reasonState{Request: r.ID, Verb: verb, Stamp: r.Stamp, N: n})
 		if err != nil {
 			return s.refuse(ctx, string(verb), err)
 		}
 		form := cards.Reason(*r, verb, required, string(state))
+		if n > 0 {
+			form = cards.ReasonOfExtension(*r, n, verb, required, string(state))
+		}
 		return chat.Answer{Open: &form}
 	}
-	if _, err := s.Store.Apply(ctx, now, r.ID, decision(got, verb, "")); err != nil {
+	if _, err := s.Store.Apply(ctx, now, r.ID, decision(got, n, verb, "")); err != nil {
 		return s.refuse(ctx, string(verb), err)
 	}
 	return chat.Answer{}
 }
 
 // decision is the event of an approve or deny.
-func decision(got flows.Right, verb flows.Verb, reason string) flows.Event {
+func decision(got flows.Right, n int, verb flows.Verb, reason string) flows.Event {
 	kind := flows.EventApprove
 	if verb == flows.VerbDeny {
 		kind = flows.EventDeny
 	}
-	return flows.Event{Kind: kind, By: got.By, Reason: reason, Why: got.Why, CountsFor: got.Groups}
+	return flows.Event{Kind: kind, By: got.By, Reason: reason, Why: got.Why, CountsFor: got.Groups, Extension: n}
 }
 
 type reasonState struct {
 	Request string     `json:"r"`
 	Verb    flows.Verb `json:"v"`
 	Stamp   string     `json:"s,omitempty"`
+	N       int        `json:"n,omitempty"` // of the extension
 }
 
 func (s *Service) submitReason(ctx context.Context, w flows.World, p *flows.Person, e chat.FormEvent, now time.Time) chat.Submitted {
@@ -228,16 +243,16 @@ func (s *Service) submitReason(ctx context.Context, w flows.World, p *flows.Pers
 		return notDone(flows.ErrorMessage(err))
 	}
 	reason := strings.TrimSpace(e.Values.First(cards.FieldReason))
-	got, err := right(w, p, &r, st.Verb)
+	got, err := right(w, p, &r, st.N, st.Verb)
 	switch {
 	case err != nil:
 	case got.NeedsReason && reason == "":
 		err = flows.Errorf(flows.CodeInvalid, "Please give a reason.")
 	default:
-		_, err = s.Store.Apply(ctx, now, r.ID, decision(got, st.Verb, reason))
+		_, err = s.Store.Apply(ctx, now, r.ID, decision(got, st.N, st.Verb, reason))
 	}
 	switch code := flows.ErrorCode(err); {
-	case err == nil, code == flows.CodeLate && s.decidedLike(w, p, r.ID, st.Verb, reason):
+	case err == nil, code == flows.CodeLate && s.decidedLike(w, p, st, reason):
 		return chat.Submitted{}
 	case code == flows.CodeInvalid:
 		s.note(ctx, string(st.Verb), err)
@@ -248,10 +263,13 @@ func (s *Service) submitReason(ctx context.Context, w flows.World, p *flows.Pers
 }
 
 // decidedLike recognises the repeat of a submission that was taken already.
-func (s *Service) decidedLike(w flows.World, p *flows.Person, id string, verb flows.Verb, reason string) bool {
-	r, err := s.Store.Request(id)
+func (s *Service) decidedLike(w flows.World, p *flows.Person, st reasonState, reason string) bool {
+	r, err := s.Store.Request(st.Request)
+	if err == nil && st.N > 0 {
+		r, _ = r.ExtensionView(st.N)
+	}
 	return err == nil && slices.ContainsFunc(r.Decisions, func(d flows.Decision) bool {
-		return d.Verb == verb && d.Reason == reason && w.Same(d.By, p)
+		return d.Verb == st.Verb && d.Reason == reason && w.Same(d.By, p)
 	})
 }
 
@@ -261,7 +279,7 @@ func notDone(sentence string) chat.Submitted {
 }
 
 func (s *Service) details(w flows.World, p *flows.Person, r *flows.Request, now time.Time) chat.Answer {
-	_, err := right(w, p, r, flows.VerbDeny)
+	_, err := right(w, p, r, 0, flows.VerbDeny)
 	involved := w.Same(r.Requestor, p) || w.Same(r.Grantee, p) || w.IsAdmin(p)
 	if flows.ErrorCode(err) == flows.CodeForbidden && !involved {
 		return chat.Say(flows.ErrorMessage(err))

@@ -453,7 +453,7 @@ func TestRequestAgain(t *testing.T) {
 func TestUnknownButton(t *testing.T) {
 	o := newOffice(t)
 	o.ask("k")
-	for _, action := range []chat.ActionID{"extend", "", chat.ActionMode} {
+	for _, action := range []chat.ActionID{"fly", "", chat.ActionMode} {
 		if got := said(o.click("alice", action, "AR-1")); got != "This button is from another version of the bot. Please open the latest message." {
 			t.Errorf("%q: %q", action, got)
 		}

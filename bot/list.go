@@ -66,6 +66,9 @@ func (s *Service) tasks(ctx context.Context, w flows.World, p *flows.Person, bef
 }
 
 func waitsFor(w flows.World, p *flows.Person, r *flows.Request, now time.Time) bool {
+	if v, ok := r.ExtensionView(r.OpenExtension()); ok {
+		r = &v
+	}
 	if !cards.Waiting(*r, now) || slices.ContainsFunc(r.Decisions, func(d flows.Decision) bool { return w.Same(d.By, p) }) {
 		return false
 	}

@@ -141,6 +141,10 @@ type Settings struct {
 	BreakGlass bool `json:"break_glass,omitempty"`
 	// ReportLostRight is `on_lost_right: report`; see World.Lost.
 	ReportLostRight bool `json:"report_lost_right,omitempty"`
+	// MaxExtensions is how often a live access may be extended, and ExtensionDuration
+	// by how much each time; 0: DefaultExtension.
+	MaxExtensions     int           `json:"max_extensions,omitempty"`
+	ExtensionDuration time.Duration `json:"extension_duration,omitempty"`
 }
 
 // Flow is an access flow: who may ask for what, for how long, and who approves.

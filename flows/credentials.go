@@ -81,6 +81,7 @@ func (t *transition) rotated() error {
 	}
 	g.Resetting = false
 	t.handOver(g)
+	t.goOn(g)
 	t.fact(FactCredentials, "New credentials for "+g.Integration+" were issued.")
 	return nil
 }
@@ -94,6 +95,7 @@ func (t *transition) rotateFailed() error {
 		return Errorf(CodeLate, "Nobody waits for new credentials for %s.", g.Integration)
 	}
 	g.Resetting, g.ResetProblem = false, t.ev.Problem
+	t.goOn(g)
 	t.fact(FactCredentials, "New credentials for "+g.Integration+" could not be issued: "+g.ResetProblem)
 	return nil
 }

@@ -253,7 +253,7 @@ func (w World) Drafts(q Question, v Verdict) []Request {
 			Trigger: TriggerSelfServe, Requestor: q.Requestor.Ref(), Grantee: q.Grantee.Ref(),
 			Flow: p.Flow.Name, FlowHash: p.FlowHash, Bundle: q.Bundle, Justification: strings.TrimSpace(q.Justification),
 			Duration: p.Duration, Indefinite: p.Indefinite, Need: p.Approvers.Need(p.Flow), Asked: p.Approvers.Ask(),
-			ReportLostRight: p.Flow.Settings.ReportLostRight, BreakGlass: p.Flow.Settings.BreakGlass,
+			ReportLostRight: p.Flow.Settings.ReportLostRight, MaxExtensions: p.Flow.Settings.MaxExtensions, BreakGlass: p.Flow.Settings.BreakGlass,
 		}
 		if !p.Approvers.Automatic {
 			r.PendingUntil = q.Now.Add(w.Catalog.RequestTimeout())

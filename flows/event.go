@@ -1,6 +1,9 @@
 package flows
 
-import "time"
+import (
+	"strconv"
+	"time"
+)
 
 // EventKind names what happened to a request. The set is closed.
 type EventKind string
@@ -15,6 +18,7 @@ const (
 	EventRevoke   EventKind = "revoke"   // somebody with the right, or TheOperator, ends the access
 	EventView     EventKind = "view"     // the grantee looks at the credentials
 	EventReset    EventKind = "reset"    // the grantee asks for new credentials
+	EventExtend   EventKind = "extend"   // requestor or grantee asks for more time
 	EventExplain  EventKind = "explain"  // the person says why the glass was broken
 	// Time.
 	EventDue EventKind = "due"
@@ -30,14 +34,16 @@ const (
 	EventGone         EventKind = "gone"          // the target confirmed that the access is gone
 	EventRotated      EventKind = "rotated"       // the target issued new credentials
 	EventRotateFailed EventKind = "rotate_failed" // the target refused new credentials, or could not be reached for too long
+	EventProlonged    EventKind = "prolonged"     // the target knows of the later end
+	EventExtendFailed EventKind = "extend_failed" // the target refused the later end
 )
 
 // EventKinds lists all kinds in the order above.
 func EventKinds() []EventKind {
 	return []EventKind{
-		EventSubmit, EventApprove, EventDeny, EventWithdraw, EventRevoke, EventView, EventReset, EventExplain,
+		EventSubmit, EventApprove, EventDeny, EventWithdraw, EventRevoke, EventView, EventReset, EventExplain, EventExtend,
 		EventDue, EventLostRight, EventRaised, EventBegun, EventNotBegun, EventGranted, EventGrantFailed,
-		EventRevokeFailed, EventGone, EventRotated, EventRotateFailed,
+		EventRevokeFailed, EventGone, EventRotated, EventRotateFailed, EventProlonged, EventExtendFailed,
 	}
 }
 
@@ -68,7 +74,17 @@ type Event struct {
 	// Tier of the escalation that is reached, from 1, and Ask, who is asked (due).
 	Tier int
 	Ask  []Asked
-	// Access is what the target handed out (granted, rotated).
+	// Extend is what is asked for (extend; see World.Extension) of a flow that allows
+	// it Most times.
+	Extend *Extension
+	Most   int
+	// Extension is the number of the extension that is decided on (approve, deny); 0:
+	// the request itself. It is the one that is wanted (extend), so that a second
+	// press on one button brings nothing more; 0: the next.
+	Extension int
+	// Fresh says that Access is there (prolonged).
+	Fresh bool
+	// Access is what the target handed out (granted, rotated, prolonged).
 	Access Access
 }
 
@@ -185,6 +201,11 @@ const (
 	TopicTimedOut  Topic = "timed_out"
 	TopicFailed    Topic = "failed"
 	TopicExplain   Topic = "explain" // why the glass was broken; reminders have numbers, see Topic.Explain
+	// Those are numbered: PostKey.N.
+	TopicExtension   Topic = "extension"    // to approvers: the n-th extension waits
+	TopicExtended    Topic = "extended"     // the n-th extension was granted
+	TopicNotExtended Topic = "not_extended" // the n-th extension was denied
+	TopicEndingSoon  Topic = "ending_soon"  // the n-th end is near
 	// To admins.
 	TopicOverdue     Topic = "overdue"
 	TopicOverdueOver Topic = "overdue_over"
@@ -197,6 +218,8 @@ type PostKey struct {
 	Person      string   `json:"person"` // normalized e-mail address
 	Topic       Topic    `json:"topic"`
 	Integration string   `json:"integration,omitempty"` // TopicAccess
+	// N is the number, from 1, of messages of a topic of which there can be several.
+	N string `json:"n,omitempty"`
 	// Platform is empty for the platform on which the message was shown first. Where
 	// there are several, the copies on the others have their names.
 	Platform string `json:"platform,omitempty"`
@@ -208,11 +231,23 @@ func (k PostKey) On(platform string) PostKey {
 	return k
 }
 
+// Number is N; 0 where the topic has none.
+func (k PostKey) Number() int {
+	n, err := strconv.Atoi(k.N)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
 // String is unique for each key.
 func (k PostKey) String() string {
 	s := k.Request + "/" + string(k.Audience) + "/" + k.Person + "/" + string(k.Topic)
 	if k.Integration != "" {
 		s += "/" + k.Integration
+	}
+	if k.N != "" {
+		s += "/" + k.N
 	}
 	if k.Platform != "" {
 		s += "@" + k.Platform
@@ -248,7 +283,7 @@ type Task struct {
 // FactKind names what an audit event is about.
 type FactKind string
 
-// Fact kinds. Those up to FactFailed are status changes of a request; each is
+// Fact kinds. Those up to FactExtended are status changes of a request; each is
 // exactly one message in the audit channel.
 const (
 	FactAsked     FactKind = "asked"
@@ -260,30 +295,33 @@ const (
 	FactWithdrawn FactKind = "withdrawn"
 	FactTimedOut  FactKind = "timed_out"
 	FactFailed    FactKind = "failed"
+	FactExtended  FactKind = "extended"
 
 	FactUnexplained FactKind = "unexplained" // the glass was broken, and nobody has said why in time
 	FactExplained   FactKind = "explained"   // why the glass was broken
 
-	FactApproval    FactKind = "approval"     // one yes of several that are needed
-	FactEscalated   FactKind = "escalated"    // further people are asked, because nobody decided
-	FactEnding      FactKind = "ending"       // the access is being revoked
-	FactAccessGroup FactKind = "group"        // one access group was granted, failed or revoked
-	FactUndoing     FactKind = "undoing"      // one access group could not be granted; what was begun is being taken back
-	FactOverdue     FactKind = "overdue"      // a revoke is not confirmed in time
-	FactOverdueOver FactKind = "overdue_over" // an overdue revoke was confirmed after all
-	FactCredentials FactKind = "credentials"  // viewed, reset or erased
-	FactLostRight   FactKind = "lost_right"   // the right behind a live access is gone; it goes on
-	FactRightBack   FactKind = "right_back"   // a right that was reported as lost is back
-	FactOperator    FactKind = "operator"     // the bot itself: configuration, start, sync
-	FactPruned      FactKind = "pruned"       // older events and requests are removed, see Fact.Checkpoint
+	FactApproval        FactKind = "approval"         // one yes of several that are needed
+	FactEscalated       FactKind = "escalated"        // further people are asked, because nobody decided
+	FactEnding          FactKind = "ending"           // the access is being revoked
+	FactAccessGroup     FactKind = "group"            // one access group was granted, failed or revoked
+	FactUndoing         FactKind = "undoing"          // one access group could not be granted; what was begun is being taken back
+	FactOverdue         FactKind = "overdue"          // a revoke is not confirmed in time
+	FactOverdueOver     FactKind = "overdue_over"     // an overdue revoke was confirmed after all
+	FactCredentials     FactKind = "credentials"      // viewed, reset or erased
+	FactLostRight       FactKind = "lost_right"       // the right behind a live access is gone; it goes on
+	FactExtensionAsked  FactKind = "extension_asked"  // more time is asked for
+	FactExtensionDenied FactKind = "extension_denied" // more time is refused; the access goes on until its end
+	FactRightBack       FactKind = "right_back"       // a right that was reported as lost is back
+	FactOperator        FactKind = "operator"         // the bot itself: configuration, start, sync
+	FactPruned          FactKind = "pruned"           // older events and requests are removed, see Fact.Checkpoint
 )
 
 // FactKinds lists all kinds in the order above.
 func FactKinds() []FactKind {
 	return []FactKind{
-		FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn, FactTimedOut, FactFailed,
+		FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn, FactTimedOut, FactFailed, FactExtended,
 		FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactOverdue, FactOverdueOver,
-		FactCredentials, FactLostRight, FactRightBack, FactUnexplained, FactExplained, FactOperator, FactPruned,
+		FactCredentials, FactLostRight, FactExtensionAsked, FactExtensionDenied, FactRightBack, FactUnexplained, FactExplained, FactOperator, FactPruned,
 	}
 }
 
@@ -291,10 +329,10 @@ func FactKinds() []FactKind {
 func (k FactKind) Told() bool {
 	switch k {
 	case FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn,
-		FactTimedOut, FactFailed, FactOverdue, FactOverdueOver, FactLostRight, FactRightBack, FactOperator,
+		FactTimedOut, FactFailed, FactExtended, FactOverdue, FactOverdueOver, FactLostRight, FactRightBack, FactOperator,
 		FactUnexplained, FactExplained:
 		return true
-	case FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactCredentials, FactPruned:
+	case FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactCredentials, FactPruned, FactExtensionAsked, FactExtensionDenied:
 		return false
 	}
 	panic("flows: unknown fact " + string(k) + " (this is a bug)")

@@ -111,6 +111,8 @@ func specimens(t *testing.T) []struct {
 		{"approved, one of two granted", play(t, two, submit, approve, granted("pg"))},
 		{"approved, undoing", play(t, one, submit, approve, grantFailed("pg"))},
 		{"active", active},
+		{"active, more time asked for", play(t, one, submit, approve, granted("pg"), extend(false))},
+		{"active, extended", play(t, one, submit, approve, granted("pg"), extend(true))},
 		{"active, the other undoing", play(t, two, submit, approve, grantFailed("hook"), granted("pg"))},
 		{"revoking (expired)", expire(active)},
 		{"revoking (by Alice)", play(t, active, revoke)},
@@ -138,6 +140,9 @@ func TestMatrix(t *testing.T) {
 		{Kind: flows.EventView, By: alice, Integration: "pg"},
 		{Kind: flows.EventReset, By: alice, Integration: "pg"},
 		{Kind: flows.EventExplain, By: alice, Reason: "The site was down."},
+		extend(false), extend(true),
+		{Kind: flows.EventApprove, By: carol, CountsFor: []int{0}, Extension: 1},
+		{Kind: flows.EventDeny, By: carol, CountsFor: []int{0}, Extension: 1},
 		due,
 		{Kind: flows.EventLostRight, Reason: "The access flow read is not there any more."},
 		{Kind: flows.EventLostRight, Reason: "The access flow read is not there any more.", Report: true},
@@ -148,6 +153,8 @@ func TestMatrix(t *testing.T) {
 		granted("pg"), grantFailed("pg"), gone("pg"),
 		{Kind: flows.EventRotated, Integration: "pg"},
 		{Kind: flows.EventRotateFailed, Integration: "pg", Problem: "It said no."},
+		{Kind: flows.EventProlonged, Integration: "pg"},
+		{Kind: flows.EventExtendFailed, Integration: "pg", Problem: "It said no."},
 	}
 	var b strings.Builder
 	seen := map[flows.EventKind]bool{}
@@ -155,7 +162,7 @@ func TestMatrix(t *testing.T) {
 		fmt.Fprintf(&b, "%s\n", s.name)
 		for _, ev := range events {
 			seen[ev.Kind] = true
-			if ev.Kind == flows.EventApprove && len(s.r.Need.Groups) == 1 {
+			if ev.Kind == flows.EventApprove && ev.Extension == 0 && len(s.r.Need.Groups) == 1 {
 				ev.CountsFor = []int{0}
 			}
 			next, effects, err := flows.Next(s.r, ev, noon.Add(48*time.Hour))

@@ -46,6 +46,8 @@ var edges = map[State]map[EventKind]func(*transition) error{
 		EventView: (*transition).view, EventReset: (*transition).reset, EventRotated: (*transition).rotated,
 		EventRotateFailed: (*transition).rotateFailed,
 		EventLostRight:    (*transition).lostRight, EventExplain: (*transition).explain,
+		EventExtend: (*transition).extend, EventApprove: (*transition).decideExtension, EventDeny: (*transition).decideExtension,
+		EventProlonged: (*transition).prolonged, EventExtendFailed: (*transition).extendFailed,
 	},
 	StateRevoking: {
 		EventGone: (*transition).gone, EventDue: (*transition).due, EventRaised: (*transition).raised, EventRevokeFailed: (*transition).revokeFailed,
@@ -72,7 +74,7 @@ func (r Request) fresh(now time.Time) Request {
 		ID: r.ID, Seq: r.Seq, Stamp: r.Stamp, State: StatePending, Trigger: r.Trigger, Requestor: r.Requestor, Grantee: r.Grantee,
 		Flow: r.Flow, FlowHash: r.FlowHash, Bundle: r.Bundle, Justification: strings.ToValidUTF8(r.Justification, "\uFFFD"),
 		Duration: r.Duration, Indefinite: r.Indefinite, Need: r.Need, Asked: r.Asked, CreatedAt: now,
-		ReportLostRight: r.ReportLostRight, BreakGlass: r.BreakGlass && r.Need.Automatic,
+		ReportLostRight: r.ReportLostRight, MaxExtensions: r.MaxExtensions, BreakGlass: r.BreakGlass && r.Need.Automatic,
 	}
 	if !r.PendingUntil.IsZero() {
 		f.PendingUntil = stamp(r.PendingUntil)
@@ -124,11 +126,14 @@ func (t *transition) submit() error {
 }
 
 func (t *transition) approve() error {
+	if t.ev.Extension != 0 {
+		return Errorf(CodeLate, "%s", t.r.Standing())
+	}
 	if err := t.checkDecision(); err != nil {
 		return err
 	}
 	by := t.ev.By
-	if slices.ContainsFunc(t.r.Decisions, func(d Decision) bool { return d.By.Is(by.Email) && d.Verb == VerbApprove }) {
+	if t.r.approvedBy(by) {
 		return Errorf(CodeLate, "You have already approved %s; it still waits for somebody else.", t.r.ID)
 	}
 	t.r.Decisions = append(t.r.Decisions, Decision{
@@ -173,6 +178,9 @@ func (t *transition) decide(text string) {
 }
 
 func (t *transition) deny() error {
+	if t.ev.Extension != 0 {
+		return Errorf(CodeLate, "%s", t.r.Standing())
+	}
 	if err := t.checkDecision(); err != nil {
 		return err
 	}
@@ -237,9 +245,10 @@ func (t *transition) timeUp() bool {
 // beginEnding makes every target let go. since is when the access had to be gone.
 func (t *transition) beginEnding(e Ending, since time.Time) {
 	t.r.State, t.r.EndingAt, t.r.Ending = StateRevoking, t.now, e
+	t.lapse()
 	for i := range t.r.Groups {
 		g := &t.r.Groups[i]
-		g.Resetting = false
+		g.Resetting, g.Extending = false, false
 		t.eraseSecret(g, SecretExpired)
 		if g.Status == GroupGranting || g.Status == GroupGranted {
 			g.Status, g.RevokeSince = GroupRevoking, since
@@ -264,6 +273,7 @@ func (t *transition) due() error {
 	}
 	acted = t.escalate() || acted
 	acted = t.chase() || acted
+	acted = t.warn() || acted
 	for i := range t.r.Groups {
 		g := &t.r.Groups[i]
 		if g.Overdue(t.now) && g.OverdueAt.IsZero() {
@@ -394,6 +404,7 @@ func (t *transition) settle() {
 			t.r.State, t.r.ActiveAt = StateActive, t.now
 			if !t.r.Indefinite {
 				t.r.EndsAt = t.now.Add(t.r.Duration - t.r.lag())
+				t.r.soonFrom(t.now)
 			}
 			t.fact(FactGranted, "")
 		case has(GroupUndoing):
@@ -432,6 +443,9 @@ func (t *transition) fact(k FactKind, text string) {
 	switch {
 	case k == FactExpired || k == FactRevoked:
 		f.Actor, f.Reason = t.r.Ending.By, t.r.Ending.Reason
+	case k == FactExtended || k == FactExtensionAsked || k == FactExtensionDenied:
+		e := t.r.Extensions[len(t.r.Extensions)-1]
+		f.Decisions, f.Justification, f.Reason = slices.Clone(e.Decisions), e.Reason, ""
 	case k == FactApproved && t.r.Need.Automatic:
 		f.Actor = PersonRef{}
 	}

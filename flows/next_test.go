@@ -84,6 +84,9 @@ func TestLifeOfARequest(t *testing.T) {
 func TestBoundariesAreHalfOpen(t *testing.T) {
 	pending := play(t, draft("pg"), submit)
 	active := play(t, draft("pg"), submit, approve, granted("pg"))
+	active.Warned = []time.Time{active.EndsAt}
+	soon := active
+	soon.Warned = nil
 	withSecret := play(t, draft("pg"), submit, approve, granted("pg"))
 	withSecret.Indefinite, withSecret.EndsAt = true, time.Time{}
 	revoking := play(t, active, revoke)
@@ -100,6 +103,8 @@ func TestBoundariesAreHalfOpen(t *testing.T) {
 		{"deny", pending, pending.PendingUntil, deny, "", flows.CodeLate},
 		{"withdraw", pending, pending.PendingUntil, flows.Event{Kind: flows.EventWithdraw, By: alice}, "", flows.CodeLate},
 		{"due of an active", active, active.EndsAt, due, flows.CodeLate, ""},
+		{"due of one that ends soon", soon, active.EndsAt.Add(-flows.EndingSoonBefore), due, flows.CodeLate, ""},
+		{"extend", active, active.EndsAt, extend(true), "", flows.CodeLate},
 		{"view", active, active.EndsAt, flows.Event{Kind: flows.EventView, By: alice, Integration: "pg"}, "", flows.CodeLate},
 		{"reset", active, active.EndsAt, flows.Event{Kind: flows.EventReset, By: alice, Integration: "pg"}, "", flows.CodeLate},
 		{"credentials", withSecret, withSecret.Groups[0].SecretUntil, due, flows.CodeLate, ""},

@@ -145,6 +145,10 @@ type AccessGroup struct {
 	Resetting bool   `json:"resetting,omitempty"`
 	// ResetProblem is a sentence for the person: why the last reset failed.
 	ResetProblem string `json:"reset_problem,omitempty"`
+	// Extending: the target is being told of a later end.
+	Extending bool `json:"extending,omitempty"`
+	// ExtendProblem is a sentence for the person: why the target keeps the earlier end.
+	ExtendProblem string `json:"extend_problem,omitempty"`
 }
 
 // Detail is one line of access details that is not a secret.
@@ -263,6 +267,8 @@ type Request struct {
 
 	// ReportLostRight is what the flow says about a lost right, for when it is gone.
 	ReportLostRight bool `json:"report_lost_right,omitempty"`
+	// MaxExtensions is how often the flow allowed to extend when it was asked.
+	MaxExtensions int `json:"max_extensions,omitempty"`
 
 	Need      Need       `json:"need"`
 	Asked     []Asked    `json:"asked,omitempty"`
@@ -282,6 +288,12 @@ type Request struct {
 	// LostRight is why the right behind a live access is gone, where that was
 	// reported instead of ending it; empty: it is there.
 	LostRight string `json:"lost_right,omitempty"`
+	// Extensions that were asked for, in order; only the last can be open.
+	Extensions []Extension `json:"extensions,omitempty"`
+	// SoonAt is when to tell that EndsAt is near; zero in records older than that.
+	SoonAt time.Time `json:"soon_at,omitzero"`
+	// Warned are the ends of which was told that they are near.
+	Warned []time.Time `json:"warned,omitempty"`
 }
 
 // Clone returns a deep copy of everything that Next may change.
@@ -290,6 +302,8 @@ func (r Request) Clone() Request {
 	r.Decisions = slices.Clone(r.Decisions)
 	r.Raised = slices.Clone(r.Raised)
 	r.Asked = slices.Clone(r.Asked)
+	r.Extensions = slices.Clone(r.Extensions)
+	r.Warned = slices.Clone(r.Warned)
 	return r
 }
 
@@ -359,6 +373,9 @@ func (r *Request) DueAt() (at time.Time, ok bool) {
 		}
 	case StateActive:
 		consider(r.EndsAt)
+		if t, soon := r.EndsSoonAt(); soon {
+			consider(t)
+		}
 	case StateApproved, StateRevoking, StateExpired, StateRevoked, StateDenied, StateWithdrawn, StateTimedOut, StateFailed:
 	}
 	if t, ok := r.chaseAt(); ok {

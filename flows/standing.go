@@ -30,6 +30,7 @@ func (r *Request) Posts() []PostKey {
 			}
 		}
 	}
+	out = append(out, r.laterPosts()...)
 	out = append(out, r.explainPosts()...)
 	if r.NothingGranted() {
 		tell(TopicFailed)

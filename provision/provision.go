@@ -110,6 +110,14 @@ type NativeExpiry interface {
 	ExpiresNatively() bool
 }
 
+// Extender tells the target of a later end of a live grant, and changes nothing else:
+// sessions and credentials go on. A driver that expires natively should be one; where
+// it is not, the grant is repeated with the new end, and may bring new credentials.
+type Extender interface {
+	// Extend is idempotent. It makes no grant that is not there: that is refused.
+	Extend(ctx context.Context, g Grant) error
+}
+
 // Pinger reaches the target and says whether it answers.
 type Pinger interface {
 	Ping(ctx context.Context) error

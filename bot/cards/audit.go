@@ -31,7 +31,7 @@ func Audit(events []flows.AuditEvent) chat.Card {
 var auditVerb = map[flows.FactKind]string{
 	flows.FactAsked: "asked", flows.FactApproved: "approved", flows.FactGranted: "granted", flows.FactDenied: "denied",
 	flows.FactExpired: "expired", flows.FactRevoked: "revoked", flows.FactWithdrawn: "withdrawn",
-	flows.FactTimedOut: "timed out", flows.FactFailed: "failed",
+	flows.FactTimedOut: "timed out", flows.FactFailed: "failed", flows.FactExtended: "extended",
 	flows.FactExplained: "explained", flows.FactUnexplained: "not explained",
 	flows.FactLostRight: "no longer covered", flows.FactRightBack: "covered again",
 	flows.FactOverdue: "overdue", flows.FactOverdueOver: "no longer overdue",
@@ -80,7 +80,7 @@ func auditSection(e flows.AuditEvent, limit int) chat.Section {
 		add("Duration", chat.T(duration(f.Duration, f.Indefinite)))
 		add("Access flow", chat.T(f.Flow))
 	}
-	if !f.EndsAt.IsZero() && f.Kind == flows.FactGranted {
+	if !f.EndsAt.IsZero() && (f.Kind == flows.FactGranted || f.Kind == flows.FactExtended) {
 		add("Ends", chat.Text{chat.At(f.EndsAt)})
 	}
 	for _, d := range f.Decisions {

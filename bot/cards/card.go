@@ -12,6 +12,9 @@ import (
 // Card draws one message of a request as it is at this moment; false if the
 // request has no such message.
 func Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool) {
+	if key.Topic == flows.TopicExtension {
+		return extension(r, key.Number(), key.Person, now)
+	}
 	if key.Audience == flows.AudienceApprover {
 		return approver(r, key.Person, now)
 	}
@@ -33,7 +36,13 @@ func Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool) {
 		return access(r, key.Integration)
 	case flows.TopicExpired, flows.TopicRevoked, flows.TopicWithdrawn, flows.TopicTimedOut, flows.TopicFailed:
 		return over(r, key.Topic, now), true
-	case flows.TopicRequest, flows.TopicExplain:
+	case flows.TopicExtended:
+		return extended(r, key.Number(), now)
+	case flows.TopicNotExtended:
+		return notExtended(r, key.Number())
+	case flows.TopicEndingSoon:
+		return endingSoon(r, key.Number(), now)
+	case flows.TopicRequest, flows.TopicExtension, flows.TopicExplain:
 	}
 	return chat.Card{}, false
 }
@@ -44,12 +53,7 @@ func approver(r flows.Request, email string, now time.Time) (chat.Card, bool) {
 	c := chat.Card{Title: "Access request " + r.ID, Fallback: r.ID + ": " + r.Requestor.DisplayName() + " asks for access"}
 	c.Status, c.Tone = status(r, now)
 	c.Sections = append([]chat.Section{{Fields: askFields(r)}}, groupSections(r, true)...)
-	for _, a := range r.Asked {
-		if a.Is(email) {
-			c.Notes = append(c.Notes, chat.Text{chat.Bold("Why you are asked: "), chat.Plain(a.Why)})
-		}
-	}
-	c.Notes = append(c.Notes, decisionNotes(r)...)
+	c.Notes = append(whyAsked(r, email), decisionNotes(r)...)
 	c.Notes = append(c.Notes, lostRight(r)...)
 	c.Menu = []chat.Action{button(r, chat.ActionDetails, "Details", "")}
 	if !waiting(r, now) {
@@ -59,15 +63,7 @@ func approver(r flows.Request, email string, now time.Time) (chat.Card, bool) {
 		c.Notes = append(c.Notes, chat.Text{chat.Bold("Still needed: "), chat.Plain(missing)})
 	}
 	c.Notes = append(c.Notes, chat.Text{chat.Plain("Times out "), chat.At(r.PendingUntil)})
-	if alreadyApproved(r, email) {
-		return c, true
-	}
-	if counts(r, email) {
-		c.Actions = append(c.Actions, button(r, chat.ActionApprove, "Approve", chat.StylePrimary))
-	} else {
-		c.Notes = append(c.Notes, chat.T("Somebody else's approval counts where yours would; you can still deny."))
-	}
-	c.Actions = append(c.Actions, button(r, chat.ActionDeny, "Deny", chat.StyleDanger))
+	c.Actions = decisionButtons(r, email, 0, &c.Notes)
 	return c, true
 }
 

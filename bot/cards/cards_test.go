@@ -56,6 +56,22 @@ func decide(kind flows.EventKind, by flows.PersonRef, group int, reason string) 
 	return flows.Event{Kind: kind, By: by, CountsFor: []int{group}, Reason: reason, Why: map[int]string{0: "You are Alice's manager.", 1: "You are in the group dba."}[group]}
 }
 
+// extend asks for an hour more, of those who approved the request.
+func extend(automatic bool) flows.Event {
+	e := draft()
+	ask := &flows.Extension{For: time.Hour, Need: e.Need, Asked: e.Asked}
+	if automatic {
+		ask.Need, ask.Asked = flows.Need{Automatic: true}, nil
+	}
+	return flows.Event{Kind: flows.EventExtend, By: alice, Extend: ask, Most: 2, Reason: "The restore still runs."}
+}
+
+func onExtension(kind flows.EventKind, by flows.PersonRef, group int, reason string) flows.Event {
+	e := decide(kind, by, group, reason)
+	e.Extension = 1
+	return e
+}
+
 func of(kind flows.EventKind, integration string) flows.Event {
 	e := flows.Event{Kind: kind, Integration: integration, Problem: "the role \"app\" does not exist"}
 	if kind == flows.EventView || kind == flows.EventReset {
@@ -120,6 +136,9 @@ func specimens(t testing.TB) []specimen {
 	crowd := draft()
 	crowd.Asked = append(crowd.Asked, flows.Asked{PersonRef: flows.PersonRef{Email: "dan@example.com", Name: "Dan"}, Groups: []int{0}, Why: "You are Alice's manager, too."})
 	raised := []flows.Event{end, ev(flows.EventDue), {Kind: flows.EventRaised, Admins: []flows.PersonRef{{Email: "eve@example.com", Name: "Eve"}}}, of(flows.EventRevokeFailed, "prod-postgres")}
+	more := draft()
+	more.MaxExtensions = 2
+	soon := then(active, of(flows.EventView, "prod-postgres"), ev(flows.EventDue))
 	gap := play(t, "pending, its time is up", draft())
 	gap.now = gap.r.PendingUntil
 	overdue := play(t, "revoking, overdue", draft(), then(active, end)...)
@@ -135,7 +154,7 @@ func specimens(t testing.TB) []specimen {
 		play(t, "active, new credentials", draft(), then(active, of(flows.EventReset, "prod-postgres"))...),
 		play(t, "active, not reset", draft(), then(active, of(flows.EventReset, "prod-postgres"), of(flows.EventRotateFailed, "prod-postgres"))...),
 		play(t, "revoking", draft(), then(active, end)...), overdue,
-		play(t, "expired", draft(), then(active, of(flows.EventView, "prod-postgres"), ev(flows.EventDue), of(flows.EventGone, "prod-postgres"), of(flows.EventGone, "deploy-tool"))...),
+		play(t, "expired", draft(), then(active, of(flows.EventView, "prod-postgres"), ev(flows.EventDue), ev(flows.EventDue), of(flows.EventGone, "prod-postgres"), of(flows.EventGone, "deploy-tool"))...),
 		play(t, "revoked", draft(), then(active, end, of(flows.EventGone, "prod-postgres"), of(flows.EventGone, "deploy-tool"))...),
 		play(t, "revoked before it was granted", draft(), yes, also, end, of(flows.EventGone, "prod-postgres"), of(flows.EventGone, "deploy-tool")),
 		play(t, "denied", draft(), yes, decide(flows.EventDeny, carol, 1, "Not during the freeze.")),
@@ -148,6 +167,13 @@ func specimens(t testing.TB) []specimen {
 		play(t, "revoked, glass not explained", glass, of(flows.EventGranted, "deploy-tool"), end, of(flows.EventGone, "deploy-tool"), ev(flows.EventDue)),
 		play(t, "active, glass explained", glass, of(flows.EventGranted, "deploy-tool"), flows.Event{Kind: flows.EventExplain, By: alice, Reason: "The shop was down."}),
 		play(t, "failed", automatic, of(flows.EventGrantFailed, "deploy-tool"), of(flows.EventGone, "deploy-tool")),
+		play(t, "active, ending soon", more, soon...),
+		play(t, "active, more time asked for", more, then(soon, extend(false))...),
+		play(t, "active, more time, one of two", more, then(soon, extend(false), onExtension(flows.EventApprove, bob, 0, "Take your time."))...),
+		play(t, "active, extended", more, then(soon, extend(false), onExtension(flows.EventApprove, bob, 0, "Take your time."), onExtension(flows.EventApprove, carol, 1, ""), of(flows.EventExtendFailed, "deploy-tool"))...),
+		play(t, "active, extended automatically", more, then(active, extend(true), of(flows.EventProlonged, "prod-postgres"))...),
+		play(t, "active, not extended", more, then(soon, extend(false), onExtension(flows.EventDeny, carol, 1, "Enough for today."))...),
+		play(t, "expired, nobody decided on more time", more, then(soon, extend(false), ev(flows.EventDue), of(flows.EventGone, "prod-postgres"), of(flows.EventGone, "deploy-tool"))...),
 	}
 }
 
@@ -207,7 +233,7 @@ func TestAudit(t *testing.T) {
 		}
 	}
 	for _, k := range []flows.FactKind{
-		flows.FactAsked, flows.FactApproved, flows.FactGranted, flows.FactDenied, flows.FactExpired, flows.FactRevoked, flows.FactWithdrawn, flows.FactTimedOut, flows.FactFailed,
+		flows.FactAsked, flows.FactApproved, flows.FactGranted, flows.FactDenied, flows.FactExpired, flows.FactRevoked, flows.FactWithdrawn, flows.FactTimedOut, flows.FactFailed, flows.FactExtended,
 	} {
 		if !seen[k] {
 			t.Errorf("no story is %s", k)
@@ -226,6 +252,7 @@ func TestAudit(t *testing.T) {
 
 func TestForms(t *testing.T) {
 	s := play(t, "pending", draft())
+	live := play(t, "active", draft(), decide(flows.EventApprove, bob, 0, ""), decide(flows.EventApprove, carol, 1, ""), of(flows.EventGranted, "prod-postgres"), of(flows.EventGranted, "deploy-tool"))
 	o := chat.Option{Value: "v", Label: "An option"}
 	one := []chat.Option{o}
 	golden(t, "forms", map[string]chat.Form{
@@ -233,6 +260,7 @@ func TestForms(t *testing.T) {
 		"resource":    cards.RequestForm{CanSwitch: true, Integrations: one, Integration: one, Types: one, Type: one, Resources: one, Permissions: one, ChosenPermissions: one, Duration: "1h", Justification: "why"}.Form(),
 		"bundle":      cards.RequestForm{CanSwitch: true, BundleMode: true, Bundles: one, Bundle: one, Items: one, OfferAll: true, All: true, JustificationOptional: true, Hint: []chat.Text{chat.T("A hint")}}.Form(),
 		"large":       cards.RequestForm{BundleMode: true, Bundles: one, Bundle: one, TooManyForAll: true}.Form(),
+		"extend":      cards.Extend(live.r, *extend(false).Extend, true, "{}"),
 		"approve":     cards.Reason(s.r, flows.VerbApprove, true, "{}"),
 		"deny":        cards.Reason(s.r, flows.VerbDeny, false, "{}"),
 		"loading":     cards.Loading("Credentials"),
@@ -274,7 +302,7 @@ func TestLabels(t *testing.T) {
 		}
 	}
 	for _, label := range []string{
-		"Access request AR-12", "Approve", "Deny", "Details", "Reason", "Access details", "Show credentials", "Reset credentials", "End access", "Request again",
+		"Access request AR-12", "Approve", "Deny", "Details", "Reason", "Access details", "Show credentials", "Reset credentials", "End access", "Extend", "Request again",
 		"Request access", "Submit", "Cancel", "Bundle Mode", "Resource Mode", "Integration", "Resource type", "Resources", "Permissions", "Duration", "Justification", "Bundle", "Items", "Select all",
 	} {
 		if !have[label] {
@@ -297,6 +325,7 @@ func TestButtonsThatWork(t *testing.T) {
 		chat.ActionCredentials: func(k flows.PostKey) flows.Event {
 			return flows.Event{Kind: flows.EventView, By: alice, Integration: k.Integration}
 		},
+		chat.ActionExtend: func(flows.PostKey) flows.Event { return extend(true) },
 		chat.ActionReset: func(k flows.PostKey) flows.Event {
 			return flows.Event{Kind: flows.EventReset, By: alice, Integration: k.Integration}
 		},
@@ -306,7 +335,9 @@ func TestButtonsThatWork(t *testing.T) {
 			c, _ := cards.Card(s.r, k, s.now)
 			for _, a := range c.Actions {
 				if event, ok := events[a.ID]; ok {
-					if _, _, err := flows.Next(s.r, event(k), s.now); err != nil {
+					ev := event(k)
+					ev.Extension = a.Target.Extension
+					if _, _, err := flows.Next(s.r, ev, s.now); err != nil {
 						t.Errorf("%s, %s: %s is offered and refused: %v", s.name, k, a.Label, err)
 					}
 				}

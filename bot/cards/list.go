@@ -45,7 +45,7 @@ func Requests(page []flows.Request, email string, turned, more bool, now time.Ti
 				s.Actions = append(s.Actions, button(r, chat.ActionWithdraw, "Withdraw", ""))
 			}
 		case r.State == flows.StateApproved, r.State == flows.StateActive:
-			s.Actions = append(s.Actions, endButton(r))
+			s.Actions = append(s.Actions, liveButtons(r, now)...)
 		case r.State.Terminal() && r.Requestor.Is(email):
 			s.Actions = append(s.Actions, button(r, chat.ActionAgain, "Request again", ""))
 		}
@@ -62,6 +62,11 @@ func Tasks(page []flows.Request, email string, turned, more bool, now time.Time)
 	c := listCard("Waiting for your decision", "Nothing waits for your decision.", "Nothing older waits for your decision.", len(page), turned)
 	for _, r := range page {
 		s := chat.Section{Title: r.ID + ": " + summary(r), Fields: askFields(r)}
+		n := r.OpenExtension()
+		if n > 0 {
+			s.Title, s.Fields = "More time for "+s.Title, extensionFields(r, n)
+			r, _ = r.ExtensionView(n)
+		}
 		for _, a := range r.Asked {
 			if a.Is(email) {
 				s.Fields = append(s.Fields, chat.Field{Label: "Why you are asked", Value: chat.T(a.Why)})
@@ -71,10 +76,7 @@ func Tasks(page []flows.Request, email string, turned, more bool, now time.Time)
 			s.Fields = append(s.Fields, chat.Field{Label: "Still needed", Value: chat.T(missing)})
 		}
 		s.Fields = append(s.Fields, chat.Field{Label: "Times out", Value: chat.Text{chat.At(r.PendingUntil)}})
-		if counts(r, email) {
-			s.Actions = append(s.Actions, button(r, chat.ActionApprove, "Approve", chat.StylePrimary))
-		}
-		s.Actions = append(s.Actions, button(r, chat.ActionDeny, "Deny", chat.StyleDanger))
+		s.Actions = decisionButtons(r, email, n, nil)
 		c.Sections = append(c.Sections, inList(s, r))
 	}
 	if more {

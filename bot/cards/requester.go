@@ -104,8 +104,8 @@ func granted(r flows.Request, now time.Time) chat.Card {
 			c.Notes = append(c.Notes, chat.Text{chat.Bold(g.Integration + ": "), chat.Plain(note)})
 		}
 	}
-	c.Notes = append(c.Notes, lostRight(r)...)
-	c.Actions = []chat.Action{endButton(r)}
+	c.Notes = append(append(c.Notes, moreTime(r)...), lostRight(r)...)
+	c.Actions = liveButtons(r, now)
 	return c
 }
 
@@ -198,7 +198,8 @@ func over(r flows.Request, topic flows.Topic, now time.Time) chat.Card {
 		for _, g := range r.Groups {
 			c.Notes = append(c.Notes, chat.Text{chat.Bold(g.Integration + ": "), chat.Plain(g.Problem)})
 		}
-	case flows.TopicRequest, flows.TopicAsked, flows.TopicApproved, flows.TopicDenied, flows.TopicGranted, flows.TopicAccess, flows.TopicExplain, flows.TopicOverdue, flows.TopicOverdueOver:
+	case flows.TopicRequest, flows.TopicAsked, flows.TopicApproved, flows.TopicDenied, flows.TopicGranted, flows.TopicAccess, flows.TopicExplain, flows.TopicOverdue, flows.TopicOverdueOver,
+		flows.TopicExtension, flows.TopicExtended, flows.TopicNotExtended, flows.TopicEndingSoon:
 	}
 	if !undoing(r) {
 		c.Actions = []chat.Action{button(r, chat.ActionAgain, "Request again", "")}

@@ -13,6 +13,7 @@ const (
 	ActionAgain       ActionID = "request_again"
 	ActionCredentials ActionID = "show_credentials"
 	ActionReset       ActionID = "reset_credentials"
+	ActionExtend      ActionID = "extend"
 	ActionExplain     ActionID = "explain" // why the glass was broken
 	ActionMode        ActionID = "mode"    // switches the request form between its modes
 	// Of something that waits for an admin, named by Target.Integration.
@@ -41,6 +42,9 @@ type Target struct {
 	// database is not taken for one of another request with the same id.
 	Stamp       string `json:"stamp,omitempty"`
 	Integration string `json:"integration,omitempty"` // with Proceed and Discard: the name of what is held
+	// Extension is the number of the extension of the request that is decided on; 0:
+	// the request itself.
+	Extension int `json:"extension,omitempty"`
 	// List: the button is in a list, which is not redrawn; a press is answered in words.
 	List bool `json:"list,omitempty"`
 	// Filter is what the list shows, as the person may type it; data that is read and

@@ -153,7 +153,10 @@ func (d *targets) do(ctx context.Context, _ <-chan struct{}, t flows.Task) outco
 	case flows.GroupRevoking, flows.GroupUndoing:
 		return a.revoke(ctx)
 	case flows.GroupGranted:
-		if g.Resetting {
+		switch {
+		case g.Extending:
+			return a.extend(ctx)
+		case g.Resetting:
 			return a.rotate(ctx)
 		}
 	case flows.GroupWaiting, flows.GroupFailed, flows.GroupRevoked:

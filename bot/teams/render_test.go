@@ -392,6 +392,8 @@ func TestTargetsSurviveTheTrip(t *testing.T) {
 			f.SetString(v.Type().Field(i).Name)
 		case reflect.Bool:
 			f.SetBool(true)
+		case reflect.Int:
+			f.SetInt(3)
 		case reflect.Uint64:
 		default:
 			t.Errorf("nothing is known of %s", v.Type().Field(i).Name)

@@ -55,7 +55,10 @@ type crashStory struct {
 	// refuses makes the system refuse some calls; nil: none.
 	refuses func(name, body string) bool
 	audit   []string
-	grants  int // permissions that the system was given, ever
+	late    bool // the bot dies once the story has called arm, and not before
+	// settings of the flow, in YAML.
+	settings string
+	grants   int // permissions that the system was given, ever
 }
 
 var crashStories = []crashStory{
@@ -86,6 +89,21 @@ var crashStories = []crashStory{
 			r.ask()
 			r.click("bob", "Access request AR-1", "Approve", func() bool { return r.dm("bob", "Access request AR-1", "Approved by Bob") })
 			r.click("alice", "AR-1 granted", "End access", func() bool { return r.dm("alice", "AR-1 revoked") })
+		},
+	},
+	{
+		name: "extended", state: flows.StateExpired, grants: 2, late: true, settings: "    settings: {max_extensions: 1, extension_duration: 1m}\n",
+		audit: []string{"AR-1 asked", "AR-1 approved by Bob", "AR-1 granted", "AR-1 extended by Bob", "AR-1 expired"},
+		tell: func(r *crashRun) {
+			r.ask()
+			r.click("bob", "Access request AR-1", "Approve", func() bool { return r.dm("bob", "Access request AR-1", "Approved by Bob") })
+			r.wait("it is granted", time.Minute, func() bool { return r.dm("alice", "AR-1 granted") })
+			r.arm()
+			r.dialog("alice", "AR-1 granted", "Extend", func(p *slacksim.Person, v slacksim.View) error {
+				return p.Type(r.ctx, v, "Reason", "The export still runs.")
+			}, func() bool { return r.dm("bob", "More time for AR-1") })
+			r.click("bob", "More time for AR-1", "Approve", func() bool { return r.dm("bob", "More time for AR-1", "Approved by Bob") })
+			r.wait("it expires", 10*time.Minute, func() bool { return r.dm("alice", "AR-1 expired") })
 		},
 	},
 	{
@@ -126,7 +144,7 @@ func (s crashStory) enumerate(t *testing.T) {
 		r := &crashRun{story: s, at: at, ctx: context.Background()}
 		ok := t.Run(fmt.Sprint(at), func(t *testing.T) {
 			dir := memory(t)
-			synctest.Test(t, func(t *testing.T) { r.run(t, dir, base+crashFlows) })
+			synctest.Test(t, func(t *testing.T) { r.run(t, dir, base+crashFlows+s.settings) })
 		})
 		if !r.dead {
 			break
@@ -154,6 +172,7 @@ type crashRun struct {
 	at    int // the point at which the bot dies
 
 	mu    sync.Mutex
+	armed bool
 	seen  int
 	dead  bool
 	where string
@@ -201,6 +220,10 @@ func (r *crashRun) point(p *life, where string) bool {
 		r.mu.Unlock()
 		return false
 	}
+	if r.story.late && !r.armed {
+		r.mu.Unlock()
+		return true
+	}
 	r.seen++
 	dies := !r.dead && r.seen == r.at
 	if dies {
@@ -212,6 +235,12 @@ func (r *crashRun) point(p *life, where string) bool {
 		close(r.died)
 	}
 	return !dies
+}
+
+func (r *crashRun) arm() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.armed = true
 }
 
 // revive starts the bot anew, a while after it died.
@@ -257,7 +286,7 @@ func (r *crashRun) guard(done <-chan struct{}) {
 			continue
 		}
 		end := req.EndsAt
-		if latest := r.began.Add(req.Duration); end.IsZero() || latest.Before(end) {
+		if latest := r.began.Add(req.Duration + time.Duration(req.Extended())*time.Minute); end.IsZero() || latest.Before(end) {
 			end = latest // whatever the bot made of its time
 		}
 		if req.State == flows.StateRevoking && req.Ending.State == flows.StateRevoked {

@@ -367,7 +367,7 @@ func (s *script) fieldError(neg bool, args []string) {
 	s.want(neg, s.errors[args[0]] != "" && s.match(s.errors[args[0]], args[1:]), "an error under %s says %q; errors: %q", args[0], args[1:], s.errors)
 }
 
-var auditLineStart = regexp.MustCompile(`^(AR-\d+ (?:BREAK GLASS )?(asked|approved|granted|denied|expired|revoked|withdrawn|timed out|failed|overdue|no longer overdue|no longer covered|covered again|explained|not explained)\b.*)$`)
+var auditLineStart = regexp.MustCompile(`^(AR-\d+ (?:BREAK GLASS )?(asked|approved|granted|denied|expired|revoked|extended|withdrawn|timed out|failed|overdue|no longer overdue|no longer covered|covered again|explained|not explained)\b.*)$`)
 
 // told is what the audit channel says, one line an event.
 func (s *script) told() []string {

@@ -111,6 +111,29 @@ func (c *connection) List(ctx context.Context) ([]string, error) {
 	return slices.Compact(out), err
 }
 
+// Extend moves the end of the role. Its password and live sessions go on.
+func (c *connection) Extend(ctx context.Context, g provision.Grant) error {
+	return c.call(ctx, "extend", callTimeout, func(ctx context.Context) error {
+		return c.in(ctx, c.home, func(ctx context.Context, s *session) error {
+			return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error {
+				r, err := c.findOurs(ctx, tx, g)
+				switch {
+				case err != nil:
+					return err
+				case r == nil || !r.login:
+					return refused("%s holds nothing for %s any more, so there is nothing to extend.", c.name, g.ID)
+				}
+				until, err := quote(tx, validUntil(g.NotAfter))
+				if err != nil {
+					return err
+				}
+				_, err = tx.Exec(ctx, "ALTER ROLE "+ident(r.name)+" VALID UNTIL "+until)
+				return err
+			})
+		})
+	})
+}
+
 // Rotate gives the role a new password, and the end of the grant as it is now.
 // Live sessions go on.
 func (c *connection) Rotate(ctx context.Context, g provision.Grant) (provision.Credentials, error) {

@@ -335,6 +335,9 @@ func (s *story) acts(g, held provision.Grant) map[string]func(context.Context) e
 	if d, ok := s.driver.(provision.Lister); ok {
 		acts["list"] = func(ctx context.Context) error { _, err := d.List(ctx); return err }
 	}
+	if d, ok := s.driver.(provision.Extender); ok {
+		acts["extend"] = func(ctx context.Context) error { return d.Extend(ctx, held) }
+	}
 	if d, ok := s.driver.(provision.Rotator); ok {
 		acts["rotate"] = func(ctx context.Context) error { _, err := d.Rotate(ctx, held); return err }
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -30,9 +31,45 @@ func conformExtras(t *testing.T, h *Harness) {
 	if _, ok := driver.(provision.Identifier); ok {
 		h.run(t, "Identity", identity)
 	}
+	if _, ok := driver.(provision.Extender); ok {
+		h.run(t, "Extend", extend)
+		h.run(t, "ExtendUnknown", extendUnknown)
+	}
 	if _, ok := driver.(provision.Rotator); ok {
 		h.run(t, "Rotate", rotate)
 		h.run(t, "RotateUnknown", rotateUnknown)
+	}
+}
+
+// extend leaves the credentials as they are, twice, and for a new process.
+func extend(s *story) {
+	g := s.grant(0)
+	c := s.mustGrant(g)
+	g.NotAfter = g.NotAfter.Add(time.Hour)
+	for range 2 {
+		if err := s.driver.(provision.Extender).Extend(s.context(), g); err != nil {
+			s.Fatal(err)
+		}
+		s.wantHeld(g)
+		s.wantChecked(g, true)
+		s.wantLogin(c, true)
+		s.connect()
+	}
+	s.mustRevoke(g)
+	s.wantGone(g)
+}
+
+// extendUnknown makes nothing of what is not there.
+func extendUnknown(s *story) {
+	g := s.grant(0)
+	for range 2 {
+		err := s.driver.(provision.Extender).Extend(s.context(), g)
+		if provision.KindOf(err) != provision.KindRefused {
+			s.Errorf("extended what is not there: %v", err)
+		}
+		s.wantGone(g)
+		s.mustGrant(g)
+		s.mustRevoke(g)
 	}
 }
 

@@ -49,6 +49,11 @@ func rowsOf(r *flows.Request) []row {
 			rows = append(rows, row{bucket: bucketByAsked, key: append(personPrefix(a.Email), seq...)})
 		}
 	}
+	if n := r.OpenExtension(); n > 0 {
+		for _, a := range r.Extensions[n-1].Asked {
+			rows = append(rows, row{bucket: bucketByAsked, key: append(personPrefix(a.Email), seq...)})
+		}
+	}
 	for i := range r.Groups {
 		rows = append(rows, holderRows(r, &r.Groups[i])...)
 	}

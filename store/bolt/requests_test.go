@@ -38,10 +38,10 @@ func TestLifeOfARequest(t *testing.T) {
 	if got := must[[]flows.Request](t)(s.AskedOf("bob@example.com", 0, 10)); got != nil {
 		t.Errorf("decided, but still asked of bob: %v", ids(got))
 	}
-	if due := must[[]string](t)(s.Due(r.EndsAt.Add(-1), 10)); due != nil {
+	if due := must[[]string](t)(s.Due(r.SoonAt.Add(-1), 10)); due != nil {
 		t.Errorf("due one nanosecond early: %v", due)
 	}
-	if diff := cmp.Diff([]string{"AR-1"}, must[[]string](t)(s.Due(r.EndsAt, 10))); diff != "" {
+	if diff := cmp.Diff([]string{"AR-1"}, must[[]string](t)(s.Due(r.SoonAt, 10))); diff != "" {
 		t.Errorf("due (-want +got):\n%s", diff)
 	}
 	apply(t, s, r.EndsAt, "AR-1", flows.Event{Kind: flows.EventDue})

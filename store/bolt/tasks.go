@@ -47,11 +47,11 @@ func encodeTask(task flows.Task) *encodedTask {
 
 // effectParts are the fields of an effect that a task keeps, in the order in which
 // it keeps them. New ones go to the end.
-func effectParts(e *flows.Effect) [9]*string {
+func effectParts(e *flows.Effect) [10]*string {
 	return [...]*string{
 		(*string)(&e.Kind), &e.Request, &e.Integration,
 		&e.Post.Request, (*string)(&e.Post.Audience), &e.Post.Person, (*string)(&e.Post.Topic), &e.Post.Integration,
-		&e.Post.Platform,
+		&e.Post.Platform, &e.Post.N,
 	}
 }
 

@@ -76,7 +76,6 @@ func TestExampleNamesWhatIsNotSupported(t *testing.T) {
 		"owners_mapping":        {"sync_interval: 30m", "owners_mapping: {tag: owner, attribute: user}"},
 		"trigger automatic":     {"trigger: self_serve", "trigger: automatic"},
 		"escalation":            {"mode: any_of", "escalation: {interval: 30m, groups: [{approvers: [{attribute: group, values: [leads]}]}]}"},
-		"max_extensions":        {"justification_required: true", "max_extensions: 1"},
 		"break_glass":           {"justification_required: true", "break_glass: true"},
 		"tests":                 {"store:", "tests: [{name: x}]\nstore:"},
 		"reports":               {"store:", "reports: [{name: x}]\nstore:"},

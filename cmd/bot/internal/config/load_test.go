@@ -171,7 +171,7 @@ func TestLoad_Everything(t *testing.T) {
 						{Match: flows.MatchAll, Approvers: group("manager")},
 						{Match: flows.MatchAny, Approvers: group("shift", "primary")},
 					}},
-					Settings: flows.Settings{RequireApproverReason: true, RequestorMayApproveSelf: true},
+					Settings: flows.Settings{RequireApproverReason: true, RequestorMayApproveSelf: true, ExtensionDuration: 30 * time.Minute},
 				},
 				{
 					Name: "Least", Trigger: flows.TriggerSelfServe, Active: true,

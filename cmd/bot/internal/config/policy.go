@@ -191,10 +191,7 @@ func approval(s approvalShape) *flows.Approval {
 }
 
 func (b builder) settings(s settingsShape, path string) flows.Settings {
-	switch {
-	case s.MaxExtensions > 0:
-		b.p.unsupported(path+".max_extensions", "extending a grant")
-	case s.MaxExtensions < 0:
+	if s.MaxExtensions < 0 {
 		b.p.fail(path+".max_extensions", "invalid_value", "this must not be negative", "")
 	}
 	if s.ExtensionDuration != nil && *s.ExtensionDuration <= 0 {
@@ -215,6 +212,8 @@ func (b builder) settings(s settingsShape, path string) flows.Settings {
 		RequestorMayApproveSelf: !or(s.RequestorCannotApproveSelf, true),
 		ReportLostRight:         or(s.OnLostRight, "revoke") == "report",
 		BreakGlass:              s.BreakGlass,
+		MaxExtensions:           max(s.MaxExtensions, 0),
+		ExtensionDuration:       or(s.ExtensionDuration, 0),
 	}
 }
 
