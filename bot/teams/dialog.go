@@ -106,29 +106,40 @@ const listedFirst = 25
 // submitted takes a button of a dialog.
 func (a *Adapter) submitted(ctx context.Context, got received) response {
 	w, raw, err := taskData(got)
-	switch {
-	case err != nil:
+	if err != nil {
 		return response{status: http.StatusBadRequest}
-	case w.Do == doReveal:
+	}
+	if w.Do == doReveal {
 		return a.reveal(ctx, got, w)
-	case w.Do != doForm || w.Form == nil:
+	}
+	next, sound := a.filled(ctx, got, w, raw)
+	switch {
+	case !sound:
 		return response{status: http.StatusBadRequest}
-	case len(w.Form.State) > 4*maxState || len(w.Form.Key) > maxID:
-		return response{status: http.StatusBadRequest}
+	case next == nil:
+		return taskClose()
+	}
+	return a.show(ctx, *next)
+}
+
+// filled takes a form that somebody filled in. next is what they see now; nil:
+// nothing, it is done. A button that is not sound is none of ours.
+func (a *Adapter) filled(ctx context.Context, got received, w wire, raw map[string]json.RawMessage) (next *dialog, sound bool) {
+	if w.Do != doForm || w.Form == nil || len(w.Form.State) > 4*maxState || len(w.Form.Key) > maxID {
+		return nil, false
 	}
 	e := chat.FormEvent{
 		User: user(got.Activity), Form: w.Form.ID, State: w.Form.State, Values: w.Form.values(raw), Action: chat.ActionID(w.Action),
 		Key: "teams/" + got.From.AadObjectID + "/" + w.Form.Key,
 	}
 	form := a.changed(ctx, got, e)
-	if form != nil && w.Action != "" {
-		return a.show(ctx, dialog{form: *form, key: w.Form.Key})
-	}
-	if w.Action != "" {
-		return response{status: http.StatusBadRequest}
-	}
-	if form != nil && w.Form.news(*form) {
-		return a.show(ctx, dialog{form: w.Form.keep(*form, e.Values), key: w.Form.Key, notice: lookAgain})
+	switch {
+	case form != nil && w.Action != "":
+		return &dialog{form: *form, key: w.Form.Key}, true
+	case w.Action != "":
+		return nil, false
+	case form != nil && w.Form.news(*form):
+		return &dialog{form: w.Form.keep(*form, e.Values), key: w.Form.Key, notice: lookAgain}, true
 	}
 	out := chat.Submitted{Show: notice("Not sent", sentence(*sorry.Private))}
 	a.guard(ctx, "submission", func() { out = a.handler.Submit(ctx, e) })
@@ -140,11 +151,11 @@ func (a *Adapter) submitted(ctx context.Context, got received) response {
 		if form == nil {
 			form = notice("Not possible", "")
 		}
-		return a.show(ctx, dialog{form: w.Form.keep(*form, e.Values), key: w.Form.Key, errors: out.Errors})
+		return &dialog{form: w.Form.keep(*form, e.Values), key: w.Form.Key, errors: out.Errors}, true
 	case out.Show != nil:
-		return a.show(ctx, dialog{form: *out.Show, key: w.Form.Key})
+		return &dialog{form: *out.Show, key: w.Form.Key}, true
 	}
-	return taskClose()
+	return nil, true
 }
 
 const lookAgain = "Nothing is sent yet. Please fill in what is new, look at who will be asked, and press Submit."

@@ -2,6 +2,7 @@ package teams
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -328,6 +329,62 @@ func TestRefreshDrawsForTheViewer(t *testing.T) {
 		}
 		if len(o.service.clicks) != 0 {
 			t.Error("a refresh is a click")
+		}
+	})
+}
+
+// A client without dialogs sends their buttons as messages, Microsoft's playground
+// for example. It gets forms as messages, and no secrets.
+func TestAClientWithoutDialogs(t *testing.T) {
+	inOffice(t, func(o *office) {
+		alice := o.enter("alice")
+		o.service.command = func(chat.Command) chat.Answer { return chat.Answer{Open: choosing(chat.FormEvent{})} }
+		o.service.change = choosing
+		o.service.submit = func(chat.FormEvent) chat.Submitted { return chat.Submitted{} }
+		// send presses a button with fields beside it, as such a client does.
+		send := func(title string, fields obj) teamstest.Message {
+			o.Helper()
+			m := o.last(alice)
+			for _, b := range m.Card["actions"].([]any) {
+				if b := b.(obj); b["title"] == title {
+					act := alice.Activity("message")
+					data := obj{}
+					maps.Copy(data, b["data"].(obj))
+					maps.Copy(data, fields)
+					act["value"], act["replyToId"] = data, m.ID
+					if code := o.tenant.Deliver(act).Code; code != 202 {
+						t.Errorf("status %d", code)
+					}
+					time.Sleep(10 * time.Second)
+					return o.last(alice)
+				}
+			}
+			o.Fatalf("no button %q in\n%s", title, teamstest.Text(m.Card))
+			return m
+		}
+		o.must(alice.Say("apono"))
+		m := send("Request access", nil)
+		if got := teamstest.Inputs(m.Card); !slices.Contains(got, "Integration") {
+			t.Fatalf("fields %q", got)
+		}
+		m = send("Submit", obj{"integration": "pg", "justification": "INC-12"})
+		if text := teamstest.Text(m.Card); !strings.Contains(text, "Nothing is sent yet") || !strings.Contains(text, "[Resources]") {
+			t.Errorf("then:\n%s", text)
+		}
+		send("Submit", obj{"integration": "pg", "justification": "INC-12", "resources": "c"})
+		send("Submit", obj{"integration": "pg", "justification": "INC-12", "resources": "c"})
+		if n := len(o.service.submits); n != 1 || o.service.submits[0].Values.First("resources") != "c" {
+			t.Errorf("submitted %+v", o.service.submits)
+		}
+
+		o.service.click = func(context.Context, chat.Click) chat.Answer {
+			return chat.Answer{Open: &chat.Form{Title: "Credentials"}, Then: func(context.Context) *chat.Form { t.Error("spent"); return nil }}
+		}
+		card := chat.Card{Title: "Access details", Fallback: "x", Actions: []chat.Action{{ID: chat.ActionCredentials, Label: "Show credentials"}}}
+		_, err := o.client.Post(o.Context(), chat.Recipient{ID: "aad-alice"}, card, chat.PriorityRequester)
+		o.must(err)
+		if text := teamstest.Text(send("Show credentials", nil).Card); !strings.Contains(text, "in a dialog alone") {
+			t.Errorf("answered %q", text)
 		}
 	})
 }

@@ -2,6 +2,8 @@ package teams
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
 	"html"
 	"net/http"
 	"regexp"
@@ -57,22 +59,73 @@ func (a *Adapter) read(ctx context.Context, got received) {
 	}
 }
 
-// pressed takes the fallback of an Action.Execute.
+// pressed takes a button of a client that sends buttons as messages: one that knows
+// no Action.Execute, or no dialogs. The latter gets forms as messages; what is shown
+// once is never put there.
 func (a *Adapter) pressed(ctx context.Context, got received, where spot) {
-	w, _, err := readWire(got.Value)
-	if err != nil || w.Do != doClick {
+	w, raw, err := readWire(got.Value)
+	if err != nil {
 		a.tell(ctx, where, *chat.Say("I do not know this button. Please open the latest message.").Private)
 		return
 	}
-	_, answer, err := a.committed(ctx, got, w)
+	var answer chat.Answer
+	switch w.Do {
+	case doForm:
+		a.inline(ctx, got, where, w, raw)
+		return
+	case doCommand:
+		answer = sorry
+		a.guard(ctx, "command", func() { answer = a.handler.Command(ctx, chat.Command{User: user(got.Activity), Text: w.Text}) })
+	case doClick:
+		if _, answer, err = a.committed(ctx, got, w); err != nil {
+			a.log.ErrorContext(ctx, "teams press could not be committed", "error", err)
+			answer = sorry
+		}
+	default:
+		answer = chat.Say("I do not know this button. Please open the latest message.")
+	}
 	switch {
-	case err != nil:
-		a.log.ErrorContext(ctx, "teams press could not be committed", "error", err)
-		a.tell(ctx, where, *sorry.Private)
+	case answer.Then != nil:
+		a.tell(ctx, where, *chat.Say("This is shown in a dialog alone, and your app opens none. Please use another one, Teams in a browser for example.").Private)
+	case answer.Open != nil && fetching(got.Value):
+		a.postForm(ctx, where, dialog{form: a.listed(ctx, got, *answer.Open), key: rand.Text()})
 	case answer.Open != nil:
 		a.offer(ctx, where, *answer.Open, w)
 	case answer.Private != nil:
 		a.tell(ctx, where, *answer.Private)
+	}
+}
+
+// fetching reports whether a button should have opened a dialog.
+func fetching(data json.RawMessage) bool {
+	var v struct {
+		Teams struct {
+			Type string `json:"type"`
+		} `json:"msteams"`
+	}
+	return json.Unmarshal(data, &v) == nil && v.Teams.Type == "task/fetch"
+}
+
+// inline takes a form that was filled in within a message.
+func (a *Adapter) inline(ctx context.Context, got received, where spot, w wire, raw map[string]json.RawMessage) {
+	next, sound := a.filled(ctx, got, w, raw)
+	switch {
+	case !sound:
+		a.tell(ctx, where, *chat.Say("I do not know this form. Please open it again.").Private)
+	case next != nil:
+		a.postForm(ctx, where, *next)
+	}
+}
+
+// postForm shows a form as a message.
+func (a *Adapter) postForm(ctx context.Context, where spot, d dialog) {
+	card, err := d.card()
+	if err == nil {
+		_, err = a.client.post(ctx, message(where, Message{Card: card, Summary: label(d.form.Title, "A form")}))
+	}
+	if err != nil {
+		a.meter.Count(CountDropped, "form")
+		a.log.WarnContext(ctx, "teams form could not be posted", "form", string(d.form.ID), "error", err)
 	}
 }
 
