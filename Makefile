@@ -3,7 +3,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unkn
 LDFLAGS := -s -w -X main.version=$(VERSION)
 TOOL    := go tool -modfile=scripts/tools/go.mod
 
-.PHONY: build test browser screenshots race fuzz bench bench-million cover golden lint docs-check fmt vuln demo image clean
+.PHONY: build test browser screenshots teams-playground teams-browser race fuzz bench bench-million cover golden lint docs-check fmt vuln demo image clean
 
 build: ## bin/bot, static
 	CGO_ENABLED=0 go build -trimpath -ldflags "$(LDFLAGS)" -o bin/bot ./cmd/bot
@@ -17,6 +17,12 @@ browser: ## the page of the demo, in Chromium
 screenshots: ## docs/screenshots; look at them
 	scripts/browser/run screenshots
 	scripts/teams/run screenshots
+
+teams-playground: ## the bot with Microsoft's local playground of Teams, without an account
+	scripts/teams/run playground
+
+teams-browser: ## the same, with somebody who asks for access in Chromium
+	scripts/teams/run test
 
 race:
 	scripts/services run go test -race -shuffle=on $(TESTFLAGS) ./...
