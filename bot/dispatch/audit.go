@@ -25,6 +25,11 @@ const (
 // that must be told.
 func (d *chats) audit(ctx context.Context, stop <-chan struct{}, t flows.Task) outcome {
 	told := false
+	// A new fact makes the task due at once. That does not shorten what the platform
+	// asked for.
+	if wait := time.Until(d.notBefore); wait > 0 {
+		return again(ResultRetry, d.Now().Add(wait), d.refusal)
+	}
 	for {
 		cursor, err := d.Posts.AuditCursor()
 		if err != nil {
@@ -129,6 +134,7 @@ func (d *chats) tell(ctx context.Context, t flows.Task, batch []flows.AuditEvent
 		result = ResultGone
 	case chat.ErrorRetry:
 		result = ResultRetry
+		d.notBefore, d.refusal = time.Now().Add(chat.RetryAfterOf(err)), err
 	case chat.ErrorUnknown:
 	}
 	return 0, again(result, d.Now().Add(auditBackoff.delay(t.Key, t.Tries, chat.RetryAfterOf(err))), err)

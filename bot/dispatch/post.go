@@ -111,6 +111,8 @@ type chats struct {
 	ChatOptions
 	platforms []Platform
 	audited   time.Time         // when the last audit message left; only the one audit task uses it
+	notBefore time.Time         // the next audit message: the platform said so; like audited
+	refusal   error             // what it said
 	took      map[string]string // hash of the audit message that a platform took, while another has not; likewise
 
 	mu      sync.Mutex
