@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"apono/bot/cards"
 	"apono/bot/chat"
 	"apono/flows"
 )
@@ -27,6 +28,17 @@ type Store interface {
 	AskedOf(email string, before uint64, limit int) ([]flows.Request, error)
 	// Activity is ByPerson for requests of everybody that meet the conditions.
 	Activity(a flows.Activity, before uint64, limit int) ([]flows.Request, error)
+	// Open is ByPerson for requests that are not over.
+	Open(email string, before uint64, limit int) ([]flows.Request, error)
+	// ByState returns up to limit requests of everybody, newest first, from the one
+	// numbered below before; 0: from the newest.
+	ByState(state flows.State, before uint64, limit int) ([]flows.Request, error)
+	// Favorites returns what a person keeps, newest first.
+	Favorites(email string) ([]flows.Favorite, error)
+	// AddFavorite keeps one more, or the same again. Error: flows.CodeRefused.
+	AddFavorite(ctx context.Context, email string, f flows.Favorite) error
+	// RemoveFavorite forgets one; what is not there is no error.
+	RemoveFavorite(ctx context.Context, email, id string) error
 	// Sealed reads the sealed credentials of an access group.
 	Sealed(id, integration string) (sealed []byte, ok bool, err error)
 }
@@ -60,6 +72,8 @@ type Service struct {
 	Log   *slog.Logger
 	// CommandName is what people type, for help texts: "/apono".
 	CommandName string
+	// Sources says how the integrations do, for admins; nil: it is not known.
+	Sources func() []cards.SourceState
 	// Now is the time by which everything is judged; nil: time.Now. It is there for
 	// a demonstration that moves the time.
 	Now func() time.Time

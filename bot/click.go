@@ -55,6 +55,7 @@ var labels = map[chat.ActionID]string{
 	chat.ActionApprove: "Approve", chat.ActionDeny: "Deny", chat.ActionDetails: "Details", chat.ActionEndAccess: "End access",
 	chat.ActionExtend: "Extend", chat.ActionWithdraw: "Withdraw", chat.ActionAgain: "Request again", chat.ActionCredentials: "Show credentials", chat.ActionReset: "Reset credentials", chat.ActionExplain: "Explain",
 	chat.ActionProceed: "Proceed", chat.ActionDiscard: "Discard",
+	chat.ActionRequest: "Request access", chat.ActionStar: "Add to favorites", chat.ActionUnstar: "Remove from favorites", chat.ActionAskFavorite: "Request",
 }
 
 func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
@@ -64,14 +65,8 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 		return s.refuse(ctx, "click", err)
 	}
 	now := s.now()
-	if c.Action == chat.ActionMoreRequests || c.Action == chat.ActionMoreTasks {
-		return s.more(ctx, w, p, c, now)
-	}
-	if c.Action == chat.ActionMoreActivity {
-		return s.moreActivity(ctx, w, p, c, now)
-	}
-	if c.Action == chat.ActionProceed || c.Action == chat.ActionDiscard {
-		return s.settle(ctx, w, p, c, now)
+	if answer, ok := s.pressOfNone(ctx, w, p, c, now); ok {
+		return answer
 	}
 	r, err := s.meant(ctx, c.Action, c.Target.Request, c.Target.Stamp, now)
 	if err != nil {
@@ -98,9 +93,32 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 		return s.reset(ctx, p, &r, c.Target.Integration, now)
 	case chat.ActionExplain:
 		return s.explainGlass(ctx, p, &r, now)
-	case chat.ActionMode, chat.ActionMoreRequests, chat.ActionMoreTasks, chat.ActionMoreActivity, chat.ActionProceed, chat.ActionDiscard:
+	case chat.ActionStar:
+		return s.star(ctx, w, p, &r, now)
+	case chat.ActionMode, chat.ActionMoreRequests, chat.ActionMoreTasks, chat.ActionMoreActivity, chat.ActionProceed, chat.ActionDiscard,
+		chat.ActionRequest, chat.ActionPage, chat.ActionUnstar, chat.ActionAskFavorite:
 	}
 	return chat.Say("This button is from another version of the bot. Please open the latest message.")
+}
+
+// pressOfNone answers a press that is about no request.
+func (s *Service) pressOfNone(ctx context.Context, w flows.World, p *flows.Person, c chat.Click, now time.Time) (chat.Answer, bool) {
+	//nolint:exhaustive // the others are about a request
+	switch c.Action {
+	case chat.ActionMoreRequests, chat.ActionMoreTasks:
+		return s.more(ctx, w, p, c, now), true
+	case chat.ActionMoreActivity:
+		return s.moreActivity(ctx, w, p, c, now), true
+	case chat.ActionProceed, chat.ActionDiscard:
+		return s.settle(ctx, w, p, c, now), true
+	case chat.ActionRequest:
+		return s.openRequest(w, p, selection{}, now), true
+	case chat.ActionAskFavorite:
+		return s.askFavorite(ctx, w, p, c.Target.Item, now), true
+	case chat.ActionUnstar:
+		return s.unstar(ctx, p, c.Target.Item), true
+	}
+	return chat.Answer{}, false
 }
 
 // notFor is the answer to whoever lacks the right to an action. It is the same
@@ -111,6 +129,7 @@ func notFor(action chat.ActionID, id string) error {
 		chat.ActionExtend:      "Only the requester and the person who has the access of %s can extend it.",
 		chat.ActionWithdraw:    "Only the requester can withdraw %s.",
 		chat.ActionAgain:       "Only the requester can ask for %s again.",
+		chat.ActionStar:        "Only the requester can add %s to their favorites.",
 		chat.ActionCredentials: "Only the person who has the access of %s can see its credentials.",
 		chat.ActionExplain:     "Only the requester can explain %s.",
 		chat.ActionReset:       "Only the person who has the access of %s can reset its credentials.",

@@ -61,23 +61,11 @@ func Requests(page []flows.Request, email string, turned, more bool, now time.Ti
 func Tasks(page []flows.Request, email string, turned, more bool, now time.Time) chat.Card {
 	c := listCard("Waiting for your decision", "Nothing waits for your decision.", "Nothing older waits for your decision.", len(page), turned)
 	for _, r := range page {
-		s := chat.Section{Title: r.ID + ": " + summary(r), Fields: askFields(r)}
-		n := r.OpenExtension()
-		if n > 0 {
-			s.Title, s.Fields = "More time for "+s.Title, extensionFields(r, n)
-			r, _ = r.ExtensionView(n)
+		s := taskSection(r, email)
+		for i := range s.Actions {
+			s.Actions[i].Target.List = true
 		}
-		for _, a := range r.Asked {
-			if a.Is(email) {
-				s.Fields = append(s.Fields, chat.Field{Label: "Why you are asked", Value: chat.T(a.Why)})
-			}
-		}
-		if missing := stillNeeded(r); missing != "" {
-			s.Fields = append(s.Fields, chat.Field{Label: "Still needed", Value: chat.T(missing)})
-		}
-		s.Fields = append(s.Fields, chat.Field{Label: "Times out", Value: chat.Text{chat.At(r.PendingUntil)}})
-		s.Actions = decisionButtons(r, email, n, nil)
-		c.Sections = append(c.Sections, inList(s, r))
+		c.Sections = append(c.Sections, s)
 	}
 	if more {
 		c.Actions = []chat.Action{button(page[len(page)-1], chat.ActionMoreTasks, "More tasks", "")}
@@ -113,6 +101,27 @@ func Activity(page []flows.Request, filter string, turned, more bool, now time.T
 		c.Actions = []chat.Action{older}
 	}
 	return c
+}
+
+// taskSection is a request that waits for a person's decision, in a list.
+func taskSection(r flows.Request, email string) chat.Section {
+	s := chat.Section{Title: r.ID + ": " + summary(r), Fields: askFields(r)}
+	n := r.OpenExtension()
+	if n > 0 {
+		s.Title, s.Fields = "More time for "+s.Title, extensionFields(r, n)
+		r, _ = r.ExtensionView(n)
+	}
+	for _, a := range r.Asked {
+		if a.Is(email) {
+			s.Fields = append(s.Fields, chat.Field{Label: "Why you are asked", Value: chat.T(a.Why)})
+		}
+	}
+	if missing := stillNeeded(r); missing != "" {
+		s.Fields = append(s.Fields, chat.Field{Label: "Still needed", Value: chat.T(missing)})
+	}
+	s.Fields = append(s.Fields, chat.Field{Label: "Times out", Value: chat.Text{chat.At(r.PendingUntil)}})
+	s.Actions = append(decisionButtons(r, email, n, nil), button(r, chat.ActionDetails, "Details", ""))
+	return s
 }
 
 func listCard(title, empty, noMore string, n int, turned bool) chat.Card {

@@ -23,6 +23,12 @@ const (
 	ActionMoreRequests ActionID = "more_requests"
 	ActionMoreTasks    ActionID = "more_tasks"
 	ActionMoreActivity ActionID = "more_activity"
+	// Of a home.
+	ActionRequest     ActionID = "request_access"
+	ActionPage        ActionID = "turn_page"        // shows the page Target.Item; the platform asks for it
+	ActionStar        ActionID = "add_favorite"     // what a request asked for
+	ActionUnstar      ActionID = "remove_favorite"  // Target.Item is the favorite
+	ActionAskFavorite ActionID = "request_favorite" // likewise
 )
 
 // Style of a button.
@@ -50,6 +56,8 @@ type Target struct {
 	// Filter is what the list shows, as the person may type it; data that is read and
 	// judged again. At most 500 characters.
 	Filter string `json:"filter,omitempty"`
+	// Item is what else the action is about, at most 1,000 bytes: see the action.
+	Item string `json:"item,omitempty"`
 }
 
 // Action is a button or a menu entry.

@@ -116,7 +116,7 @@ func confirmText(s, otherwise string, most int) *slack.TextBlockObject {
 // menuEntry is an option that carries action and target, or nil if it cannot.
 func menuEntry(a chat.Action) *slack.OptionBlockObject {
 	value, err := json.Marshal([]any{a.ID, a.Target.Request, a.Target.Version, a.Target.Integration, a.Target.Stamp})
-	if err != nil || len(value) > maxOptionValue || a.Confirm != nil {
+	if err != nil || len(value) > maxOptionValue || a.Confirm != nil || a.Target.Item != "" {
 		return nil
 	}
 	return slack.NewOptionBlockObject(string(value), plainObject(label(a, maxOptionText)), nil)

@@ -68,6 +68,7 @@ type Adapter struct {
 	dialer  *websocket.Dialer
 
 	lines    lines
+	homes    *homes
 	receives *semaphore.Weighted
 	works    *semaphore.Weighted
 	// Those who wait for one kind of answer never hold up another.
@@ -94,6 +95,7 @@ func NewAdapter(o Options, client *Client, handler chat.Handler, inbox Inbox) (*
 		client: client, handler: handler, inbox: inbox,
 		log: o.Log, meter: o.Meter, command: o.Command, dialer: dialer(o.Dialer), sockets: map[*socket]bool{},
 		lines:    lines{all: map[string]*viewLine{}},
+		homes:    newHomes(),
 		receives: semaphore.NewWeighted(maxReceiving),
 		works:    semaphore.NewWeighted(maxWorking),
 		commands: newPool(maxAnswering), submissions: newPool(maxAnswering), searches: newPool(maxAnswering),
@@ -133,6 +135,7 @@ func (a *Adapter) Run(ctx context.Context) error {
 
 	failed := make(chan error, connections)
 	var connecting sync.WaitGroup
+	connecting.Go(func() { a.keepHomes(sockets) })
 	for i := range connections {
 		connecting.Go(func() {
 			if err := a.connect(sockets, work, i); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"time"
 
 	"apono/bot/chat"
@@ -14,6 +15,11 @@ func (a *Adapter) click(ctx context.Context, d delivery, in interaction) {
 	p, err := in.press(d.arrived)
 	if err != nil {
 		a.unreadable(ctx, d, err)
+		return
+	}
+	onHome := in.View.Type == "home"
+	if onHome && p.Click.Action == chat.ActionPage {
+		a.turnHome(ctx, d, in, p.Click.Target.Item)
 		return
 	}
 	payload, err := json.Marshal(p)
@@ -31,9 +37,14 @@ func (a *Adapter) click(ctx context.Context, d delivery, in interaction) {
 	}
 	at := place{
 		user: p.Click.User, channel: p.Channel, responseURL: p.ResponseURL, trigger: in.TriggerID, arrived: d.arrived,
-		again: "Please press the button again.",
+		again: "Please press the button again.", onHome: onHome,
 	}
-	a.background(ctx, "click", func(ctx context.Context) { a.handle(ctx, p, at) })
+	a.background(ctx, "click", func(ctx context.Context) {
+		a.handle(ctx, p, at)
+		if onHome { // the change of the page is the answer
+			a.showHome(ctx, at.user, in.View.Metadata, in.View.Hash)
+		}
+	})
 }
 
 // handle does what a committed press asks for. A press whose answer could not be
@@ -85,6 +96,7 @@ type place struct {
 	arrived     time.Time
 	again       string // what to do if a form could not be opened
 	replayed    bool
+	onHome      bool // where no message can be shown
 }
 
 // Limits of what Slack hands out for an answer.
@@ -98,6 +110,10 @@ const (
 // person was reached.
 func (a *Adapter) answer(ctx context.Context, at place, answer chat.Answer) bool {
 	reached := true
+	if at.onHome && answer.Private != nil && answer.Open == nil {
+		form := inDialog(*answer.Private)
+		return a.open(ctx, at, chat.Answer{Open: &form})
+	}
 	if answer.Open != nil {
 		reached = a.open(ctx, at, answer)
 	}
@@ -105,6 +121,31 @@ func (a *Adapter) answer(ctx context.Context, at place, answer chat.Answer) bool
 		reached = a.tell(ctx, at, *answer.Private) && reached
 	}
 	return reached
+}
+
+// inDialog shows a private answer where there is no conversation to show it in.
+func inDialog(c chat.Card) chat.Form {
+	f := chat.Form{ID: chat.FormNotice, Title: c.Title, Close: "Close"}
+	if f.Title == "" || length(f.Title) > maxViewTitle {
+		f.Title = "Please note"
+	}
+	add := func(t chat.Text) {
+		if strings.TrimSpace(plain(t)) != "" {
+			f.Parts = append(f.Parts, chat.Part{Kind: chat.PartText, Text: t})
+		}
+	}
+	add(c.Status)
+	add(c.Body)
+	for _, s := range c.Sections {
+		add(chat.Text{chat.Bold(s.Title)})
+		for _, field := range s.Fields {
+			add(append(chat.Text{chat.Bold(field.Label), chat.Plain("\n")}, field.Value...))
+		}
+	}
+	for _, n := range c.Notes {
+		f.Parts = append(f.Parts, chat.Part{Kind: chat.PartNote, Text: n})
+	}
+	return f
 }
 
 func (a *Adapter) open(ctx context.Context, at place, answer chat.Answer) bool {

@@ -192,6 +192,20 @@ func (c *Client) openForm(ctx context.Context, trigger string, form chat.Form) (
 	return viewID, err
 }
 
+// publish puts a home on somebody's screen, unless what is there has another hash than
+// the given one; empty: whatever is there. It is for use within call.
+func (c *Client) publish(ctx context.Context, user string, view slack.HomeTabViewRequest, old string) (hash string, err error) {
+	req := slack.PublishViewContextRequest{UserID: user, View: view}
+	if old != "" {
+		req.Hash = &old
+	}
+	r, err := c.api.PublishViewContext(ctx, req)
+	if err != nil {
+		return "", err
+	}
+	return r.Hash, nil
+}
+
 // redrawForm replaces what a dialog shows. It sends no hash: redraws of one dialog
 // are put in order before they get here, and the last one counts.
 func (c *Client) redrawForm(ctx context.Context, viewID string, form chat.Form) (hash string, err error) {

@@ -1,7 +1,7 @@
 // Package slack connects the service to a Slack workspace: Socket Mode in, Web
 // API out, Block Kit for what people see.
 //
-// RenderCard and RenderForm are pure. Client sends: it is a chat.Messenger and says who
+// RenderCard, RenderForm and RenderHome are pure. Client sends: it is a chat.Messenger and says who
 // an account is. Adapter receives, over two sockets at once, and calls a chat.Handler.
 //
 // It promises that a press on a card's button is committed (Inbox) before Slack
@@ -13,6 +13,9 @@
 // It must not know requests, flows, the store or the other platform. It judges no
 // rights: a button names a request and the version that was shown, and the
 // service decides at the click.
+//
+// A home is drawn when somebody opens it and, while they may be looking, after Touch;
+// homes that nobody waits for go last. Which are open is forgotten at a restart.
 //
 // Caveats: a post whose answer was lost may be on the screen (chat.ErrorUnknown);
 // PostKeyed and FindPost recognise such a post. Message metadata is readable by

@@ -29,6 +29,7 @@ var (
 	postEphemeral     = method{name: "chat.postEphemeral", perMinute: 100, burst: 40, repeatable: true} // twice is better than not at all
 	openView          = method{name: "views.open", perMinute: 100, burst: 60}
 	updateView        = method{name: "views.update", perMinute: 100, burst: 60, repeatable: true}
+	publishView       = method{name: "views.publish", perMinute: 100, burst: 60, repeatable: true}
 	lookupByEmail     = method{name: "users.lookupByEmail", perMinute: 50, burst: 20, repeatable: true}
 	usersInfo         = method{name: "users.info", perMinute: 100, burst: 40, repeatable: true}
 	openConversation  = method{name: "conversations.open", perMinute: 50, burst: 20, repeatable: true}

@@ -75,6 +75,7 @@ type service struct {
 	change  func(context.Context, chat.FormEvent) *chat.Form
 	submit  func(context.Context, chat.FormEvent) chat.Submitted
 	search  func(context.Context, chat.Search) []chat.Option
+	home    func(context.Context, chat.HomeQuery) chat.Home
 
 	mu          sync.Mutex
 	clicks      []chat.Click
@@ -126,6 +127,13 @@ func (s *service) Search(ctx context.Context, q chat.Search) []chat.Option {
 		return s.search(ctx, q)
 	}
 	return nil
+}
+
+func (s *service) Home(ctx context.Context, q chat.HomeQuery) chat.Home {
+	if s.home != nil {
+		return s.home(ctx, q)
+	}
+	return chat.Home{Notes: []chat.Text{chat.T("Nobody is at home.")}}
 }
 
 func (s *service) clicked() []chat.Click {

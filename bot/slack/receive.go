@@ -109,16 +109,6 @@ func (a *Adapter) finish(ctx context.Context, key string) {
 	}
 }
 
-// event takes a delivery of the Events API. Nothing is done with events yet, so there
-// is nothing to commit and a repeat does no harm. Whatever is done one day has to be
-// committed first, under the event_id: Slack repeats events under new envelopes.
-func (a *Adapter) event(ctx context.Context, d delivery) {
-	if d.Retry > 0 {
-		a.meter.Count(CountDuplicate, d.Type)
-	}
-	a.ack(ctx, d, nil)
-}
-
 // ephemeralReply answers a slash command within its ack.
 // https://docs.slack.dev/interactivity/implementing-slash-commands#responding_to_commands
 type ephemeralReply struct {

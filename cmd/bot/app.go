@@ -123,7 +123,7 @@ func New(o Options) (_ *App, err error) {
 	a.metrics = ops.NewMetrics(version, a.snapshot)
 	a.metrics.Reloaded(true, time.Now())
 	a.service = &bot.Service{
-		Store: a.counted(), Accounts: accounts{a}, Opener: box, Holds: holds{a}, World: a.living.World, Log: a.log, CommandName: o.Config.Slack.Command, Now: a.now,
+		Store: a.counted(), Accounts: accounts{a}, Opener: box, Holds: holds{a}, World: a.living.World, Sources: a.sources, Log: a.log, CommandName: o.Config.Slack.Command, Now: a.now,
 	}
 	if err := errors.Join(a.buildSlack(o), a.buildTeams(o)); err != nil {
 		return nil, err

@@ -97,22 +97,26 @@ func (i integrations) Integration(name string) (dispatch.Integration, bool) {
 	return dispatch.Integration{Driver: d, AccessDetails: s.AccessDetails, Done: done}, true
 }
 
-// counted counts transitions on their way into the store.
+// counted counts transitions on their way into the store, and tells whose home they
+// make old.
 type counted struct {
 	*bolt.Store
 	metrics *ops.Metrics
 	wrote   func(error)
+	touched func(...flows.Request)
 }
 
 func (c counted) Apply(ctx context.Context, now time.Time, id string, ev flows.Event) (flows.Request, error) {
 	r, err := c.Store.Apply(ctx, now, id, ev)
 	c.count(ev.Kind, err)
+	c.changed(err, r)
 	return r, err
 }
 
 func (c counted) ApplyGone(ctx context.Context, now time.Time, id, integration string, kept []flows.Unit, released []string) (flows.Request, error) {
 	r, err := c.Store.ApplyGone(ctx, now, id, integration, kept, released)
 	c.count(flows.EventGone, err)
+	c.changed(err, r)
 	return r, err
 }
 
@@ -121,7 +125,14 @@ func (c counted) Submit(ctx context.Context, now time.Time, key string, drafts [
 	for range drafts {
 		c.count(flows.EventSubmit, err)
 	}
+	c.changed(err, made...)
 	return made, err
+}
+
+func (c counted) changed(err error, to ...flows.Request) {
+	if err == nil {
+		c.touched(to...)
+	}
 }
 
 func (c counted) count(kind flows.EventKind, err error) {
@@ -133,7 +144,22 @@ func (c counted) count(kind flows.EventKind, err error) {
 	c.metrics.Transitions.WithLabelValues(string(kind), outcome).Inc()
 }
 
-func (a *App) counted() counted { return counted{a.store, a.metrics, a.wrote} }
+func (a *App) counted() counted { return counted{a.store, a.metrics, a.wrote, a.touch} }
+
+// touch has the homes drawn again that show a request.
+func (a *App) touch(requests ...flows.Request) {
+	if a.adapter == nil {
+		return
+	}
+	for i := range requests {
+		r := &requests[i]
+		people := []string{r.Requestor.Email, r.Grantee.Email}
+		for _, asked := range r.Asked {
+			people = append(people, asked.Email)
+		}
+		a.adapter.Touch(people...)
+	}
+}
 
 // diskErrors are those that no later write to the same disk can be expected to be
 // spared.
@@ -201,6 +227,14 @@ func (a *App) snapshot() ops.Snapshot {
 		s.Bytes, s.Unreadable = stats.FileBytes, stats.Unreadable
 	}
 	return s
+}
+
+// sources is how the integrations do, as admins see it.
+func (a *App) sources() (out []cards.SourceState) {
+	for _, h := range a.living.Health() {
+		out = append(out, cards.SourceState{Name: h.Name, Synced: h.Synced, Problem: h.Problem})
+	}
+	return out
 }
 
 // newSweeper builds the jobs that act on stored times.
