@@ -2,7 +2,6 @@ package cards
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 	"time"
 
@@ -206,7 +205,7 @@ type SourceState struct {
 	Synced  time.Time // last success; zero: never
 	Problem string    // of the last try; empty: it succeeded
 	Held    string    // why the last answer is not in force; empty: it is
-	Actions []chat.Action
+	Hold    string    // names what is held
 }
 
 // Bad reports whether an operator should look.
@@ -228,5 +227,9 @@ func (s SourceState) Line() HomeLine {
 	} else {
 		state = append(state, chat.Plain("; last sync "), chat.At(s.Synced))
 	}
-	return HomeLine{Name: s.Name, State: state, Actions: slices.Clone(s.Actions)}
+	l := HomeLine{Name: s.Name, State: state}
+	if s.Hold != "" {
+		l.Actions = holdActions(s.Hold)
+	}
+	return l
 }

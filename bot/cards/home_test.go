@@ -33,7 +33,7 @@ func TestHome(t *testing.T) {
 	sources := []cards.SourceState{
 		{Name: "prod-postgres", Synced: noon},
 		{Name: "okta", Synced: noon.Add(-time.Hour), Problem: "connection refused"},
-		{Name: "github", Synced: noon, Held: "41 % fewer groups than before"},
+		{Name: "github", Synced: noon, Held: "41 % fewer groups than before", Hold: "sync/github/1"},
 		{Name: "new"},
 	}
 	var lines []cards.HomeLine

@@ -231,8 +231,13 @@ func (a *App) snapshot() ops.Snapshot {
 
 // sources is how the integrations do, as admins see it.
 func (a *App) sources() (out []cards.SourceState) {
+	held := a.living.Held()
 	for _, h := range a.living.Health() {
-		out = append(out, cards.SourceState{Name: h.Name, Synced: h.Synced, Problem: h.Problem})
+		src := cards.SourceState{Name: h.Name, Synced: h.Synced, Problem: h.Problem}
+		if i := slices.IndexFunc(held, func(x living.Held) bool { return x.Source == h.Name }); i >= 0 {
+			src.Held, src.Hold = held[i].Text(), holdSync+h.Name+"/"+held[i].ID
+		}
+		out = append(out, src)
 	}
 	return out
 }
