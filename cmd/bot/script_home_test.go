@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"testing/synctest"
 
 	"apono/bot/slack/slacksim"
@@ -25,12 +26,17 @@ func (s *script) onHome(neg bool, args []string) {
 // look alike, it is the one near those words.
 func (s *script) pressHome(neg bool, args []string) {
 	s.who = args[0]
-	v, _ := s.person(args[0]).Home()
 	var near []slacksim.Near
 	if args[1] != "" {
 		near = append(near, slacksim.Near(args[1]))
 	}
-	err := s.person(args[0]).Click(s.ctx, v, args[2], near...)
-	s.want(neg, err == nil, "%s can press %s near %q: %v; there is:\n%s", args[0], args[2], args[1], err, v)
+	var v slacksim.View
+	var err error
+	pressed := s.await(neg, func() bool {
+		v, _ = s.person(args[0]).Home()
+		err = s.person(args[0]).Click(s.ctx, v, args[2], near...)
+		return !errors.Is(err, slacksim.ErrNotThere)
+	})
+	s.want(neg, pressed && err == nil, "%s can press %s near %q: %v; there is:\n%s", args[0], args[2], args[1], err, v)
 	synctest.Wait()
 }
