@@ -201,8 +201,8 @@ func (w *world) start() error {
 	options := Options{
 		Reloading: Reloading{Load: load, Hangup: p.hangup},
 		Config:    cfg, Log: slog.New(slog.NewTextHandler(&w.log, &slog.HandlerOptions{Level: slog.LevelDebug})), NoSockets: true,
-		SlackHTTP:   &http.Client{Transport: p.line.calls(p, &http.Transport{DialContext: p.line.dial(w.ws.Pipe().Dial), DisableKeepAlives: true}), Timeout: 30 * time.Second},
-		TeamsHTTP:   &http.Client{Transport: p.line.calls(p, &http.Transport{DialContext: p.line.dial(w.tenant.Transport().DialContext), DisableKeepAlives: true}), Timeout: 30 * time.Second},
+		SlackHTTP:   &http.Client{Transport: p.line.calls(p, "slack", &http.Transport{DialContext: p.line.dial(w.ws.Pipe().Dial), DisableKeepAlives: true}), Timeout: 30 * time.Second},
+		TeamsHTTP:   &http.Client{Transport: p.line.calls(p, "teams", &http.Transport{DialContext: p.line.dial(w.tenant.Transport().DialContext), DisableKeepAlives: true}), Timeout: 30 * time.Second},
 		SlackDialer: &websocket.Dialer{NetDialContext: p.line.dial(w.ws.Pipe().Dial), HandshakeTimeout: 10 * time.Second},
 		Store: bolt.Options{NoSync: true, OnCommit: func() {
 			if w.onCommit != nil && w.current() == p {
@@ -433,11 +433,14 @@ func (l *line) isCut() bool {
 	return l.dead
 }
 
-// calls tells onCall of each call to Slack.
-func (l *line) calls(p *life, next http.RoundTripper) http.RoundTripper {
+// calls tells onCall of each call to a platform.
+func (l *line) calls(p *life, platform string, next http.RoundTripper) http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
 		seen := l.world.onCall
-		name := "slack " + cmp.Or(filepath.Base(r.URL.Path), "/")
+		name := platform + " " + cmp.Or(filepath.Base(r.URL.Path), "/")
+		if platform == "teams" && r.Method == http.MethodGet {
+			name = "teams read"
+		}
 		if seen != nil && !seen(p, name, false) {
 			return nil, errDead
 		}
