@@ -90,13 +90,20 @@ func extensionFields(r flows.Request, n int) []chat.Field {
 // decisionButtons are what somebody who was asked can press; n is the extension it is
 // about, 0: the request itself.
 func decisionButtons(v flows.Request, email string, n int, notes *[]chat.Text) (out []chat.Action) {
-	if alreadyApproved(v, email) {
-		return nil
-	}
-	if counts(v, email) {
+	note := ""
+	switch {
+	case alreadyApproved(v, email):
+		note = "You have approved. Until the others have, you can still deny, which ends the request."
+		if n > 0 {
+			note = "You have approved. Until the others have, you can still deny; the access then goes on until its end."
+		}
+	case counts(v, email):
 		out = append(out, button(v, chat.ActionApprove, "Approve", chat.StylePrimary))
-	} else if notes != nil {
-		*notes = append(*notes, chat.T("Somebody else's approval counts where yours would; you can still deny."))
+	default:
+		note = "Somebody else's approval counts where yours would; you can still deny."
+	}
+	if note != "" && notes != nil {
+		*notes = append(*notes, chat.T(note))
 	}
 	out = append(out, button(v, chat.ActionDeny, "Deny", chat.StyleDanger))
 	for i := range out {
