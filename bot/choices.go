@@ -51,11 +51,14 @@ func (s *Service) requestForm(w flows.World, p *flows.Person, sel selection, now
 		sel = s.resourceChoices(w, &f, offer, integrations, sel)
 	}
 	f.Duration, f.Justification = sel.duration, sel.justification
+	if !sel.typed {
+		f.Duration = sel.filled // until another is filled in
+	}
 	if sel.cut > 0 {
 		f.Hint = append(f.Hint, chat.T(fmt.Sprintf("The earlier request had %d; the first %d are filled in.", sel.cut, maxOptions)))
 	}
 	filled := s.verdict(w, p, grantee, &f, sel, now)
-	if sel.typed {
+	if sel.typed || filled == "" {
 		filled = sel.filled // the field stays the same one, or what is being typed would be lost
 	}
 	if filled != "" {

@@ -84,3 +84,29 @@ func TestMissingJustificationIsSaid(t *testing.T) {
 		t.Errorf("it is said still:\n%s", s.hints())
 	}
 }
+
+// TestTypedTextStaysOverASwitch of the mode: what is typed while the form is being
+// drawn anew is in a field that stays the same one, be it the duration or the reason.
+func TestTypedTextStaysOverASwitch(t *testing.T) {
+	for name, text := range map[string]string{"resources": "", "a bundle": "request prod-incident"} {
+		t.Run(name, func(t *testing.T) {
+			o := newOffice(t)
+			s := o.open(text)
+			if name == "resources" {
+				s.choose(cards.FieldType, "database").choose(cards.FieldResources, "db-1").choose(cards.FieldPermissions, "read")
+			}
+			for range 2 {
+				was := map[string]string{}
+				for _, field := range []string{cards.FieldDuration, cards.FieldJustification} {
+					was[field] = part(t, s.form, field).Generation
+				}
+				s.switchMode()
+				for field, generation := range was {
+					if got := part(t, s.form, field).Generation; got != generation {
+						t.Errorf("the field %s became another one: %q, then %q", field, generation, got)
+					}
+				}
+			}
+		})
+	}
+}

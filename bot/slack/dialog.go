@@ -36,8 +36,12 @@ func (a *Adapter) change(ctx context.Context, d delivery, in interaction) {
 	}
 	line := a.lines.of(in.View.ID, d.arrived)
 	if line.join(p) {
-		a.background(ctx, "change", func(ctx context.Context) { a.work(ctx, in.View.ID, line) })
+		a.workOff(ctx, in.View.ID, line)
 	}
+}
+
+func (a *Adapter) workOff(ctx context.Context, viewID string, line *viewLine) {
+	a.background(ctx, "change", func(ctx context.Context) { a.work(ctx, viewID, line) })
 }
 
 // work handles the changes of one dialog one after the other.
@@ -57,6 +61,9 @@ func (a *Adapter) work(ctx context.Context, viewID string, line *viewLine) {
 		if form == nil || line.shows(*form) {
 			continue
 		}
+		if line.putBack(p) {
+			return
+		}
 		var hash string
 		err := a.persist(ctx, func() (err error) {
 			hash, err = a.client.redrawForm(ctx, viewID, *form)
@@ -65,7 +72,7 @@ func (a *Adapter) work(ctx context.Context, viewID string, line *viewLine) {
 		switch {
 		case err == nil:
 			line.drew(hash, *form, time.Now())
-		case chat.KindOf(err) == chat.ErrorGone: // closed meanwhile
+		case chat.KindOf(err) == chat.ErrorGone, codeOf(err) == codeConflict, line.isHeld(): // closed meanwhile, or another is there
 		default:
 			a.meter.Count(CountDropped, "redraw")
 			a.log.WarnContext(ctx, "slack dialog could not be redrawn", "form", string(form.ID), "error", err)
@@ -101,6 +108,7 @@ type viewLine struct {
 	queue   []pending
 	newest  pending // that was handled
 	busy    bool
+	held    bool // while a submission is under way, and for good once it was taken
 	used    time.Time
 	hash    string // of our last redraw
 	state   string // that it carried
@@ -131,17 +139,55 @@ func (l *viewLine) join(p pending) bool {
 	default:
 		l.queue = slices.Insert(l.queue, at, p)
 	}
-	if l.busy {
+	return l.begin()
+}
+
+// begin reports whether the caller has to work the line off. The caller holds mu.
+func (l *viewLine) begin() bool {
+	if l.busy || l.held || len(l.queue) == 0 {
 		return false
 	}
 	l.busy = true
 	return true
 }
 
+// hold stops the redraws: the dialog was submitted, and most are gone then.
+func (l *viewLine) hold() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = true
+}
+
+// release goes on after a submission that was not taken: the dialog is still open. It
+// reports whether the caller has to work the line off.
+func (l *viewLine) release() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.held = false
+	return l.begin()
+}
+
+func (l *viewLine) isHeld() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held
+}
+
+// putBack keeps a change for later if the dialog was submitted since it was taken
+// from the line, and reports whether it did.
+func (l *viewLine) putBack(p pending) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.held {
+		l.queue, l.busy = slices.Insert(l.queue, 0, p), false
+	}
+	return l.held
+}
+
 func (l *viewLine) next() (pending, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.queue) == 0 {
+	if len(l.queue) == 0 || l.held {
 		l.busy = false
 		return pending{}, false
 	}
@@ -242,6 +288,13 @@ func (a *Adapter) submit(ctx context.Context, d delivery, in interaction) {
 		User: in.user(), Form: chat.FormID(in.View.CallbackID), State: in.View.Metadata,
 		Values: in.View.values(), Key: in.View.submissionKey(),
 	}
+	line, open := a.lines.of(in.View.ID, d.arrived), true
+	line.hold()
+	defer func() {
+		if open && line.release() {
+			a.workOff(ctx, in.View.ID, line)
+		}
+	}()
 	outcomes := make(chan chat.Submitted, 1)
 	if !a.answering(ctx, a.submissions, "submission", func(ctx context.Context) {
 		var out chat.Submitted
@@ -262,6 +315,7 @@ func (a *Adapter) submit(ctx context.Context, d delivery, in interaction) {
 			a.unreadable(ctx, d, errors.New("the handler panicked"))
 			return
 		}
+		open = len(out.Errors) > 0
 		a.submitted(ctx, d, in, out)
 	case <-budget.C:
 		a.meter.Count(CountUnacked, "submission")

@@ -20,7 +20,7 @@ import (
 var kinds = map[string]chat.ErrorKind{
 	// Slack is busy or ill, or somebody else was faster.
 	"ratelimited": chat.ErrorRetry, "rate_limited": chat.ErrorRetry, "request_timeout": chat.ErrorRetry,
-	"service_unavailable": chat.ErrorRetry, "team_added_to_org": chat.ErrorRetry, "hash_conflict": chat.ErrorRetry,
+	"service_unavailable": chat.ErrorRetry, "team_added_to_org": chat.ErrorRetry, codeConflict: chat.ErrorRetry,
 	"accesslimited": chat.ErrorRetry,
 
 	// Slack does not say whether the call had an effect.
@@ -70,7 +70,10 @@ var hints = map[string]string{
 	"team_access_not_granted": "the app is not installed in this workspace: install it (Install App)",
 }
 
-// noAnswer is a code of our own: the connection failed before an answer came.
+// codeConflict says that a dialog was changed by somebody else meanwhile.
+const codeConflict = "hash_conflict"
+
+// Codes of our own: the connection failed before an answer came.
 const (
 	codeNetwork = "network"
 	codeTimeout = "timeout"
