@@ -36,7 +36,8 @@ type Reloading struct {
 	Level *slog.LevelVar
 }
 
-// followConfig loads the file again whenever somebody saved it.
+// followConfig loads the file again whenever somebody saved it, or a file with a
+// secret that it refers to.
 func (a *App) followConfig(ctx context.Context) error {
 	if a.reloading.Load.Registry == nil {
 		<-ctx.Done()
@@ -44,7 +45,7 @@ func (a *App) followConfig(ctx context.Context) error {
 	}
 	tick := time.NewTicker(reloadEvery)
 	defer tick.Stop()
-	last, tried := a.cfg.Digest, a.cfg.Digest
+	last, tried, secrets := a.cfg.Digest, a.cfg.Digest, a.cfg.SecretFiles
 	for {
 		hangup := false
 		select {
@@ -54,7 +55,7 @@ func (a *App) followConfig(ctx context.Context) error {
 		case <-a.reloading.Hangup:
 			hangup = true
 		}
-		digest, err := config.Digest(a.reloading.Load.Path)
+		digest, err := config.Digest(a.reloading.Load.Path, secrets)
 		if err != nil {
 			digest = err.Error() // a file that is away for longer than a moment is refused
 		}
@@ -64,16 +65,15 @@ func (a *App) followConfig(ctx context.Context) error {
 			continue
 		}
 		tried = digest
-		if cfg := a.reload(ctx, hangup); cfg != nil {
-			tried = cfg.Digest // it may have been saved again meanwhile
+		if report := a.reload(ctx, hangup); report.Digest != "" {
+			tried, secrets = report.Digest, report.SecretFiles // it may have been saved again meanwhile
 		}
 	}
 }
 
 // reload puts the saved configuration into force, or refuses it as a whole. Either
-// way the audit channel is told. all connects every integration anew. nil: it was
-// refused.
-func (a *App) reload(ctx context.Context, all bool) *config.Config {
+// way the audit channel is told. all connects every integration anew.
+func (a *App) reload(ctx context.Context, all bool) *config.Report {
 	name := filepath.Base(a.reloading.Load.Path)
 	cfg, report := config.Load(ctx, a.reloading.Load)
 	a.metrics.Reloaded(cfg != nil, time.Now())
@@ -81,7 +81,7 @@ func (a *App) reload(ctx context.Context, all bool) *config.Config {
 		a.log.ErrorContext(ctx, "the saved configuration is refused; the old one stays in force", "file", report.File, "problems", report.Summary(), "err", report.Err())
 		a.tell(ctx, name+" was saved and refused as a whole: "+report.Summary()+". The configuration from before stays in force.",
 			firstFew(problemLines(report, flows.SeverityError), "\n", "… and %d more; `bot check` lists all."))
-		return nil
+		return report
 	}
 	was := a.current.Load()
 	kept := cfg.Keep(was)
@@ -103,7 +103,7 @@ func (a *App) reload(ctx context.Context, all bool) *config.Config {
 	a.tell(ctx, loadedText(name, report, changes, kept), firstFew(changes, "; ", "and %d more changes"))
 	a.nameOrphans(ctx)
 	a.comparePolicy(ctx)
-	return cfg
+	return report
 }
 
 // comparePolicy says what the policy names and integrations do not know.

@@ -31,8 +31,11 @@ type Config struct {
 	// Sample are resources that the tests, and what-ifs, assume where an integration
 	// is not asked.
 	Sample []flows.Holdings `mapstructure:"-"`
-	// Digest is equal for files of equal content; see the function Digest.
+	// Digest is equal for files of equal content, those of secrets too; see the
+	// function Digest.
 	Digest string `mapstructure:"-"`
+	// SecretFiles are the files that secrets are read from, in order.
+	SecretFiles []string `mapstructure:"-"`
 
 	found *problems // by Load; knows the places
 }

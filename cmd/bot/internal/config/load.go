@@ -3,7 +3,9 @@ package config
 import (
 	"cmp"
 	"context"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -44,18 +46,21 @@ func Load(ctx context.Context, o Options) (*Config, *Report) {
 	if o.LookupEnv == nil {
 		o.LookupEnv = os.LookupEnv
 	}
-	l := &loader{o: o, p: &problems{file: o.Path}, secrets: secrets{lookup: o.LookupEnv, optional: o.SecretsOptional}}
+	l := &loader{o: o, p: &problems{file: o.Path}, secrets: secrets{lookup: o.LookupEnv, optional: o.SecretsOptional, files: map[string]string{}}}
 	c := &Config{found: l.p}
 	l.p.root, c.Digest = read(o.Path, l.p)
 	if l.p.root == nil {
 		return nil, l.p.report()
 	}
 	l.load(ctx, c)
+	c.Digest, c.SecretFiles = withSecrets(c.Digest, l.secrets.files), slices.Sorted(maps.Keys(l.secrets.files))
+	report := l.p.report()
+	report.Digest, report.SecretFiles = c.Digest, c.SecretFiles
 	if l.p.failed() {
 		_ = c.Close() // nothing was used
-		return nil, l.p.report()
+		return nil, report
 	}
-	return c, l.p.report()
+	return c, report
 }
 
 type loader struct {

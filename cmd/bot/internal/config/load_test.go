@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,7 @@ func TestLoad_Defaults(t *testing.T) {
 		Log:         config.Log{Level: slog.LevelInfo, Format: config.LogJSON},
 		Policy:      flows.Policy{RequestTimeout: 24 * time.Hour},
 		Digest:      c.Digest,
+		SecretFiles: c.SecretFiles,
 	}
 	if diff := cmp.Diff(want, c, cmp.Transformer("reveal", flows.Secret.Reveal), cmpopts.IgnoreUnexported(config.Config{})); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
@@ -182,7 +184,7 @@ func TestLoad_Everything(t *testing.T) {
 		},
 	}
 	if diff := cmp.Diff(want, c, cmp.Transformer("reveal", flows.Secret.Reveal), cmpopts.EquateEmpty(),
-		cmpopts.IgnoreFields(config.Config{}, "Digest", "found"), cmpopts.IgnoreFields(config.Integration{}, "Connection", "Settings", "closing")); diff != "" {
+		cmpopts.IgnoreFields(config.Config{}, "Digest", "SecretFiles", "found"), cmpopts.IgnoreFields(config.Integration{}, "Connection", "Settings", "closing")); diff != "" {
 		t.Errorf("config (-want +got):\n%s", diff)
 	}
 }
@@ -386,15 +388,43 @@ func TestLoad_NoProblemHoldsASecret(t *testing.T) {
 func TestDigest(t *testing.T) {
 	path := file(t, minimal)
 	c := mustLoad(t, config.Options{Path: path, Registry: newWorld(t).registry, LookupEnv: lookup(environment)})
-	same, err := config.Digest(path)
+	same, err := config.Digest(path, c.SecretFiles)
 	if err != nil || same != c.Digest {
 		t.Errorf("digest %q, %v; want that of the configuration, %q", same, err, c.Digest)
 	}
 	if err := os.WriteFile(path, []byte(minimal+"# changed\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if changed, err := config.Digest(path); err != nil || changed == same {
+	if changed, err := config.Digest(path, c.SecretFiles); err != nil || changed == same {
 		t.Errorf("digest of the changed file %q, %v; want another than %q", changed, err, same)
+	}
+}
+
+// TestDigestOfSecrets: a file with a secret belongs to the configuration, one that is
+// refused too.
+func TestDigestOfSecrets(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "token")
+	path := file(t, strings.Replace(minimal, "env:BOT", "file:"+secret, 1))
+	load := func() (*config.Config, *config.Report) {
+		return config.Load(t.Context(), config.Options{Path: path, Registry: newWorld(t).registry, LookupEnv: lookup(environment)})
+	}
+	c, report := load()
+	if c != nil || !slices.Equal(report.SecretFiles, []string{secret}) {
+		t.Fatalf("a secret that is not there is taken, or its file not known: %q", report.SecretFiles)
+	}
+	seen := map[string]bool{report.Digest: true}
+	for _, token := range []string{"xoxb-1", "xoxb-2"} {
+		if err := os.WriteFile(secret, []byte(token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		digest, err := config.Digest(path, report.SecretFiles)
+		if err != nil || seen[digest] {
+			t.Errorf("with the token %s: %q, %v; that is no other digest", token, digest, err)
+		}
+		seen[digest] = true
+		if c, report = load(); c == nil || c.Digest != digest || report.Digest != digest {
+			t.Errorf("with the token %s the configuration has another digest than its files, %q: %v", token, digest, report.Problems)
+		}
 	}
 }
 

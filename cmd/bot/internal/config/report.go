@@ -48,6 +48,10 @@ func (p Problem) String() string {
 type Report struct {
 	File     string
 	Problems []Problem
+	// Digest and SecretFiles are those of the configuration, refused or not; an empty
+	// Digest: the file could not be read.
+	Digest      string
+	SecretFiles []string
 }
 
 // OK reports whether the configuration can be used: there may be warnings.

@@ -21,6 +21,9 @@ type secrets struct {
 	lookup func(string) (string, bool)
 	// optional turns a variable or file that is not there into a warning.
 	optional bool
+	// files takes for every file that is referred to, there or not, what identifies
+	// its content; nil: nobody wants to know.
+	files map[string]string
 	// seen takes every secret that is resolved, each with its length; nil: nobody
 	// wants to know.
 	seen hash.Hash
@@ -71,6 +74,9 @@ func (s secrets) fromFile(path string) (flows.Secret, *flows.Issue) {
 		return "", secretIssue(flows.SeverityError, "secret_reference", "file: is not followed by a path", "write file:/path")
 	}
 	data, err := readLimited(path, maxSecret)
+	if s.files != nil {
+		s.files[path] = digestOf(data, err)
+	}
 	value := strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r")
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -24,14 +24,33 @@ const (
 	maxDepth  = 100     // lists and mappings inside each other
 )
 
-// Digest identifies the content of a file, so that a caller can tell whether to
-// Load again.
-func Digest(path string) (string, error) {
+// Digest identifies the content of a file and of the files with secrets that it
+// refers to, so that a caller can tell whether to Load again. An error is of the file;
+// a secret that is not there is a state like others.
+func Digest(path string, secretFiles []string) (string, error) {
 	data, err := readLimited(path, maxFile)
 	if err != nil {
 		return "", err
 	}
-	return digest(data), nil
+	files := map[string]string{}
+	for _, name := range secretFiles {
+		data, err := readLimited(name, maxSecret)
+		files[name] = digestOf(data, err)
+	}
+	return withSecrets(digest(data), files), nil
+}
+
+// withSecrets is the digest of a file together with those of its files of secrets.
+func withSecrets(file string, secrets map[string]string) string {
+	return digest(fmt.Append(nil, file, secrets)) // maps in order
+}
+
+// digestOf is the digest of what was read, or of why it was not.
+func digestOf(data []byte, err error) string {
+	if err != nil {
+		data = []byte(err.Error())
+	}
+	return digest(data)
 }
 
 func digest(data []byte) string {
