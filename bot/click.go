@@ -53,7 +53,7 @@ func (s *Service) standing(id string) chat.Answer {
 // labels are what the buttons say.
 var labels = map[chat.ActionID]string{
 	chat.ActionApprove: "Approve", chat.ActionDeny: "Deny", chat.ActionDetails: "Details", chat.ActionEndAccess: "End access",
-	chat.ActionExtend: "Extend", chat.ActionWithdraw: "Withdraw", chat.ActionAgain: "Request again", chat.ActionCredentials: "Show credentials", chat.ActionReset: "Reset credentials", chat.ActionExplain: "Explain",
+	chat.ActionLess: "Approve less…", chat.ActionExtend: "Extend", chat.ActionWithdraw: "Withdraw", chat.ActionAgain: "Request again", chat.ActionCredentials: "Show credentials", chat.ActionReset: "Reset credentials", chat.ActionExplain: "Explain",
 	chat.ActionProceed: "Proceed", chat.ActionDiscard: "Discard",
 	chat.ActionRequest: "Request access", chat.ActionStar: "Add to favorites", chat.ActionUnstar: "Remove from favorites", chat.ActionAskFavorite: "Request",
 }
@@ -81,6 +81,8 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 		return s.details(w, p, &r, now)
 	case chat.ActionEndAccess:
 		return s.endAccess(ctx, w, p, r.ID, "", "")
+	case chat.ActionLess:
+		return s.less(ctx, w, p, &r, now)
 	case chat.ActionExtend:
 		return s.extend(ctx, w, p, &r, c.Target.Extension, now)
 	case chat.ActionWithdraw:

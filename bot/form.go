@@ -183,6 +183,8 @@ func (s *Service) Submit(ctx context.Context, e chat.FormEvent) chat.Submitted {
 	switch e.Form {
 	case chat.FormReason:
 		return s.submitReason(ctx, w, p, e, s.now())
+	case chat.FormLess:
+		return s.submitLess(ctx, w, p, e, s.now())
 	case chat.FormExtend:
 		return s.submitExtend(ctx, w, p, e, s.now())
 	case chat.FormRequest:

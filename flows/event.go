@@ -61,6 +61,8 @@ type Event struct {
 	Why string
 	// CountsFor are the approver groups By could count for at this moment (approve).
 	CountsFor []int
+	// Less is what is left out (approve); nil: nothing.
+	Less *Less
 	// Integration names the access group (targets, view, reset).
 	Integration string
 	// Issue is which credentials By was offered (view); 0: whichever there are.

@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -136,9 +137,15 @@ func (t *transition) approve() error {
 	if t.r.approvedBy(by) {
 		return Errorf(CodeLate, "You have already approved %s; it still waits for somebody else.", t.r.ID)
 	}
+	if err := t.r.checkLess(t.ev.Less); err != nil {
+		return err
+	}
 	t.r.Decisions = append(t.r.Decisions, Decision{
-		By: by, Verb: VerbApprove, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: t.ev.Why,
+		By: by, Verb: VerbApprove, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: t.ev.Why, Less: t.ev.Less,
 	})
+	if rest, _, _ := t.r.Rest(); len(rest) == 0 {
+		return Errorf(CodeInvalid, "Nothing would be left of %s. Use Deny instead.", t.r.ID)
+	}
 	if !t.r.Satisfied() {
 		t.fact(FactApproval, "")
 		return nil
@@ -170,6 +177,7 @@ func (t *transition) checkDecision() error {
 
 func (t *transition) decide(text string) {
 	t.r.State, t.r.DecidedAt = StateApproved, t.now
+	text = cmp.Or(text, t.narrow())
 	for i := range t.r.Groups {
 		t.r.Groups[i].Status = GroupGranting
 		t.target(t.r.Groups[i].Integration)

@@ -226,6 +226,7 @@ type Decision struct {
 	At     time.Time `json:"at"`
 	Groups []int     `json:"groups,omitempty"` // groups the person could count for at that moment
 	Why    string    `json:"why,omitempty"`    // the right it was made under
+	Less   *Less     `json:"less,omitempty"`   // what an approval leaves out; nil: nothing
 }
 
 // Ending says why a request ends or ended.
@@ -288,6 +289,8 @@ type Request struct {
 	// LostRight is why the right behind a live access is gone, where that was
 	// reported instead of ending it; empty: it is there.
 	LostRight string `json:"lost_right,omitempty"`
+	// Wanted is what was asked for, where less was approved; nil: what is granted.
+	Wanted *Wanted `json:"wanted,omitempty"`
 	// Extensions that were asked for, in order; only the last can be open.
 	Extensions []Extension `json:"extensions,omitempty"`
 	// SoonAt is when to tell that EndsAt is near; zero in records older than that.

@@ -54,7 +54,7 @@ func approver(r flows.Request, email string, now time.Time) (chat.Card, bool) {
 	c.Status, c.Tone = status(r, now)
 	c.Sections = append([]chat.Section{{Fields: askFields(r)}}, groupSections(r, true)...)
 	c.Notes = append(whyAsked(r, email), decisionNotes(r)...)
-	c.Notes = append(c.Notes, lostRight(r)...)
+	c.Notes = append(append(c.Notes, lessNote(r)...), lostRight(r)...)
 	c.Menu = []chat.Action{button(r, chat.ActionDetails, "Details", "")}
 	if !waiting(r, now) {
 		return c, true
@@ -64,6 +64,9 @@ func approver(r flows.Request, email string, now time.Time) (chat.Card, bool) {
 	}
 	c.Notes = append(c.Notes, chat.Text{chat.Plain("Times out "), chat.At(r.PendingUntil)})
 	c.Actions = decisionButtons(r, email, 0, &c.Notes)
+	if slices.ContainsFunc(c.Actions, func(a chat.Action) bool { return a.ID == chat.ActionApprove }) {
+		c.Menu = append(c.Menu, button(r, chat.ActionLess, "Approve less…", ""))
+	}
 	return c, true
 }
 
@@ -232,6 +235,9 @@ func decisionNotes(r flows.Request) []chat.Text {
 			verb = "Denied by "
 		}
 		t := chat.Text{chat.Plain(verb), chat.Person(d.By.DisplayName(), d.By.Email), chat.Plain(" "), chat.At(d.At)}
+		if less := d.Less.Words(&r); less != "" {
+			t = append(t, chat.Plain(", "), chat.Bold(less))
+		}
 		if d.Reason != "" {
 			t = append(t, chat.Plain(": "), chat.Plain(d.Reason))
 		}

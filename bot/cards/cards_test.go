@@ -66,6 +66,12 @@ func extend(automatic bool) flows.Event {
 	return flows.Event{Kind: flows.EventExtend, By: alice, Extend: ask, Most: 2, Reason: "The restore still runs."}
 }
 
+// approveLess leaves out what can be written in prod-postgres.
+func approveLess(e flows.Event, d time.Duration) flows.Event {
+	e.Less = &flows.Less{Without: []flows.Unit{draft().Groups[0].Items[2].Unit}, Duration: d}
+	return e
+}
+
 func onExtension(kind flows.EventKind, by flows.PersonRef, group int, reason string) flows.Event {
 	e := decide(kind, by, group, reason)
 	e.Extension = 1
@@ -167,6 +173,8 @@ func specimens(t testing.TB) []specimen {
 		play(t, "revoked, glass not explained", glass, of(flows.EventGranted, "deploy-tool"), end, of(flows.EventGone, "deploy-tool"), ev(flows.EventDue)),
 		play(t, "active, glass explained", glass, of(flows.EventGranted, "deploy-tool"), flows.Event{Kind: flows.EventExplain, By: alice, Reason: "The shop was down."}),
 		play(t, "failed", automatic, of(flows.EventGrantFailed, "deploy-tool"), of(flows.EventGone, "deploy-tool")),
+		play(t, "pending, one approved less", draft(), approveLess(yes, 30*time.Minute)),
+		play(t, "active, less than asked", draft(), approveLess(yes, 30*time.Minute), approveLess(also, time.Hour), of(flows.EventGranted, "prod-postgres"), of(flows.EventGranted, "deploy-tool")),
 		play(t, "active, ending soon", more, soon...),
 		play(t, "active, more time asked for", more, then(soon, extend(false))...),
 		play(t, "active, more time, one of two", more, then(soon, extend(false), onExtension(flows.EventApprove, bob, 0, "Take your time."))...),
@@ -260,6 +268,7 @@ func TestForms(t *testing.T) {
 		"resource":    cards.RequestForm{CanSwitch: true, Integrations: one, Integration: one, Types: one, Type: one, Resources: one, Permissions: one, ChosenPermissions: one, Duration: "1h", Justification: "why"}.Form(),
 		"bundle":      cards.RequestForm{CanSwitch: true, BundleMode: true, Bundles: one, Bundle: one, Items: one, OfferAll: true, All: true, JustificationOptional: true, Hint: []chat.Text{chat.T("A hint")}}.Form(),
 		"large":       cards.RequestForm{BundleMode: true, Bundles: one, Bundle: one, TooManyForAll: true}.Form(),
+		"less":        cards.Less(s.r, "1h30m", false, "{}"),
 		"extend":      cards.Extend(live.r, *extend(false).Extend, true, "{}"),
 		"approve":     cards.Reason(s.r, flows.VerbApprove, true, "{}"),
 		"deny":        cards.Reason(s.r, flows.VerbDeny, false, "{}"),
@@ -302,7 +311,7 @@ func TestLabels(t *testing.T) {
 		}
 	}
 	for _, label := range []string{
-		"Access request AR-12", "Approve", "Deny", "Details", "Reason", "Access details", "Show credentials", "Reset credentials", "End access", "Extend", "Request again",
+		"Access request AR-12", "Approve", "Deny", "Details", "Reason", "Access details", "Show credentials", "Reset credentials", "End access", "Extend", "Approve less…", "Request again",
 		"Request access", "Submit", "Cancel", "Bundle Mode", "Resource Mode", "Integration", "Resource type", "Resources", "Permissions", "Duration", "Justification", "Bundle", "Items", "Select all",
 	} {
 		if !have[label] {

@@ -113,6 +113,9 @@ func list(all []string) string {
 
 // summary says in a few words what a request is for.
 func summary(r flows.Request) string {
+	if r.Bundle != "" && r.Wanted != nil && len(r.Wanted.Items) != len(r.Items()) {
+		return "a part of the bundle " + r.Bundle
+	}
 	if r.Bundle != "" {
 		return "the bundle " + r.Bundle
 	}

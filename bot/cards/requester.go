@@ -61,6 +61,7 @@ func lower(s string) string {
 func approved(r flows.Request) chat.Card {
 	c := chat.Card{Title: r.ID + " approved", Tone: chat.ToneGood}
 	c.Body = append(append(chat.Text{chat.Plain("Your request for "), chat.Bold(summary(r)), chat.Plain(" was approved")}, deciders(r)...), chat.Plain("."))
+	c.Notes = lessNote(r)
 	for _, d := range r.Decisions {
 		if d.Reason != "" {
 			c.Notes = append(c.Notes, chat.Text{chat.Person(d.By.DisplayName(), d.By.Email), chat.Plain(": "), chat.Plain(d.Reason)})
@@ -104,7 +105,7 @@ func granted(r flows.Request, now time.Time) chat.Card {
 			c.Notes = append(c.Notes, chat.Text{chat.Bold(g.Integration + ": "), chat.Plain(note)})
 		}
 	}
-	c.Notes = append(append(c.Notes, moreTime(r)...), lostRight(r)...)
+	c.Notes = append(append(append(c.Notes, lessNote(r)...), moreTime(r)...), lostRight(r)...)
 	c.Actions = liveButtons(r, now)
 	return c
 }

@@ -13,6 +13,7 @@ const (
 	ActionAgain       ActionID = "request_again"
 	ActionCredentials ActionID = "show_credentials"
 	ActionReset       ActionID = "reset_credentials"
+	ActionLess        ActionID = "approve_less"
 	ActionExtend      ActionID = "extend"
 	ActionExplain     ActionID = "explain" // why the glass was broken
 	ActionMode        ActionID = "mode"    // switches the request form between its modes

@@ -7,6 +7,7 @@ type FormID string
 const (
 	FormRequest     FormID = "request"
 	FormReason      FormID = "reason"  // of an approve or deny
+	FormLess        FormID = "less"    // of an approve of a part
 	FormExtend      FormID = "extend"  // asks for more time
 	FormDetails     FormID = "details" // read only
 	FormCredentials FormID = "credentials"

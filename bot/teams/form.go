@@ -104,7 +104,7 @@ func (d dialog) carry() *drawn {
 			c.Fields[p.Field] = drawnField{p.Kind, p.Generation}
 		}
 	}
-	if d.form.ID == chat.FormReason || d.form.ID == chat.FormExtend {
+	if d.form.ID == chat.FormReason || d.form.ID == chat.FormLess || d.form.ID == chat.FormExtend {
 		if b, err := json.Marshal(d.form); err == nil && len(b) <= maxKept {
 			c.Form = &d.form
 		}
