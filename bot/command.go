@@ -26,6 +26,9 @@ func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 	case "":
 		return s.openRequest(w, p, selection{}, s.now())
 	case "request":
+		if c.About != "" {
+			return s.openRequest(w, p, selection{justification: "See " + firstRunes(c.About, flows.MaxReason/2) + "\n"}, s.now())
+		}
 		return s.requestLine(w, p, rest, s.now())
 	case "requests":
 		return s.requests(ctx, p, newest, s.now())
@@ -44,6 +47,9 @@ func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 	}
 }
 
+// verbs are the words that a command may begin with.
+var verbs = []string{"request", "requests", "tasks", "activity", "revoke", "explain", "help"}
+
 // typed is what people of a platform type: "/apono" where there are slash commands,
 // else a message that begins with the name.
 func (s *Service) typed(u chat.User) string {
@@ -57,6 +63,10 @@ func (s *Service) help(u chat.User, unknown string) chat.Answer {
 	c := chat.Card{Title: "What you can type", Fallback: "What you can type"}
 	if unknown != "" {
 		c.Status = chat.Text{chat.Plain("I did not understand "), chat.Code(firstRunes(unknown, 80)), chat.Plain(".")}
+		verb, rest := firstWord(unknown)
+		if near := flows.Nearest(strings.ToLower(verb), verbs); near != "" {
+			c.Status = append(c.Status, chat.Plain(" Did you mean "), chat.Code(firstRunes(strings.TrimSpace(s.typed(u)+" "+near+" "+rest), 80)), chat.Plain("?"))
+		}
 		c.Fallback = "I did not understand that"
 	}
 	line := func(typed, does string) {

@@ -31,6 +31,8 @@ type Account struct {
 type Command struct {
 	User User
 	Text string
+	// About is the address of the message that it is about, where it was chosen on one.
+	About string
 }
 
 // Click is a press on an action of a card.

@@ -115,6 +115,16 @@ func TestManifest(t *testing.T) {
 	if home := slices.Contains(called(t), "views.publish"); m.Features.AppHome.HomeTabEnabled != home {
 		t.Errorf("the home tab is published: %v; offered: %v", home, m.Features.AppHome.HomeTabEnabled)
 	}
+	shortcuts := map[string]slack.ShortcutType{}
+	for _, s := range m.Features.Shortcuts {
+		// https://docs.slack.dev/reference/app-manifest: name 24, description 150.
+		if shortcuts[s.CallbackID] = s.Type; utf8.RuneCountInString(s.Name) > 24 || utf8.RuneCountInString(s.Description) > 150 {
+			t.Errorf("too long: %+v", s)
+		}
+	}
+	if diff := cmp.Diff(map[string]slack.ShortcutType{shortcutRequest: slack.GlobalShortcut, shortcutMessage: slack.MessageShortcut}, shortcuts); diff != "" {
+		t.Errorf("shortcuts (-handled +offered):\n%s", diff)
+	}
 	if c := m.Features.SlashCommands; len(c) != 1 || c[0].Command != "/apono" {
 		t.Errorf("slash commands: %+v", c)
 	}

@@ -29,7 +29,8 @@ type envelope struct {
 }
 
 type identified struct {
-	ID string `json:"id"`
+	ID     string `json:"id"`
+	Domain string `json:"domain"` // of a team
 }
 
 type interaction struct {
@@ -46,12 +47,14 @@ type interaction struct {
 		ChannelID string `json:"channel_id"`
 	} `json:"container"`
 	Message struct {
-		TS string `json:"ts"`
+		TS       string `json:"ts"`
+		ThreadTS string `json:"thread_ts"`
 	} `json:"message"`
 	TriggerID   string   `json:"trigger_id"`
 	ResponseURL string   `json:"response_url"`
 	Actions     []action `json:"actions"`
 	View        view     `json:"view"`
+	CallbackID  string   `json:"callback_id"` // of a shortcut
 	// Of a block_suggestion:
 	ActionID string `json:"action_id"`
 	Value    string `json:"value"`

@@ -61,6 +61,8 @@ func (a *Adapter) interactive(ctx context.Context, d delivery) {
 		a.submit(ctx, d, in)
 	case "block_suggestion":
 		a.search(ctx, d, in)
+	case "shortcut", "message_action":
+		a.shortcut(ctx, d, in)
 	case "view_closed":
 		a.lines.forget(in.View.ID)
 		a.ack(ctx, d, nil)

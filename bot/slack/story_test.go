@@ -400,7 +400,7 @@ func TestOtherDeliveriesAreAcknowledged(t *testing.T) {
 		r.must(err)
 		r.must(r.As(alice).Shortcut(r.ctx, "anything"))
 		synctest.Wait()
-		contains(t, r.log.String(), "unknown type")
+		contains(t, r.log.String(), "unknown name")
 		if r.inbox.received() != 0 {
 			t.Error("what is not handled was committed")
 		}

@@ -73,7 +73,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"error":   {2, (*script).fieldError},
 		"audit":   {0, (*script).audit}, // patterns of all that the audit channel says, in order
 		"teams":   {2, (*script).teams}, // teams alice says apono: people in Teams, see script_teams_test.go
-		"home":    {1, (*script).home}, "on-home": {2, (*script).onHome}, "press-home": {3, (*script).pressHome},
+		"home":    {1, (*script).home}, "on-home": {2, (*script).onHome}, "press-home": {3, (*script).pressHome}, "shortcut": {1, (*script).shortcut},
 		// Systems.
 		"expect-target": {4, (*script).expectTarget}, // expect-target alice has q-refunds read | hasnt
 		"target-down":   {1, (*script).targetDown},   // target-down support-desk

@@ -40,3 +40,17 @@ func (s *script) pressHome(neg bool, args []string) {
 	s.want(neg, pressed && err == nil, "%s can press %s near %q: %v; there is:\n%s", args[0], args[2], args[1], err, v)
 	synctest.Wait()
 }
+
+// shortcut chooses a shortcut: shortcut alice; on a message of somebody in a channel:
+// shortcut alice bob 'the door is stuck'.
+func (s *script) shortcut(_ bool, args []string) {
+	s.who = args[0]
+	if len(args) == 1 {
+		s.ts.Check(s.person(args[0]).Shortcut(s.ctx, "request_access"))
+	} else {
+		m, err := s.person(args[1]).Send("#general", args[2])
+		s.ts.Check(err)
+		s.ts.Check(s.person(args[0]).MessageShortcut(s.ctx, m, "request_access_message"))
+	}
+	synctest.Wait()
+}
