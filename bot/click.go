@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +19,7 @@ import (
 func (s *Service) Click(ctx context.Context, c chat.Click) chat.Answer {
 	answer := s.press(ctx, c)
 	switch {
-	case answer.Open != nil, !c.Replayed && (!c.Target.List || answer.Private != nil):
+	case answer.Later, answer.Open != nil, !c.Replayed && (!c.Target.List || answer.Private != nil):
 		return answer
 	case !c.Replayed:
 		return s.standing(c.Target.Request)
@@ -28,6 +29,9 @@ func (s *Service) Click(ctx context.Context, c chat.Click) chat.Answer {
 		pressed += " on " + firstRunes(c.Target.Request, 20)
 	}
 	told := chat.Text{chat.Plain("The bot was restarted after you pressed " + pressed + ". ")}
+	if c.Delayed {
+		told = chat.Text{chat.Plain("I could not find out at once who you are when you pressed " + pressed + ". ")}
+	}
 	if answer.Private == nil {
 		told = append(told, chat.Plain("It counts."))
 		if r, err := s.Store.Request(c.Target.Request); err == nil {
@@ -62,7 +66,10 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 	w := s.World()
 	p, err := s.person(ctx, w, c.User)
 	if err != nil {
-		return s.refuse(ctx, "click", err)
+		answer := s.refuse(ctx, "click", err)
+		e, asked := errors.AsType[*chat.Error](err)
+		answer.Later = asked && e.Kind == chat.ErrorRetry
+		return answer
 	}
 	now := s.now()
 	if answer, ok := s.pressOfNone(ctx, w, p, c, now); ok {

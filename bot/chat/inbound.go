@@ -45,6 +45,9 @@ type Click struct {
 	// Replayed: the press was kept over a restart. Whoever pressed does not know
 	// whether it counted, so an answer says so.
 	Replayed bool `json:"-"`
+	// Delayed: it was kept, and Replayed is set, because the platform could not be
+	// asked who pressed.
+	Delayed bool `json:"-"`
 }
 
 // FormEvent is a change in a form or its submission.
@@ -80,6 +83,9 @@ type Answer struct {
 	// replaces the form. What must not be spent on a dialog that never opened
 	// (secrets that are shown once) is fetched here.
 	Then func(ctx context.Context) *Form
+	// Later: nothing was judged or done, since the platform could not be asked who
+	// pressed. The same press handled later may count; Private is for where it cannot be.
+	Later bool
 }
 
 // Say makes a private answer of one sentence.

@@ -39,27 +39,60 @@ func (a *Adapter) click(ctx context.Context, d delivery, in interaction) {
 		user: p.Click.User, channel: p.Channel, responseURL: p.ResponseURL, trigger: in.TriggerID, arrived: d.arrived,
 		again: "Please press the button again.", onHome: onHome,
 	}
-	a.background(ctx, "click", func(ctx context.Context) {
-		a.handle(ctx, p, at)
-		if onHome { // the change of the page is the answer
-			a.showHome(ctx, at.user, in.View.Metadata, in.View.Hash)
+	if onHome { // the change of the page is the answer
+		at.after = func(ctx context.Context) { a.showHome(ctx, at.user, in.View.Metadata, in.View.Hash) }
+	}
+	a.press(ctx, "click", p, at, time.Second)
+}
+
+// A press that cannot be judged, because Slack does not say who pressed, is kept and
+// tried again, at first after a second and then ever more rarely.
+const (
+	pressPatience = 24 * time.Hour // since it arrived
+	pressPause    = time.Minute    // between two tries, at most
+)
+
+// press handles a committed press, and once more after the pause if it could not be
+// judged. It stays undone meanwhile, so that a restart does not lose it.
+func (a *Adapter) press(ctx context.Context, kind string, p press, at place, pause time.Duration) {
+	a.background(ctx, kind, func(bounded context.Context) {
+		if a.handle(bounded, p, at) {
+			if at.after != nil {
+				at.after(bounded)
+			}
+			return
 		}
+		a.log.InfoContext(ctx, "slack press is kept until slack says who pressed", "again_in", pause)
+		p.Click.Replayed, p.Click.Delayed = true, true
+		at.replayed, at.delayed, at.onHome = true, true, false // the page may be closed; a message reaches them
+		time.AfterFunc(pause, func() {
+			a.mu.Lock()
+			stopping := a.stopping
+			a.mu.Unlock()
+			if !stopping { // else it is left for the next start
+				a.press(ctx, kind, p, at, min(2*pause, pressPause))
+			}
+		})
 	})
 }
 
 // handle does what a committed press asks for. A press whose answer could not be
 // delivered is done all the same; one that was cut off by the end of the process is
-// not, and is handled again at the next start.
-func (a *Adapter) handle(ctx context.Context, p press, at place) {
+// not, and is handled again at the next start. false: it could not be judged yet.
+func (a *Adapter) handle(ctx context.Context, p press, at place) bool {
 	answer := sorry
 	a.guard(ctx, "click", func() { answer = a.handler.Click(ctx, p.Click) })
 	if ctx.Err() != nil && answer.Private == nil && answer.Open == nil {
-		return
+		return true
+	}
+	if answer.Later && time.Since(p.Click.At) < pressPatience {
+		return false
 	}
 	if !a.answer(ctx, at, answer) && errors.Is(ctx.Err(), context.Canceled) {
-		return // the process ends; whoever pressed is told after the next start
+		return true // the process ends; whoever pressed is told after the next start
 	}
 	a.finish(ctx, p.Key)
+	return true
 }
 
 // replay handles the presses that an earlier run committed and did not finish. Their
@@ -77,7 +110,7 @@ func (a *Adapter) replay(ctx, work context.Context) {
 		}
 		p.Click.Replayed = true
 		at := place{user: p.Click.User, channel: p.Channel, responseURL: p.ResponseURL, arrived: p.Click.At, replayed: true}
-		a.background(work, "replay", func(ctx context.Context) { a.handle(ctx, p, at) })
+		a.press(work, "replay", p, at, time.Second)
 	}
 }
 
@@ -97,6 +130,8 @@ type place struct {
 	again       string // what to do if a form could not be opened
 	replayed    bool
 	onHome      bool // where no message can be shown
+	delayed     bool // see chat.Click
+	after       func(ctx context.Context)
 }
 
 // Limits of what Slack hands out for an answer.
@@ -149,6 +184,9 @@ func inDialog(c chat.Card) chat.Form {
 }
 
 func (a *Adapter) open(ctx context.Context, at place, answer chat.Answer) bool {
+	if at.delayed {
+		return a.tell(ctx, at, *chat.Say("That took too long to open. Please press the button again.").Private)
+	}
 	if at.replayed {
 		return a.tell(ctx, at, *chat.Say("The bot was restarted before it could open that. Please press the button again.").Private)
 	}

@@ -6,7 +6,8 @@
 //
 // It promises that a press on a card's button is committed (Inbox) before Slack
 // is told that it arrived, that a repeat of the same press is dropped, and that
-// what was committed is handled after a restart; that nothing it draws is refused
+// what was committed is handled after a restart, and later where Slack cannot say who
+// pressed; that nothing it draws is refused
 // for its size or for what a person typed; that Slack's rate limits are kept, with
 // approvers served first; and that every error is a chat.Error with a kind.
 //

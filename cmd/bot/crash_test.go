@@ -382,9 +382,9 @@ var auditTime = regexp.MustCompile(` (today|yesterday) at .*$`)
 // own, and wants every message that people have to look like one of them.
 func (r *crashRun) checkCards(requests ...flows.Request) {
 	ws := r.world.ws
-	ws.SetChannel(slacksim.Channel{Name: "drawn", BotMember: true, Members: []string{slackID("alice"), slackID("bob")}})
+	ws.SetChannel(slacksim.Channel{Name: "drawn", BotMember: true, Members: []string{slackID("alice"), slackID("bob"), slackID("dan")}})
 	api := slackapi.New(ws.BotToken(), slackapi.OptionAPIURL(ws.APIURL()), slackapi.OptionHTTPClient(ws.HTTPClient()))
-	for _, handle := range []string{"alice", "bob"} {
+	for _, handle := range []string{"alice", "bob", "dan"} {
 		var want []string
 		for _, p := range postsOf(requests, handle+"@example.com") {
 			card, ok := cards.Card(p.request, p.key, time.Now())

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -48,7 +49,7 @@ const (
 // that makes sense. Patterns are regular expressions over text on one line.
 func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	out := map[string]func(*testscript.TestScript, bool, []string){}
-	for name, c := range map[string]command{
+	all := map[string]command{
 		// People.
 		"as":           {2, (*script).as},          // as alice /apono request …: types a slash command
 		"press":        {1, (*script).press},       // presses a button in the open dialog
@@ -82,7 +83,6 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"target-fails":  {2, (*script).targetFails}, // the same, and is down from then on until target-up
 		"target-loses":  {2, (*script).targetLoses}, // target-loses support-desk 2: offers so many resources less; 0: all again
 		"sync":          {0, (*script).sync},        // the bot reads all integrations, or those named, now
-		"slack-down":    {1, (*script).slackDown},
 		// Time and the bot.
 		"advance":  {1, (*script).advance},
 		"shutdown": {0, (*script).stop},
@@ -97,7 +97,9 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"edit":   {2, (*script).edit},   // edit 'old' 'new' …: changes the configuration and saves it
 		"hangup": {0, (*script).hangup}, // SIGHUP
 		"told":   {1, (*script).tells},  // told 'pattern' …: one message of the audit channel has all of them; how often: `told 2x 'pattern'`
-	} {
+	}
+	maps.Copy(all, outageCommands())
+	for name, c := range all {
 		out[name] = func(ts *testscript.TestScript, neg bool, args []string) {
 			s := ts.Value(scriptKey{}).(*script)
 			s.ts, s.ctx = ts, context.Background()
@@ -454,14 +456,6 @@ func (s *script) useToken(neg bool, args []string) {
 		status = s.system("support-desk").knock(cmp.Or(s.tokens[args[0]], "none"))
 		return status == 200
 	}), "the token of %s opens the door; it answers %d", args[0], status)
-}
-
-func (s *script) slackDown(_ bool, args []string) {
-	d := s.duration(args[0])
-	s.world.ws.Faults().Outage(slacksim.ServerError, d)
-	s.world.ws.Faults().RefuseSockets(d)
-	s.world.ws.Faults().DropSockets()
-	synctest.Wait()
 }
 
 func (s *script) advance(_ bool, args []string) {

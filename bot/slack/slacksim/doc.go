@@ -27,7 +27,7 @@
 //     Stack, Home, Messages, DMs, Ephemerals.
 //   - Workspace.Messages, DM, Ephemerals, Message show the world; text is what a person reads.
 //   - Workspace.Faults breaks things: outages, lost answers, 429, error codes, dropped and refused sockets, disconnect
-//     messages, duplicate envelopes, late acks.
+//     messages, duplicate and reordered envelopes, late acks.
 //   - Workspace.Violations, Log, Calls, RateLimited and the hooks OnChange and OnLog tell what happened.
 //   - Element.Ref and OptionRef name one element among several that look alike, for programs that draw the workspace.
 //   - Plain, Spans and LiveBroadcasts read mrkdwn; CheckBlocks, CheckModal and CheckHome judge JSON without a workspace.

@@ -51,14 +51,17 @@ func (w *Workspace) send(kind string, accepts bool, extra obj, build func(host s
 	frame := obj{"envelope_id": e.id, "type": kind, "payload": payload, "accepts_response_payload": accepts}
 	maps.Copy(frame, extra)
 	w.sockets.waiting[e.id] = e
-	c.put(frame)
-	if w.faults.duplicates > 0 {
+	copied := w.faults.duplicates > 0
+	if copied {
 		w.faults.duplicates--
 		e.copies++
-		if other := w.pick(); other != nil {
+	}
+	w.hold(func() {
+		c.put(frame)
+		if other := w.pick(); copied && other != nil {
 			other.put(frame)
 		}
-	}
+	})
 	w.log(Entry{Kind: "envelope", Method: kind, ID: e.id, Args: payload})
 	return e
 }

@@ -1,6 +1,9 @@
 package slacksim
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Outage is a way for the Web API to be out.
 type Outage string
@@ -20,6 +23,9 @@ type faultState struct {
 	losing      map[string]int
 	ackDelay    time.Duration
 	duplicates  int
+	reorder     int      // envelopes still to hold back
+	held        []func() // each delivers one
+	heldSince   time.Time
 	noSockets   time.Time
 	skew        time.Duration
 }
@@ -81,6 +87,15 @@ func (f Faults) Duplicate(n int) {
 	f.w.faults.duplicates = n
 }
 
+// Reorder holds the next n envelopes back and delivers them the wrong way round, the last one first, once all n have
+// come or the first has waited for a second.
+func (f Faults) Reorder(n int) {
+	f.w.mu.Lock()
+	defer f.w.unlock()
+	f.w.releaseHeld()
+	f.w.faults.reorder = n
+}
+
 // RefuseSockets refuses new sockets for d. apps.connections.open still answers.
 func (f Faults) RefuseSockets(d time.Duration) {
 	f.w.mu.Lock()
@@ -123,6 +138,54 @@ func (f Faults) RestoreLink() {
 	f.w.mu.Lock()
 	defer f.w.unlock()
 	f.w.sockets.disabled = false
+}
+
+// reorderTime is how long an envelope waits for those that shall overtake it, well within the time for an ack, and
+// reorderGap what lies between two of them, which travel over different sockets.
+const (
+	reorderTime = time.Second
+	reorderGap  = 100 * time.Millisecond
+)
+
+// hold delivers an envelope now, or keeps it back for Reorder. The workspace is locked.
+func (w *Workspace) hold(deliver func()) {
+	f := &w.faults
+	if f.reorder == 0 {
+		deliver()
+		return
+	}
+	if len(f.held) == 0 {
+		since := time.Now()
+		f.heldSince = since
+		w.after(reorderTime, func() {
+			w.mu.Lock()
+			defer w.unlock()
+			if f.heldSince.Equal(since) {
+				w.releaseHeld()
+			}
+		})
+	}
+	f.held = append(f.held, deliver)
+	if len(f.held) == f.reorder {
+		w.releaseHeld()
+	}
+}
+
+// releaseHeld delivers what is held back, the last first, and ends Reorder. The workspace is locked.
+func (w *Workspace) releaseHeld() {
+	f := &w.faults
+	if len(f.held) == 0 {
+		return
+	}
+	slices.Reverse(f.held)
+	for i, deliver := range f.held {
+		w.after(time.Duration(i)*reorderGap, func() {
+			w.mu.Lock()
+			defer w.unlock()
+			deliver()
+		})
+	}
+	f.held, f.reorder = nil, 0
 }
 
 func (f *faultState) outageNow() (Outage, time.Duration) {

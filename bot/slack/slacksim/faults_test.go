@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -146,4 +147,49 @@ func TestLoopback(t *testing.T) {
 	if err := w.Serve(l); err == nil {
 		t.Error("a closed workspace serves")
 	}
+}
+
+// TestReorder delivers two envelopes the wrong way round, and one that nothing overtakes late.
+func TestReorder(t *testing.T) {
+	bubble(t, world(), func(t *testing.T, ctx context.Context, w *Workspace) {
+		stageWith(ctx, t, w, nil)
+		said := func(words ...string) (acked []string) {
+			sent := map[string]string{}
+			seen := len(w.Log())
+			var running sync.WaitGroup
+			for _, word := range words {
+				running.Go(func() {
+					if _, err := w.As("U0ALICE001").Slash(ctx, "#general", "/apono", word); err != nil {
+						t.Error(err)
+					}
+				})
+				synctest.Wait()
+			}
+			running.Wait()
+			for _, e := range w.Log()[seen:] {
+				switch e.Kind {
+				case "envelope":
+					sent[e.ID] = words[len(sent)]
+				case "ack":
+					acked = append(acked, sent[e.ID])
+				}
+			}
+			return acked
+		}
+		w.Faults().Reorder(2)
+		if diff := cmp.Diff([]string{"second", "first"}, said("first", "second")); diff != "" {
+			t.Errorf("two (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{"first", "second"}, said("first", "second")); diff != "" {
+			t.Errorf("two after that (-want +got):\n%s", diff)
+		}
+		w.Faults().Reorder(2)
+		began := time.Now()
+		if diff := cmp.Diff([]string{"alone"}, said("alone")); diff != "" || time.Since(began) != reorderTime {
+			t.Errorf("one, after %s (-want +got):\n%s", time.Since(began), diff)
+		}
+		if vs := w.Violations(); len(vs) > 0 {
+			t.Errorf("violations %+v", vs)
+		}
+	})
 }
