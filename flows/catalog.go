@@ -229,6 +229,9 @@ func NewCatalog(p Policy) *Catalog {
 // Flow finds a flow by name.
 func (c *Catalog) Flow(name string) (*Flow, bool) { f, ok := c.flows[name]; return f, ok }
 
+// HashOf is Flow.Hash of a flow by name; empty: there is none.
+func (c *Catalog) HashOf(name string) string { return c.hashes[name] }
+
 // Bundle finds a bundle by name.
 func (c *Catalog) Bundle(name string) (*Bundle, bool) { b, ok := c.bundles[name]; return b, ok }
 

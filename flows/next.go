@@ -108,9 +108,13 @@ func (t *transition) submit() error {
 	}
 	t.r = t.r.fresh(t.now)
 	if t.r.Need.Automatic {
-		t.fact(FactAsked, "")
-		t.r.PendingUntil = time.Time{}
 		text := "Approved automatically by the access flow."
+		if t.r.Trigger == TriggerAutomatic {
+			text = "The automatic access flow gives this; nobody asked."
+		} else {
+			t.fact(FactAsked, "")
+		}
+		t.r.PendingUntil = time.Time{}
 		if t.r.BreakGlass {
 			t.r.ExplainBy = t.now.Add(ExplainWithin)
 			t.r.ChaseAt = t.r.ExplainBy

@@ -16,8 +16,11 @@ func (r *Request) Posts() []PostKey {
 	tell := func(topic Topic) {
 		out = append(out, PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Requestor.Email, Topic: topic})
 	}
-	tell(TopicAsked)
-	if !r.DecidedAt.IsZero() && r.State != StateDenied {
+	asked := r.Trigger != TriggerAutomatic // nobody asked, and nobody waits for an answer
+	if asked {
+		tell(TopicAsked)
+	}
+	if asked && !r.DecidedAt.IsZero() && r.State != StateDenied {
 		tell(TopicApproved)
 	}
 	if !r.ActiveAt.IsZero() {

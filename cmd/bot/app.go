@@ -74,6 +74,7 @@ type App struct {
 	teams     *teams.Client  // nil: no Teams
 	messages  *teams.Adapter // likewise
 	sweeper   *sweep.Sweeper
+	follower  *sweep.Follower
 	targets   *dispatch.Worker
 	chats     *dispatch.Worker
 	metrics   *ops.Metrics
@@ -129,6 +130,7 @@ func New(o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.buildWorkers(box)
+	a.follower = a.follow()
 	if a.sweeper, err = a.newSweeper(); err != nil {
 		return nil, err
 	}

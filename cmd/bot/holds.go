@@ -12,8 +12,12 @@ import (
 	"apono/flows"
 )
 
-// holdSync begins the name of a sync that is held: sync/SOURCE/ANSWER.
-const holdSync = "sync/"
+// How the names of holds begin: sync/SOURCE/ANSWER is a sync, automatic/PLAN what a
+// changed policy would end.
+const (
+	holdSync = "sync/"
+	holdPlan = "automatic/"
+)
 
 // holds is what waits for an admin's word.
 type holds struct{ app *App }
@@ -24,6 +28,9 @@ func (h holds) Settle(ctx context.Context, now time.Time, hold string, by flows.
 		if source, answer, ok := strings.Cut(rest, "/"); ok {
 			return h.app.settleSync(ctx, now, source, answer, by, proceed)
 		}
+	}
+	if plan, ok := strings.CutPrefix(hold, holdPlan); ok {
+		return h.app.settlePlan(ctx, now, plan, by, proceed)
 	}
 	return "", flows.Errorf(flows.CodeLate, "This button is from another version of the bot, and nothing is held under its name.")
 }
@@ -86,6 +93,25 @@ func (a *App) settleSync(ctx context.Context, now time.Time, source, answer stri
 		true:  "Done: what " + source + " says now is in force.",
 		false: "Done: what " + source + " said before stays in force, until it answers otherwise.",
 	}[proceed], nil
+}
+
+// settlePlan lets a changed policy end automatic access, or not.
+func (a *App) settlePlan(ctx context.Context, now time.Time, plan string, by flows.PersonRef, proceed bool) (string, error) {
+	n, err := a.follower.Settle(plan, proceed)
+	if err != nil {
+		return "", err
+	}
+	what := count(n, "automatic access", "automatic accesses")
+	text := by.DisplayName() + " let the changed policy end " + what + "."
+	if !proceed {
+		text = by.DisplayName() + " kept " + what + " that the changed policy would end; they go on until the policy changes again."
+	}
+	err = a.store.Record(context.WithoutCancel(ctx), now, flows.Fact{Kind: flows.FactOperator, Actor: by, Text: text})
+	a.wrote(err)
+	if err != nil {
+		return "", fmt.Errorf("tell the audit trail: %w", err)
+	}
+	return map[bool]string{true: "Done: " + what + " end now.", false: "Done: " + what + " go on until the policy changes again."}[proceed], nil
 }
 
 // ago is an age in one unit.

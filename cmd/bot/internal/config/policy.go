@@ -96,7 +96,7 @@ func (b builder) flow(s flowShape, path string) flows.Flow {
 		f.Approval = approval(*s.Approval)
 	}
 	if f.Trigger == flows.TriggerAutomatic {
-		b.p.unsupported(path+".trigger", "the trigger automatic")
+		b.onlyAsked(s, path)
 	}
 	if s.Timeframe != nil {
 		f.Timeframe = b.timeframe(*s.Timeframe, path+".timeframe")
@@ -105,6 +105,19 @@ func (b builder) flow(s flowShape, path string) flows.Flow {
 		f.RequestFor = b.requestFor(*s.RequestFor, path+".request_for")
 	}
 	return f
+}
+
+// onlyAsked refuses in an automatic flow what is about asking.
+func (b builder) onlyAsked(s flowShape, path string) {
+	for _, x := range []struct {
+		key   string
+		given bool
+	}{{"approval", s.Approval != nil}, {"grant_duration", s.GrantDuration != nil}, {"request_for", s.RequestFor != nil}, {"timeframe", s.Timeframe != nil}} {
+		if x.given {
+			b.p.fail(keyPath(path, x.key), "not_for_automatic", "nobody asks under an automatic flow: whoever matches has the access, for as long as that is so",
+				"leave "+x.key+" out")
+		}
+	}
 }
 
 func (b builder) timeframe(s timeframeShape, path string) *flows.Timeframe {
