@@ -306,11 +306,16 @@ func (s *Service) Search(ctx context.Context, q chat.Search) []chat.Option {
 	case cards.FieldGrantee:
 		return searchGrantees(p, w.OfferTo(p, nil, now), q.Query)
 	case cards.FieldResources:
+		found := offer.Resources(chosen.integration, chosen.typ, q.Query, maxOptions)
+		found, recent, err := s.recentFirst(p, offer, w, chosen.integration, chosen.typ, q.Query, found)
+		if err != nil {
+			s.note(ctx, "search", err) // what was found is of use all the same
+		}
 		var out []chat.Option
-		for _, r := range offer.Resources(chosen.integration, chosen.typ, q.Query, maxOptions) {
+		for _, r := range found {
 			out = append(out, resourceOption(r))
 		}
-		return out
+		return grouped(out, recent)
 	case cards.FieldItems:
 		if !slices.Contains(offer.Bundles(), chosen.bundle) {
 			return nil

@@ -126,7 +126,8 @@ func (o Offer) offered(k kind, n int) bitset {
 }
 
 // Resources the person may ask for whose name, id or path holds the query,
-// those whose name starts with it first. limit > 0 stops after that many.
+// best first: those whose name starts with it, then those in which a word does, then
+// the others. limit > 0 stops after that many.
 func (o Offer) Resources(integration, typ, query string, limit int) []*Resource {
 	k := kind{integration, typ}
 	s := o.w.Inventory.shelves[k]
@@ -135,12 +136,9 @@ func (o Offer) Resources(integration, typ, query string, limit int) []*Resource 
 	}
 	all := part{set: o.offered(k, len(s.resources))}
 	var out []*Resource
-	s.search(strings.TrimSpace(query), func(place int, _ bool) bool {
-		if all.has(place) {
-			out = append(out, s.resources[place])
-		}
-		return limit <= 0 || len(out) < limit
-	})
+	for _, place := range s.search(strings.TrimSpace(query), limit, all.has) {
+		out = append(out, s.resources[place])
+	}
 	return out
 }
 

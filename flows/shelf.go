@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // kind is a resource type of an integration.
@@ -99,35 +101,81 @@ func (s *shelf) selected(include, exclude *Selector) (set bitset, some bool) {
 	return set, set.count() > 0
 }
 
-// search yields the places whose name, id or path holds the query, those whose
-// name begins with it first, each in order, until yield says enough.
-func (s *shelf) search(query string, yield func(place int, begins bool) bool) {
+// search finds up to limit places (limit <= 0: all) that has allows and whose name, id
+// or path holds the query: first those whose name begins with it, then those in which a
+// word does, then the others, each in order.
+func (s *shelf) search(query string, limit int, has func(place int) bool) (found []int) {
 	query = strings.ToLower(query)
 	if strings.ContainsAny(query, beginMark+breakMark) {
-		return
+		return nil
 	}
-	if !s.each(beginMark+query, func(place int) bool { return yield(place, true) }) || query == "" {
-		return
-	}
-	s.each(query, func(place int) bool {
-		return strings.HasPrefix(s.text[int(s.starts[place])+1:], query) || yield(place, false)
+	full := func(n int) bool { return limit > 0 && n >= limit }
+	s.each(beginMark+query, func(place, _ int) (enough bool) {
+		if has(place) {
+			found = append(found, place)
+		}
+		return full(len(found))
 	})
+	if full(len(found)) || query == "" {
+		return found
+	}
+	var words, rest []int
+	s.each(query, func(place, at int) (enough bool) {
+		switch {
+		case strings.HasPrefix(s.text[int(s.starts[place])+1:], query) || !has(place):
+		case s.wordIn(query, place, at):
+			words = append(words, place)
+		case !full(len(rest)):
+			rest = append(rest, place)
+		}
+		return full(len(found) + len(words))
+	})
+	found = append(append(found, words...), rest...)
+	if full(len(found)) {
+		found = found[:limit]
+	}
+	return found
 }
 
-func (s *shelf) each(needle string, yield func(place int) bool) bool {
-	for at := 0; at < len(s.text); {
-		i := strings.Index(s.text[at:], needle)
-		if i < 0 {
+// wordIn reports whether a word of a resource begins with the query, which is in its text
+// first at at.
+func (s *shelf) wordIn(query string, place, at int) bool {
+	end := len(s.text)
+	if place+1 < len(s.starts) {
+		end = int(s.starts[place+1])
+	}
+	for {
+		if r, _ := utf8.DecodeLastRuneInString(s.text[:at]); !unicode.IsLetter(r) && !unicode.IsDigit(r) {
 			return true
 		}
-		place := sort.Search(len(s.starts), func(p int) bool { return int(s.starts[p]) > at+i }) - 1
-		if !yield(place) {
+		next := strings.Index(s.text[at+1:end], query)
+		if next < 0 {
 			return false
 		}
-		if place+1 == len(s.starts) {
-			return true
-		}
-		at = int(s.starts[place+1])
+		at += 1 + next
 	}
-	return true
+}
+
+// each finds the places whose text holds needle, in order, and where, until yield says
+// enough.
+func (s *shelf) each(needle string, yield func(place, at int) (enough bool)) {
+	place := 0
+	for from := 0; from < len(s.text); {
+		i := strings.Index(s.text[from:], needle)
+		if i < 0 {
+			return
+		}
+		at := from + i
+		// The next is near where it is often found, and far where it seldom is.
+		for step := 0; place+1 < len(s.starts) && int(s.starts[place+1]) <= at; step++ {
+			if place++; step == 16 {
+				place += sort.Search(len(s.starts)-place, func(n int) bool { return int(s.starts[place+n]) > at }) - 1
+				break
+			}
+		}
+		if yield(place, at) || place+1 == len(s.starts) {
+			return
+		}
+		from = int(s.starts[place+1])
+	}
 }

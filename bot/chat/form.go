@@ -19,6 +19,9 @@ type Option struct {
 	Value       string `json:"value"`
 	Label       string `json:"label"` // cut by the renderer where too long
 	Description string `json:"description,omitempty"`
+	// Group is the heading above it in the answer to a search, where a platform draws
+	// such headings; empty: none.
+	Group string `json:"group,omitempty"`
 }
 
 // PartKind says what a part of a form is.

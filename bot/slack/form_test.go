@@ -223,3 +223,36 @@ func TestSuggestFitsIntoAnAck(t *testing.T) {
 		t.Errorf("%v %s", err, diff)
 	}
 }
+
+// TestSuggestGroups: headings are drawn in the order of their best options, with any
+// text in them, and count for the size of the ack.
+func TestSuggestGroups(t *testing.T) {
+	for i, text := range nasty {
+		var options []chat.Option
+		for n := range 100 {
+			options = append(options, chat.Option{Value: fmt.Sprint("v", n), Label: fmt.Sprint(text, n), Description: text, Group: fmt.Sprint("g", n%40, text)})
+		}
+		b, err := json.Marshal(suggest(options))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got struct {
+			Groups []struct {
+				Label   struct{ Text string }
+				Options []struct{ Value string }
+			} `json:"option_groups"`
+		}
+		if err := json.Unmarshal(b, &got); err != nil {
+			t.Fatal(err)
+		}
+		all := 0
+		for _, g := range got.Groups {
+			if all += len(g.Options); length(g.Label.Text) > maxOptionText || g.Label.Text == "" || len(g.Options) == 0 {
+				t.Errorf("%d: group %+v", i, g)
+			}
+		}
+		if len(b) >= maxAck-100 || all < 10 || len(got.Groups) < 10 || !strings.HasPrefix(got.Groups[0].Label.Text, "g0") || got.Groups[1].Options[0].Value != "v1" {
+			t.Errorf("%d: %d options in %d groups, %d bytes", i, all, len(got.Groups), len(b))
+		}
+	}
+}

@@ -127,22 +127,49 @@ type suggestions struct {
 	Options []*slack.OptionBlockObject `json:"options"`
 }
 
+// groupedSuggestions is suggestions under headings.
+type groupedSuggestions struct {
+	Groups []*slack.OptionGroupBlockObject `json:"option_groups"`
+}
+
 // suggest draws the best options that fit into one answer over the socket: Slack
-// drops longer ones in silence. It measures bytes, not options.
-func suggest(options []chat.Option) suggestions {
-	const envelope = 512 // envelope id and brackets
-	drawn := drawOptions(options[:min(len(options), 4*maxOptions)])
-	out := suggestions{Options: []*slack.OptionBlockObject{}}
+// drops longer ones in silence. It measures bytes, not options. Options with a group are
+// drawn under headings, in the order in which the first of each comes.
+// https://docs.slack.dev/reference/block-kit/block-elements/multi-select-menu-element
+func suggest(options []chat.Option) any {
+	const envelope, heading = 512, 100 // bytes: envelope id and brackets; around the words of a heading
+	options = options[:min(len(options), 4*maxOptions)]
+	group := map[string]string{} // by value
+	for _, o := range options {
+		if _, known := group[o.Value]; !known {
+			group[o.Value], _ = cut(line(o.Group), maxOptionText)
+		}
+	}
+	var groups []*slack.OptionGroupBlockObject
+	at := map[string]*slack.OptionGroupBlockObject{}
+	flat := suggestions{Options: []*slack.OptionBlockObject{}}
 	size := envelope
-	for _, o := range drawn {
+	for _, o := range drawOptions(options) {
 		b, err := json.Marshal(o)
 		if err != nil {
 			continue // (this is a bug)
 		}
-		if size += len(b) + 1; size >= maxAck || len(out.Options) == maxOptions {
+		label := group[o.Value]
+		if at[label] == nil {
+			size += heading + 6*len(label) // as many bytes as JSON can make of it
+		}
+		if size += len(b) + 1; size >= maxAck || len(flat.Options) == maxOptions {
 			break
 		}
-		out.Options = append(out.Options, o)
+		flat.Options = append(flat.Options, o)
+		if at[label] == nil {
+			at[label] = slack.NewOptionGroupBlockElement(plainObject(label))
+			groups = append(groups, at[label])
+		}
+		at[label].Options = append(at[label].Options, o)
 	}
-	return out
+	if len(groups) == 0 || at[""] != nil { // Slack takes no heading without words
+		return flat
+	}
+	return groupedSuggestions{groups}
 }
