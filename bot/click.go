@@ -349,10 +349,7 @@ func (s *Service) endAccess(ctx context.Context, w flows.World, p *flows.Person,
 // asked in the background. Errors: flows.CodeNotFound, and CodeLate with a sentence
 // where there is no access to end.
 func (s *Service) EndByOperator(ctx context.Context, id, account, reason string) (flows.Request, error) {
-	now, by := s.now(), flows.TheOperator
-	if account != "" {
-		by.Name += " (" + firstRunes(account, 100) + ")"
-	}
+	now, by := s.now(), operator(account)
 	r, err := s.load(ctx, id, now)
 	switch {
 	case err != nil:
@@ -361,6 +358,32 @@ func (s *Service) EndByOperator(ctx context.Context, id, account, reason string)
 		return r, flows.Errorf(flows.CodeLate, "%s is still waiting for approval, so there is nothing to end.", r.ID)
 	}
 	return s.Store.Apply(ctx, now, r.ID, flows.Event{Kind: flows.EventRevoke, By: by, Reason: firstRunes(reason, flows.MaxReason)})
+}
+
+// ConfirmGone takes the word of whoever operates the bot that the access of a request
+// in an integration does not exist any more, where the system can never confirm it.
+// It is recorded like EndByOperator, and told in the audit channel as what it is.
+// Errors: flows.CodeNotFound, and CodeLate where the access is not being ended.
+func (s *Service) ConfirmGone(ctx context.Context, id, integration, account, reason string) (flows.Request, error) {
+	now := s.now()
+	r, err := s.load(ctx, id, now)
+	if err != nil {
+		return r, err
+	}
+	if g, ok := r.Group(integration); ok && (g.Status == flows.GroupGranted || g.Status == flows.GroupGranting) {
+		return r, flows.Errorf(flows.CodeLate, "The access of %s in %s is not being ended. End it first.", r.ID, integration)
+	}
+	ev := flows.Event{Kind: flows.EventConfirmGone, Integration: integration, By: operator(account), Reason: firstRunes(reason, flows.MaxReason)}
+	return s.Store.Apply(ctx, now, r.ID, ev)
+}
+
+// operator is TheOperator under an account of the machine; empty: it is not known.
+func operator(account string) flows.PersonRef {
+	by := flows.TheOperator
+	if account != "" {
+		by.Name += " (" + firstRunes(account, 100) + ")"
+	}
+	return by
 }
 
 func (s *Service) withdraw(ctx context.Context, w flows.World, p *flows.Person, r *flows.Request, now time.Time) chat.Answer {

@@ -32,6 +32,7 @@ const (
 	EventGrantFailed  EventKind = "grant_failed"  // the target refused, or could not be reached for too long
 	EventRevokeFailed EventKind = "revoke_failed" // the target did not confirm; it is asked again
 	EventGone         EventKind = "gone"          // the target confirmed that the access is gone
+	EventConfirmGone  EventKind = "confirm_gone"  // TheOperator states it, where the target never will
 	EventRotated      EventKind = "rotated"       // the target issued new credentials
 	EventRotateFailed EventKind = "rotate_failed" // the target refused new credentials, or could not be reached for too long
 	EventProlonged    EventKind = "prolonged"     // the target knows of the later end
@@ -43,7 +44,7 @@ func EventKinds() []EventKind {
 	return []EventKind{
 		EventSubmit, EventApprove, EventDeny, EventWithdraw, EventRevoke, EventView, EventReset, EventExplain, EventExtend,
 		EventDue, EventLostRight, EventRaised, EventBegun, EventNotBegun, EventGranted, EventGrantFailed,
-		EventRevokeFailed, EventGone, EventRotated, EventRotateFailed, EventProlonged, EventExtendFailed,
+		EventRevokeFailed, EventGone, EventConfirmGone, EventRotated, EventRotateFailed, EventProlonged, EventExtendFailed,
 	}
 }
 
@@ -309,6 +310,7 @@ const (
 	FactUndoing         FactKind = "undoing"          // one access group could not be granted; what was begun is being taken back
 	FactOverdue         FactKind = "overdue"          // a revoke is not confirmed in time
 	FactOverdueOver     FactKind = "overdue_over"     // an overdue revoke was confirmed after all
+	FactDeclaredGone    FactKind = "declared_gone"    // the operator stated that the access is gone; no target confirmed it
 	FactCredentials     FactKind = "credentials"      // viewed, reset or erased
 	FactLostRight       FactKind = "lost_right"       // the right behind a live access is gone; it goes on
 	FactExtensionAsked  FactKind = "extension_asked"  // more time is asked for
@@ -322,7 +324,7 @@ const (
 func FactKinds() []FactKind {
 	return []FactKind{
 		FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn, FactTimedOut, FactFailed, FactExtended,
-		FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactOverdue, FactOverdueOver,
+		FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactOverdue, FactOverdueOver, FactDeclaredGone,
 		FactCredentials, FactLostRight, FactExtensionAsked, FactExtensionDenied, FactRightBack, FactUnexplained, FactExplained, FactOperator, FactPruned,
 	}
 }
@@ -331,7 +333,7 @@ func FactKinds() []FactKind {
 func (k FactKind) Told() bool {
 	switch k {
 	case FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn,
-		FactTimedOut, FactFailed, FactExtended, FactOverdue, FactOverdueOver, FactLostRight, FactRightBack, FactOperator,
+		FactTimedOut, FactFailed, FactExtended, FactOverdue, FactOverdueOver, FactDeclaredGone, FactLostRight, FactRightBack, FactOperator,
 		FactUnexplained, FactExplained:
 		return true
 	case FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactCredentials, FactPruned, FactExtensionAsked, FactExtensionDenied:

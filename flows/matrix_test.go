@@ -151,6 +151,7 @@ func TestMatrix(t *testing.T) {
 		{Kind: flows.EventBegun, Integration: "pg"},
 		{Kind: flows.EventNotBegun, Integration: "pg"},
 		granted("pg"), grantFailed("pg"), gone("pg"),
+		{Kind: flows.EventConfirmGone, Integration: "pg", By: flows.TheOperator, Reason: "The cluster was deleted."},
 		{Kind: flows.EventRotated, Integration: "pg"},
 		{Kind: flows.EventRotateFailed, Integration: "pg", Problem: "It said no."},
 		{Kind: flows.EventProlonged, Integration: "pg"},

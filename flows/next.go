@@ -38,12 +38,12 @@ var edges = map[State]map[EventKind]func(*transition) error{
 	StateApproved: {
 		EventBegun: (*transition).begun, EventNotBegun: (*transition).notBegun,
 		EventGranted: (*transition).granted, EventGrantFailed: (*transition).grantFailed,
-		EventGone: (*transition).gone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
+		EventGone: (*transition).gone, EventConfirmGone: (*transition).confirmGone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
 		EventLostRight: (*transition).lostRight, EventRaised: (*transition).raised, EventRevokeFailed: (*transition).revokeFailed,
 		EventExplain: (*transition).explain,
 	},
 	StateActive: {
-		EventGone: (*transition).gone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
+		EventGone: (*transition).gone, EventConfirmGone: (*transition).confirmGone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
 		EventView: (*transition).view, EventReset: (*transition).reset, EventRotated: (*transition).rotated,
 		EventRotateFailed: (*transition).rotateFailed,
 		EventLostRight:    (*transition).lostRight, EventExplain: (*transition).explain,
@@ -51,7 +51,7 @@ var edges = map[State]map[EventKind]func(*transition) error{
 		EventProlonged: (*transition).prolonged, EventExtendFailed: (*transition).extendFailed,
 	},
 	StateRevoking: {
-		EventGone: (*transition).gone, EventDue: (*transition).due, EventRaised: (*transition).raised, EventRevokeFailed: (*transition).revokeFailed,
+		EventGone: (*transition).gone, EventConfirmGone: (*transition).confirmGone, EventDue: (*transition).due, EventRaised: (*transition).raised, EventRevokeFailed: (*transition).revokeFailed,
 		EventExplain: (*transition).explain,
 	},
 	// What is over stays over; why the glass was broken is asked until it is told.
@@ -389,12 +389,7 @@ func (t *transition) gone() error {
 	if err != nil {
 		return err
 	}
-	if g.Status == GroupUndoing {
-		g.Status = GroupFailed
-	} else {
-		g.Status = GroupRevoked
-	}
-	g.RevokedAt = t.now
+	t.over(g)
 	t.fact(FactAccessGroup, "Nothing is left in "+g.Integration+".")
 	if !g.OverdueAt.IsZero() {
 		t.fact(FactOverdueOver, "The overdue access in "+g.Integration+" is gone now.")

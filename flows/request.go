@@ -126,6 +126,8 @@ type AccessGroup struct {
 	Target    string    `json:"target,omitempty"`
 	GrantedAt time.Time `json:"granted_at,omitzero"`
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
+	// DeclaredGone says that RevokedAt is the word of the operator, not of the target.
+	DeclaredGone bool `json:"declared_gone,omitempty"`
 	// RevokeSince is when the access had to be gone from; overdue is derived from it.
 	RevokeSince time.Time `json:"revoke_since,omitzero"`
 	OverdueAt   time.Time `json:"overdue_at,omitzero"` // when it was raised to the admins

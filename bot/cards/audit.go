@@ -35,6 +35,7 @@ var auditVerb = map[flows.FactKind]string{
 	flows.FactExplained: "explained", flows.FactUnexplained: "not explained",
 	flows.FactLostRight: "no longer covered", flows.FactRightBack: "covered again",
 	flows.FactOverdue: "overdue", flows.FactOverdueOver: "no longer overdue",
+	flows.FactDeclaredGone: "DECLARED GONE",
 }
 
 // auditLine is the event in one line: "AR-12 approved by Bob".

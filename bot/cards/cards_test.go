@@ -226,7 +226,7 @@ func TestAudit(t *testing.T) {
 	}
 	overdue := specimens(t)[17].facts
 	e := overdue[len(overdue)-1]
-	for _, k := range []flows.FactKind{flows.FactOverdue, flows.FactOverdueOver, flows.FactOperator} {
+	for _, k := range []flows.FactKind{flows.FactOverdue, flows.FactOverdueOver, flows.FactDeclaredGone, flows.FactOperator} {
 		e.Fact.Kind, e.Fact.Text, seen[k] = k, "The access in prod-postgres should be gone.", true
 		if k == flows.FactOperator {
 			e.Fact = flows.Fact{Kind: k, Text: "The bot has started."}

@@ -33,13 +33,20 @@ func revokeCommand() *cobra.Command {
 		Short: "End the access of a request, as the operator; while no bot runs, the systems are asked at its next start",
 	}
 	path := configFlags(cmd)
+	gone := cmd.Flags().String("confirm-gone", "", "state that the access in this integration does not exist any more, where its system can never confirm that (it was destroyed); nothing is asked or checked")
 	reason := cmd.Flags().String("reason", "", "why; shown to the people of the request and kept in the audit trail")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		id, account := strings.ToUpper(args[0]), operatorAccount(os.LookupEnv) //nolint:forbidigo // who it is, not a setting
-		query := url.Values{"request": {id}, "reason": {*reason}, "account": {account}}.Encode()
+		query := url.Values{"request": {id}, "reason": {*reason}, "account": {account}, "gone": {*gone}}.Encode()
 		out := cmd.OutOrStdout()
+		if cmd.Flags().Changed("confirm-gone") && *gone == "" {
+			return errors.New("--confirm-gone wants the name of an integration")
+		}
 		return found(cmd, onStoreOr(cmd, *path, controlRevoke, query, out, bolt.Options{}, func(s *bolt.Store) error {
 			alone := &bot.Service{Store: s, Log: slog.New(slog.DiscardHandler)}
+			if *gone != "" {
+				return confirmGone(cmd.Context(), alone, out, id, *gone, account, *reason)
+			}
 			if err := endByOperator(cmd.Context(), alone, out, id, account, *reason); err != nil {
 				return err
 			}
@@ -76,11 +83,26 @@ func endByOperator(ctx context.Context, s *bot.Service, w io.Writer, id, account
 	return err
 }
 
+func confirmGone(ctx context.Context, s *bot.Service, w io.Writer, id, integration, account, reason string) error {
+	r, err := s.ConfirmGone(ctx, id, integration, account, reason)
+	if err != nil && flows.ErrorCode(err) != flows.CodeInternal {
+		return errors.New(flows.ErrorMessage(err))
+	}
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "The access of %s in %s is on record as gone, on your word. The system is not asked any more.\n", r.ID, integration)
+	return err
+}
+
 // controls are what this running bot offers on its control socket.
 func (a *App) controls() ops.Commands {
 	all := maps.Clone(controls(a.store))
 	all[controlRevoke] = func(w io.Writer, r *http.Request) error {
 		q := r.URL.Query()
+		if gone := q.Get("gone"); gone != "" {
+			return confirmGone(r.Context(), a.service, w, q.Get("request"), gone, q.Get("account"), q.Get("reason"))
+		}
 		return endByOperator(r.Context(), a.service, w, q.Get("request"), q.Get("account"), q.Get("reason"))
 	}
 	all[controlSync] = func(w io.Writer, r *http.Request) error { return a.syncNow(r.Context(), w, r.URL.Query()) }

@@ -59,8 +59,39 @@ func processRevoke(t *testing.T, w *town) {
 	if !ok || ev.Fact.Actor.Email != "" || !strings.HasPrefix(ev.Fact.Actor.Name, "the operator (olga as ") || ev.At.After(time.Now()) {
 		t.Errorf("the audit trail says %+v", ev.Fact)
 	}
-	p.terminate()
 	w.peace()
+
+	// The system is gone for good: only the operator can say so, of what is being ended.
+	w.granted("AR-3")
+	const destroyed = "The desk was destroyed."
+	for _, c := range []struct {
+		status            int
+		integration, says string
+	}{
+		{exitProblems, "support-desk", "The access of AR-3 in support-desk is not being ended. End it first."},
+		{exitProblems, "nowhere", "AR-3 has nothing in nowhere."},
+		{exitUsage, "", "--confirm-gone wants the name of an integration"},
+	} {
+		if out := w.bot(c.status, "revoke", "AR-3", "--confirm-gone", c.integration); !strings.Contains(out, c.says) {
+			t.Errorf("--confirm-gone %q says %q", c.integration, out)
+		}
+	}
+	p.kill()
+	w.bot(exitOK, "revoke", "AR-3")
+	if out := w.bot(exitOK, "revoke", "AR-3", "--confirm-gone", "support-desk", "--reason", destroyed); out != "The access of AR-3 in support-desk is on record as gone, on your word. The system is not asked any more.\n" {
+		t.Errorf("--confirm-gone says %q", out)
+	}
+	p = w.start().ready()
+	w.soon("the audit channel knows", func() bool {
+		return w.said("AR-3 DECLARED GONE by the operator (olga as ") == 1 && w.said("AR-3 revoked by the operator") == 1
+	})
+	if ev, ok := w.fact("AR-3", flows.FactDeclaredGone); !ok || ev.Fact.Reason != destroyed || !strings.Contains(ev.Fact.Text, "NOT confirmed") {
+		t.Errorf("the audit trail says %+v", ev.Fact)
+	}
+	p.terminate()
+	if len(w.target.All()) == 0 {
+		t.Error("the system was asked after all")
+	}
 
 	w.env = append(w.env, "BOT_STORE_PATH="+filepath.Join(w.dir, "no-such.db"))
 	if out := w.bot(exitUsage, "revoke", "AR-1"); !strings.Contains(out, "no-such.db") {

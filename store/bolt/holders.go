@@ -64,16 +64,46 @@ func holdersOf(btx *bolt.Tx, person string, u flows.Unit) []holder {
 // not kept has a released grant that is not named and nobody else would revoke.
 func (s *Store) ApplyGone(ctx context.Context, now time.Time, id, integration string, kept []flows.Unit, released []string) (flows.Request, error) {
 	ev := flows.Event{Kind: flows.EventGone, Integration: integration}
+	return s.apply(ctx, now, id, ev, func(t *tx, st *step) error { return t.part(st, integration, kept, released) })
+}
+
+// part adds to a step what release says.
+func (t *tx) part(st *step, integration string, kept []flows.Unit, released []string) error {
+	keep, drop, err := t.release(&st.from, integration, kept, released)
+	if err != nil {
+		return err
+	}
+	// Rows are written in the order of their list: these replace what the record
+	// itself wants.
+	st.puts = slices.Concat(st.puts, keep)
+	st.dels = slices.Concat(st.dels, drop)
+	return nil
+}
+
+// applyDeclared applies EventConfirmGone. No target was asked: what another grant
+// holds too is on record as left to it, and with the last holder goes what the
+// earlier ones left.
+func (s *Store) applyDeclared(ctx context.Context, now time.Time, id string, ev flows.Event) (flows.Request, error) {
 	return s.apply(ctx, now, id, ev, func(t *tx, st *step) error {
-		keep, drop, err := t.release(&st.from, integration, kept, released)
-		if err != nil {
-			return err
+		g, ok := st.from.Group(ev.Integration)
+		if !ok {
+			return fmt.Errorf("%s has nothing in %s", id, ev.Integration)
 		}
-		// Rows are written in the order of their list: these replace what the
-		// record itself wants.
-		st.puts = slices.Concat(st.puts, keep)
-		st.dels = slices.Concat(st.dels, drop)
-		return nil
+		var kept []flows.Unit
+		var released []string
+		own := st.from.GrantID(ev.Integration)
+		for _, it := range g.Items {
+			for _, h := range holdersOf(t.bolt, st.from.Grantee.Email, it.Unit) {
+				switch {
+				case h.grant == own:
+				case h.state == holderReleased:
+					released = append(released, h.grant)
+				default:
+					kept = append(kept, it.Unit)
+				}
+			}
+		}
+		return t.part(st, ev.Integration, kept, released)
 	})
 }
 

@@ -139,3 +139,28 @@ func TestUnitsAreNotConfused(t *testing.T) {
 		t.Errorf("held in an integration that is the beginning of another: %v", got)
 	}
 }
+
+// TestDeclaredGone: the operator's word counts holders as a target's does. What another
+// grant holds stays on record as left to it, and with the last one all goes.
+func TestDeclaredGone(t *testing.T) {
+	s := open(t)
+	u := unit("pg", "orders")
+	submit(t, s, start, "k", draft("alice", "pg", "orders"), draft("alice", "pg", "orders"))
+	activate(t, s, start, "AR-1")
+	activate(t, s, start, "AR-2")
+	declare := func(id string) (flows.Request, error) {
+		return s.Apply(t.Context(), start, id, flows.Event{Kind: flows.EventConfirmGone, Integration: "pg", By: flows.TheOperator})
+	}
+	_, err := declare("AR-1")
+	wantCode(t, err, flows.CodeLate) // nobody has asked to revoke it
+	revoke(t, s, "AR-1")
+	if r, err := declare("AR-1"); err != nil || r.State != flows.StateRevoked || !r.Groups[0].DeclaredGone {
+		t.Fatalf("the first is %s, %v", r.State, err)
+	}
+	wantHolders(t, s, "the first is over", "alice@example.com", u, []string{"AR-2/pg"}, []string{"AR-1/pg"})
+	revoke(t, s, "AR-2")
+	if r, err := declare("AR-2"); err != nil || r.State != flows.StateRevoked {
+		t.Fatalf("the second is %s, %v", r.State, err)
+	}
+	wantHolders(t, s, "nobody is left", "alice@example.com", u, nil, nil)
+}

@@ -108,6 +108,9 @@ func (s *Store) Apply(ctx context.Context, now time.Time, id string, ev flows.Ev
 	if ev.Kind == flows.EventGone {
 		return s.ApplyGone(ctx, now, id, ev.Integration, nil, nil)
 	}
+	if ev.Kind == flows.EventConfirmGone {
+		return s.applyDeclared(ctx, now, id, ev)
+	}
 	return s.apply(ctx, now, id, ev, func(*tx, *step) error { return nil })
 }
 
