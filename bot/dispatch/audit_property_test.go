@@ -23,7 +23,7 @@ type storm struct {
 }
 
 // call answers one message as the weather is.
-func (s *storm) call(sent) (error, bool) {
+func (s *storm) call(sent) (error, bool) { //nolint:revive // as messenger.fail has it
 	if time.Now().Before(s.until) {
 		s.early++
 	}

@@ -17,10 +17,17 @@ var channelID = regexp.MustCompile(`^[CG][A-Z0-9]{7,}$`)
 // auditChannel resolves the audit channel's name once an hour.
 func (c *Client) auditChannel(ctx context.Context) (string, error) {
 	name := strings.TrimPrefix(c.audit, "#")
-	switch {
-	case name == "":
+	if name == "" {
 		return "", &chat.Error{Kind: chat.ErrorRefused, Op: postMessage.name, Code: "no_audit_channel", Err: errors.New("slack.audit_channel is not set")}
-	case channelID.MatchString(name):
+	}
+	id, err := c.channel(ctx, name)
+	return id, c.explainAudit(err)
+}
+
+// channel resolves a channel's name, with or without "#", once an hour.
+func (c *Client) channel(ctx context.Context, name string) (string, error) {
+	name = strings.TrimPrefix(name, "#")
+	if channelID.MatchString(name) {
 		return name, nil
 	}
 	if id, ok := c.channels.get(name); ok {
@@ -28,7 +35,7 @@ func (c *Client) auditChannel(ctx context.Context) (string, error) {
 	}
 	id, err := c.findChannel(ctx, name)
 	if err != nil {
-		return "", c.explainAudit(err)
+		return "", err
 	}
 	c.channels.put(name, id)
 	return id, nil

@@ -18,7 +18,7 @@ import (
 // Scopes are what the bot token has to have: those of the methods that are called,
 // and commands for the slash command.
 // https://docs.slack.dev/reference/scopes
-var Scopes = []string{"channels:read", "chat:write", "commands", "groups:read", "im:history", "im:write", "users:read", "users:read.email"}
+var Scopes = []string{"channels:read", "chat:write", "commands", "files:write", "groups:read", "im:history", "im:write", "users:read", "users:read.email"}
 
 // AppScopes are what the app-level token has to have.
 // https://docs.slack.dev/reference/scopes/connections.write
@@ -29,21 +29,24 @@ var AppScopes = []string{"connections:write"}
 // only of direct chats with the bot. Each method's page lists them under "Scopes":
 // https://docs.slack.dev/reference/methods/ and the method's name.
 var methodScopes = map[string][]string{
-	"apps.connections.open": AppScopes, // of the app-level token
-	"auth.test":             nil,
-	"chat.postEphemeral":    {"chat:write"},
-	"chat.postMessage":      {"chat:write"},
-	"chat.update":           {"chat:write"},
-	"conversations.history": {"im:history"},
-	"conversations.info":    {"channels:read", "groups:read"},
-	"conversations.list":    {"channels:read", "groups:read"},
-	"conversations.open":    {"im:write"},
-	"response_url":          nil,                                // not a method: whoever has the URL may post
-	"users.info":            {"users:read", "users:read.email"}, // the second for the address in the profile
-	"users.lookupByEmail":   {"users:read", "users:read.email"}, // the second can only be asked for with the first
-	"views.open":            nil,
-	"views.publish":         nil,
-	"views.update":          nil,
+	"apps.connections.open":        AppScopes, // of the app-level token
+	"auth.test":                    nil,
+	"chat.postEphemeral":           {"chat:write"},
+	"chat.postMessage":             {"chat:write"},
+	"chat.update":                  {"chat:write"},
+	"conversations.history":        {"im:history"},
+	"conversations.info":           {"channels:read", "groups:read"},
+	"conversations.list":           {"channels:read", "groups:read"},
+	"conversations.open":           {"im:write"},
+	"files.completeUploadExternal": {"files:write"},
+	"files.getUploadURLExternal":   {"files:write"},
+	"upload":                       nil,                                // not a method: whoever has the URL may
+	"response_url":                 nil,                                // not a method: whoever has the URL may post
+	"users.info":                   {"users:read", "users:read.email"}, // the second for the address in the profile
+	"users.lookupByEmail":          {"users:read", "users:read.email"}, // the second can only be asked for with the first
+	"views.open":                   nil,
+	"views.publish":                nil,
+	"views.update":                 nil,
 }
 
 // MaxSkew is how far the clock of this machine may be from Slack's before a check
@@ -305,6 +308,9 @@ func (c *Client) missingScopes() []string {
 	}
 	var missing []string
 	for _, s := range Scopes {
+		if s == "files:write" && !c.files {
+			continue // of those who installed the app before it was asked for
+		}
 		if !slices.Contains(granted, s) {
 			missing = append(missing, s)
 		}

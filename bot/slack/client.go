@@ -31,6 +31,7 @@ type Client struct {
 	log   *slog.Logger
 	meter Meter
 	audit string
+	files bool
 	// Tokens are kept for the kind that their beginning tells.
 	botToken, appToken Token
 
@@ -53,7 +54,7 @@ func NewClient(o Options) (*Client, error) {
 		return nil, err
 	}
 	c := &Client{
-		gate: newGate(), log: o.Log, meter: o.Meter, audit: o.AuditChannel, botToken: o.BotToken, appToken: o.AppToken,
+		gate: newGate(), log: o.Log, meter: o.Meter, audit: o.AuditChannel, files: o.Files, botToken: o.BotToken, appToken: o.AppToken,
 		accounts: newCache[*slack.User](accountTTL), emails: newCache[string](emailTTL),
 		directs: newCache[string](directTTL), channels: newCache[string](channelTTL),
 	}

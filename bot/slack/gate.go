@@ -36,6 +36,9 @@ var (
 	listConversations = method{name: "conversations.list", perMinute: 20, burst: 10, repeatable: true}
 	infoConversation  = method{name: "conversations.info", perMinute: 50, burst: 20, repeatable: true}
 	readHistory       = method{name: "conversations.history", perMinute: 50, burst: 20, repeatable: true}
+	uploadURL         = method{name: "files.getUploadURLExternal", perMinute: 100, burst: 20, repeatable: true}
+	upload            = method{name: "upload", perMinute: 100, burst: 20, repeatable: true} // to the URL that the former gives; no tier is documented
+	shareFile         = method{name: "files.completeUploadExternal", perMinute: 100, burst: 20}
 	testAuth          = method{name: "auth.test", perMinute: 100, burst: 20, repeatable: true}
 	openSocket        = method{name: "apps.connections.open", perMinute: 50, burst: 20, repeatable: true}
 	respond           = method{name: "response_url", perMinute: 600, burst: 300, repeatable: true} // five uses a URL; no tier is documented

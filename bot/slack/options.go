@@ -57,6 +57,8 @@ type Options struct {
 	Dialer *websocket.Dialer
 	// Command is the slash command, "/apono".
 	Command string
+	// Files says that files are sent, which needs the scope files:write.
+	Files bool
 	// AuditChannel is a channel's name, with or without "#", or its id; empty: none.
 	AuditChannel string
 	Log          *slog.Logger // nil: slog.Default()

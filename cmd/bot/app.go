@@ -144,7 +144,7 @@ func (a *App) buildSlack(o Options) error {
 	opts := slack.Options{
 		AppToken: slack.Token(o.Config.Slack.AppToken.Reveal()), BotToken: slack.Token(o.Config.Slack.BotToken.Reveal()),
 		APIURL: o.Config.Slack.APIURL, HTTP: o.SlackHTTP, Dialer: o.SlackDialer, Command: o.Config.Slack.Command,
-		AuditChannel: o.Config.Slack.AuditChannel, Log: a.log, Meter: meter{a.metrics},
+		AuditChannel: o.Config.Slack.AuditChannel, Files: len(o.Config.Reports) > 0, Log: a.log, Meter: meter{a.metrics},
 	}
 	var err error
 	if a.client, err = slack.NewClient(opts); err != nil {

@@ -84,7 +84,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"target-loses":  {2, (*script).targetLoses}, // target-loses support-desk 2: offers so many resources less; 0: all again
 		"sync":          {0, (*script).sync},        // the bot reads all integrations, or those named, now
 		// Time and the bot.
-		"advance":  {1, (*script).advance},
+		"advance": {1, (*script).advance}, "file": {1, (*script).file}, // file 'pattern' …: one file in the audit channel has all of them
 		"shutdown": {0, (*script).stop},
 		"start":    {0, (*script).start},
 		"restart":  {0, (*script).restart},

@@ -88,3 +88,16 @@ func (s *script) sync(_ bool, args []string) {
 	s.world.current().app.living.Sync(s.ctx, args...)
 	synctest.Wait()
 }
+
+// file wants one file in the audit channel that has all patterns.
+func (s *script) file(neg bool, args []string) {
+	found := 0
+	for _, m := range s.world.ws.Messages("#access-audit") {
+		for _, id := range m.Files {
+			if data, there := s.world.ws.File(id); there && s.match(string(data), args) {
+				found++
+			}
+		}
+	}
+	s.want(neg, found == 1, "%d files in the audit channel have %q", found, args)
+}

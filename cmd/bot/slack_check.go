@@ -98,7 +98,7 @@ func lostPeople(ctx context.Context, client *slack.Client, people []*flows.Perso
 func checkSlackOnline(ctx context.Context, cfg *config.Config, report *config.Report) (*slack.Client, error) {
 	client, err := slack.NewClient(slack.Options{
 		AppToken: slack.Token(cfg.Slack.AppToken.Reveal()), BotToken: slack.Token(cfg.Slack.BotToken.Reveal()),
-		APIURL: cfg.Slack.APIURL, AuditChannel: cfg.Slack.AuditChannel, Log: slog.New(slog.DiscardHandler),
+		APIURL: cfg.Slack.APIURL, AuditChannel: cfg.Slack.AuditChannel, Files: len(cfg.Reports) > 0, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		return nil, err

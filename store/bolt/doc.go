@@ -28,6 +28,7 @@
 //	favorites     str(e-mail) id -> JSON
 //	submits       submit key -> JSON of ids; submits_at: nanoseconds key
 //	sources       head/name -> JSON of when a source said what; data/name -> what it said
+//	reports       name -> JSON of flows.ReportRun
 //	audit         seq -> the canonical encoding of store.Chain; the bucket's sequence is the last seq
 //
 // meta's gaps are pairs of numbers: after request number a, the next was b. Restore

@@ -34,6 +34,7 @@ var (
 	bucketContacts      = []byte("contacts")
 	bucketByOpen        = []byte("by_open")
 	bucketFavorites     = []byte("favorites")
+	bucketReports       = []byte("reports")
 	bucketSources       = []byte("sources")
 )
 
@@ -41,6 +42,7 @@ var buckets = [][]byte{
 	bucketMeta, bucketRequests, bucketByState, bucketByDue, bucketByPerson, bucketByIntegration, bucketByAsked, bucketHolders,
 	bucketTasks, bucketTasksDue, bucketPosts, bucketSealed, bucketInbox, bucketInboxUndone, bucketInboxDone,
 	bucketSubmits, bucketSubmitsAt, bucketAudit, bucketContacts, bucketByOpen, bucketFavorites, bucketSources,
+	bucketReports,
 }
 
 var (
@@ -64,6 +66,7 @@ var migrations = []func(*bolt.Tx) error{
 	indexOpen,     // by_open, favorites
 	createBuckets, // sources
 	indexIntegrations,
+	createBuckets, // reports
 }
 
 // grantIDsWithStamps keeps older programs out: they would not understand the ids of

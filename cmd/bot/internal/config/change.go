@@ -105,6 +105,9 @@ func (c *Config) Changes(old *Config) (out []string) {
 	if c.Sync != old.Sync {
 		out = append(out, "sync changed")
 	}
+	if !reflect.DeepEqual(c.Reports, old.Reports) {
+		out = append(out, "reports changed")
+	}
 	if c.Audit != old.Audit {
 		out = append(out, "audit changed")
 	}

@@ -25,7 +25,8 @@ type Config struct {
 	Log          Log              `mapstructure:"log"`
 	Integrations []Integration    `mapstructure:"-"`
 	// Policy holds the flows, bundles, admins, fallback and time-out.
-	Policy flows.Policy `mapstructure:"-"`
+	Policy  flows.Policy      `mapstructure:"-"`
+	Reports []ScheduledReport `mapstructure:"-"`
 	// Tests of the policy. They were run, where everybody is known from the file.
 	Tests []flows.PolicyTest `mapstructure:"-"`
 	// Sample are resources that the tests, and what-ifs, assume where an integration
@@ -115,6 +116,19 @@ type Sync struct {
 type Audit struct {
 	// Retention of audit events and of requests that ended; 0: for ever.
 	Retention time.Duration `mapstructure:"retention"`
+}
+
+// ScheduledReport is delivered as a file, again and again.
+type ScheduledReport struct {
+	Name     string
+	Cron     string // five fields, in TimeZone
+	TimeZone string
+	Format   string // csv or jsonl
+	// Users, Integrations and Statuses are conditions; empty: none.
+	Users, Integrations []string
+	Statuses            []flows.FactKind
+	Period              time.Duration // before the occurrence; 0: since the one before
+	Channel, Person     string        // one of them; Person is an e-mail address
 }
 
 // Formats of the log.

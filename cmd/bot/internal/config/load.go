@@ -79,14 +79,7 @@ func (l *loader) load(ctx context.Context, c *Config) {
 	l.sections(s, c)
 	l.scalars(c)
 	l.chat(s, c)
-	for _, x := range []struct {
-		node       *yaml.Node
-		path, what string
-	}{{s.Reports, "reports", "reporting"}} {
-		if written(x.node) && (x.node.Kind != yaml.SequenceNode || len(x.node.Content) > 0) {
-			l.p.unsupported(x.path, x.what)
-		}
-	}
+	l.reports(s, c)
 	l.integrations(ctx, s.Integrations, c)
 	l.peopleTwice(ctx, c)
 	l.policy(s, c)

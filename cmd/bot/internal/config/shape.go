@@ -72,6 +72,23 @@ type syncShape struct {
 	HoldWhenShrinkingBy scalar `yaml:"hold_when_shrinking_by"`
 }
 
+type reportShape struct {
+	Name     string         `yaml:"name"`
+	Cron     string         `yaml:"cron"`
+	TimeZone string         `yaml:"time_zone"`
+	Format   string         `yaml:"format"`
+	Filter   filterShape    `yaml:"filter"`
+	Period   *time.Duration `yaml:"period"`
+	Channel  string         `yaml:"channel"`
+	Person   string         `yaml:"person"`
+}
+
+type filterShape struct {
+	Users        []string `yaml:"users"`
+	Integrations []string `yaml:"integrations"`
+	Statuses     []string `yaml:"statuses"`
+}
+
 type auditShape struct {
 	Retention scalar `yaml:"retention"`
 }
