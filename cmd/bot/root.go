@@ -12,6 +12,7 @@ import (
 	"apono/cmd/bot/internal/config"
 	"apono/provision"
 
+	"apono/provision/ical"
 	"apono/provision/ldap"
 	"apono/provision/postgresql"
 	"apono/provision/static"
@@ -68,7 +69,7 @@ func helpAlone(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 // registry lists the types of integrations there are.
 func registry(types ...provision.Type) (*provision.Registry, error) {
 	if len(types) == 0 {
-		types = []provision.Type{static.Type(), webhook.Type(), postgresql.Type(), ldap.Type()}
+		types = []provision.Type{static.Type(), webhook.Type(), postgresql.Type(), ldap.Type(), ical.Type()}
 	}
 	return provision.NewRegistry(types...)
 }
