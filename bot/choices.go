@@ -107,6 +107,7 @@ func (s *Service) verdict(w flows.World, p, grantee *flows.Person, f *cards.Requ
 	if i := slices.IndexFunc(v.Problems(), func(c flows.Check) bool { return c.About == flows.AboutJustification }); i >= 0 {
 		f.Hint = append(f.Hint, chat.Text{chat.Bold("Missing: "), chat.Plain(v.Problems()[i].Reason)})
 	}
+	f.Hint = append(f.Hint, s.already(w, p, grantee, v, now)...)
 	f.Hint = append(f.Hint, cards.Verdict(withoutJustification(v), p)...)
 	f.JustificationOptional = len(v.Parts) > 0 && !slices.ContainsFunc(v.Parts, func(p flows.Part) bool { return p.Flow.JustificationRequired() })
 	if sel.typed || len(v.Parts) == 0 {
