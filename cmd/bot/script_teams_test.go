@@ -53,9 +53,14 @@ func (w *world) deliver(rw http.ResponseWriter, r *http.Request) {
 //	teams bob toast 'already'                 what a press was answered with
 //	teams bob sees 'pattern'                  what his client shows in place of the card he pressed on
 //	teams audit 'AR-1 asked' …                all messages of the channel, in order
+//	teams counts teams_call teams_received    what the metrics of the bot that runs have counted
 func (s *script) teams(neg bool, args []string) {
 	if args[0] == "audit" {
 		s.teamsAudit(neg, args[1:])
+		return
+	}
+	if args[0] == "counts" {
+		s.teamsCounts(neg, args[1:])
 		return
 	}
 	if s.actors == nil {
@@ -216,6 +221,28 @@ func (a *teamsActor) toast(neg bool, args []string) {
 func (a *teamsActor) sees(neg bool, args []string) {
 	text := teamstest.Text(a.shown)
 	a.script.want(neg, matchAll(text, args), "the client of %s shows %q:\n%s", a.Person.Name, args, text)
+}
+
+// teamsCounts looks at what /metrics would show.
+func (s *script) teamsCounts(neg bool, events []string) {
+	families, err := s.world.current().app.metrics.Registry.Gather()
+	s.ts.Check(err)
+	for _, event := range events {
+		n := 0.0
+		for _, f := range families {
+			if f.GetName() != "apono_teams_events_total" {
+				continue
+			}
+			for _, m := range f.GetMetric() {
+				for _, l := range m.GetLabel() {
+					if l.GetName() == "event" && l.GetValue() == event {
+						n += m.GetCounter().GetValue()
+					}
+				}
+			}
+		}
+		s.want(neg, n > 0, "apono_teams_events_total counts %s", event)
+	}
 }
 
 func (s *script) teamsAudit(neg bool, patterns []string) {
