@@ -2,6 +2,7 @@ package flows
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -21,7 +22,16 @@ const DefaultEscalation = 30 * time.Minute
 
 // escalatesAt is when a request that waits is escalated next.
 func (r *Request) escalatesAt() (at time.Time, ok bool) {
-	if r.State != StatePending || r.Escalated >= r.Need.Tiers || r.Need.TierEvery <= 0 {
+	last := r.Need.Tiers
+	if r.Need.Fallback && (last > 0 || r.Silent()) {
+		last++
+	}
+	switch {
+	case r.State != StatePending || r.Escalated >= last:
+		return time.Time{}, false
+	case r.Silent():
+		return r.SilentAt, r.SilentAt.Before(r.PendingUntil)
+	case r.Need.TierEvery <= 0:
 		return time.Time{}, false
 	}
 	at = r.CreatedAt.Add(time.Duration(r.Escalated+1) * r.Need.TierEvery)
@@ -46,7 +56,11 @@ func (w World) DueEvent(r *Request, now time.Time) Event {
 	}
 	c := Case{Flow: f, Requestor: requestor, Grantee: grantee, Units: r.Units(), Escalated: ev.Tier}
 	for _, p := range w.tier(c, ev.Tier-1) {
-		ev.Ask = append(ev.Ask, Asked{PersonRef: p.Person.Ref(), Groups: r.Need.all(), Why: p.WhyYou(), Tier: ev.Tier})
+		a := Asked{PersonRef: p.Person.Ref(), Groups: r.Need.all(), Why: p.WhyYou(), Tier: ev.Tier}
+		if r.Silent() {
+			a.Why = strings.Replace(a.Why, "Nobody decided in time", "Not enough of the approvers could be reached", 1)
+		}
+		ev.Ask = append(ev.Ask, a)
 	}
 	return ev
 }
@@ -71,12 +85,13 @@ func (r *Request) Units() []Unit {
 
 // tier finds the people of one tier of a flow's escalation.
 func (w World) tier(c Case, i int) []Candidate {
-	e := c.Flow.Approval.escalation()
-	if i < 0 || i >= len(e.Groups) {
+	tiers := slices.Clone(c.Flow.Approval.escalation().Groups)
+	tiers = append(tiers, w.Catalog.policy.Fallback) // the last; see Need.Fallback
+	if i < 0 || i >= len(tiers) || len(tiers[i].Approvers) == 0 {
 		return nil
 	}
 	var out []Candidate
-	for _, g := range w.resolveGroups(c, e.Groups[i:i+1]) {
+	for _, g := range w.resolveGroups(c, tiers[i:i+1]) {
 		for _, p := range g.People {
 			if !slices.ContainsFunc(out, func(o Candidate) bool { return samePerson(o.Person, p.Person) }) {
 				p.Why = "Nobody decided in time, and you are " + p.Role + "."
@@ -109,4 +124,31 @@ func (w World) standIn(c Case, groups []ResolvedGroup) {
 			}
 		}
 	}
+}
+
+// escalate asks further people where that is due and the event says whom.
+func (t *transition) escalate() bool {
+	at, ok := t.r.escalatesAt()
+	if !ok || t.now.Before(at) || t.ev.Tier != t.r.Escalated+1 {
+		return false
+	}
+	why := "Nobody decided in time"
+	if t.r.Silent() {
+		why = "Not enough of those who were asked can be reached"
+	}
+	t.r.Escalated++
+	t.r.remindFrom(t.now)
+	var names []string
+	for _, a := range t.ev.Ask {
+		if !slices.ContainsFunc(t.r.Asked, func(b Asked) bool { return b.Is(a.Email) }) {
+			t.r.Asked = append(t.r.Asked, a)
+			names = append(names, a.DisplayName())
+		}
+	}
+	text := why + "; nobody further could be asked."
+	if len(names) > 0 {
+		text = why + "; asked now: " + strings.Join(names, ", ") + "."
+	}
+	t.fact(FactEscalated, text)
+	return true
 }

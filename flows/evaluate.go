@@ -256,6 +256,7 @@ func (w World) Drafts(q Question, v Verdict) []Request {
 			ReportLostRight: p.Flow.Settings.ReportLostRight, MaxExtensions: p.Flow.Settings.MaxExtensions, BreakGlass: p.Flow.Settings.BreakGlass,
 		}
 		if !p.Approvers.Automatic {
+			r.Need.Fallback = len(w.Catalog.policy.Fallback.Approvers) > 0
 			r.PendingUntil = q.Now.Add(w.Catalog.RequestTimeout())
 		}
 		for _, u := range p.Units {

@@ -24,6 +24,7 @@ const (
 	EventDue EventKind = "due"
 	// Policy and directory.
 	EventLostRight EventKind = "lost_right" // the right behind the access is gone; see World.Lost
+	EventUnreached EventKind = "unreached"  // no platform delivers to By, who was asked
 	EventRaised    EventKind = "raised"     // admins are told that a revoke is overdue
 	// Targets.
 	EventBegun        EventKind = "begun"         // the target is about to be asked: it may hold access from now on
@@ -43,7 +44,7 @@ const (
 func EventKinds() []EventKind {
 	return []EventKind{
 		EventSubmit, EventApprove, EventDeny, EventWithdraw, EventRevoke, EventView, EventReset, EventExplain, EventExtend,
-		EventDue, EventLostRight, EventRaised, EventBegun, EventNotBegun, EventGranted, EventGrantFailed,
+		EventDue, EventLostRight, EventUnreached, EventRaised, EventBegun, EventNotBegun, EventGranted, EventGrantFailed,
 		EventRevokeFailed, EventGone, EventConfirmGone, EventRotated, EventRotateFailed, EventProlonged, EventExtendFailed,
 	}
 }
@@ -205,6 +206,7 @@ const (
 	TopicFailed    Topic = "failed"
 	TopicExplain   Topic = "explain" // why the glass was broken; reminders have numbers, see Topic.Explain
 	// Those are numbered: PostKey.N.
+	TopicReminder    Topic = "reminder"     // to approvers: it still waits
 	TopicExtension   Topic = "extension"    // to approvers: the n-th extension waits
 	TopicExtended    Topic = "extended"     // the n-th extension was granted
 	TopicNotExtended Topic = "not_extended" // the n-th extension was denied

@@ -146,6 +146,7 @@ func TestMatrix(t *testing.T) {
 		due,
 		{Kind: flows.EventLostRight, Reason: "The access flow read is not there any more."},
 		{Kind: flows.EventLostRight, Reason: "The access flow read is not there any more.", Report: true},
+		{Kind: flows.EventUnreached, By: bob},
 		{Kind: flows.EventRaised, Admins: []flows.PersonRef{carol}},
 		{Kind: flows.EventRevokeFailed, Integration: "pg", Problem: "It said no."},
 		{Kind: flows.EventBegun, Integration: "pg"},

@@ -33,7 +33,7 @@ var edges = map[State]map[EventKind]func(*transition) error{
 	"": {EventSubmit: (*transition).submit},
 	StatePending: {
 		EventApprove: (*transition).approve, EventDeny: (*transition).deny,
-		EventWithdraw: (*transition).withdraw, EventDue: (*transition).due,
+		EventWithdraw: (*transition).withdraw, EventDue: (*transition).due, EventUnreached: (*transition).unreached,
 	},
 	StateApproved: {
 		EventBegun: (*transition).begun, EventNotBegun: (*transition).notBegun,
@@ -126,6 +126,7 @@ func (t *transition) submit() error {
 	if t.r.PendingUntil.IsZero() {
 		t.r.PendingUntil = t.now.Add(DefaultRequestTimeout)
 	}
+	t.r.remindFrom(t.now)
 	t.fact(FactAsked, "")
 	return nil
 }
@@ -284,6 +285,7 @@ func (t *transition) due() error {
 		acted = true
 	}
 	acted = t.escalate() || acted
+	acted = t.remind() || acted
 	acted = t.chase() || acted
 	acted = t.warn() || acted
 	for i := range t.r.Groups {
@@ -303,28 +305,6 @@ func (t *transition) due() error {
 		return Errorf(CodeLate, "Nothing is due for %s.", t.r.ID)
 	}
 	return nil
-}
-
-// escalate asks further people where that is due and the event says whom.
-func (t *transition) escalate() bool {
-	at, ok := t.r.escalatesAt()
-	if !ok || t.now.Before(at) || t.ev.Tier != t.r.Escalated+1 {
-		return false
-	}
-	t.r.Escalated++
-	var names []string
-	for _, a := range t.ev.Ask {
-		if !slices.ContainsFunc(t.r.Asked, func(b Asked) bool { return b.Is(a.Email) }) {
-			t.r.Asked = append(t.r.Asked, a)
-			names = append(names, a.DisplayName())
-		}
-	}
-	text := "Nobody decided in time; nobody further could be asked."
-	if len(names) > 0 {
-		text = "Nobody decided in time; asked now: " + strings.Join(names, ", ") + "."
-	}
-	t.fact(FactEscalated, text)
-	return true
 }
 
 func (t *transition) group(want ...GroupStatus) (*AccessGroup, error) {

@@ -83,6 +83,8 @@ func TestLifeOfARequest(t *testing.T) {
 // TestBoundariesAreHalfOpen looks one nanosecond around every due time.
 func TestBoundariesAreHalfOpen(t *testing.T) {
 	pending := play(t, draft("pg"), submit)
+	waits := pending
+	pending.Reminders = []flows.Reminder{{At: pending.RemindAt}}
 	active := play(t, draft("pg"), submit, approve, granted("pg"))
 	active.Warned = []time.Time{active.EndsAt}
 	soon := active
@@ -99,6 +101,7 @@ func TestBoundariesAreHalfOpen(t *testing.T) {
 		then   flows.Code // at, and 1 ns after
 	}{
 		{"due of a pending", pending, pending.PendingUntil, due, flows.CodeLate, ""},
+		{"due of a silent one", waits, waits.RemindAt, due, flows.CodeLate, ""},
 		{"approve", pending, pending.PendingUntil, approve, "", flows.CodeLate},
 		{"deny", pending, pending.PendingUntil, deny, "", flows.CodeLate},
 		{"withdraw", pending, pending.PendingUntil, flows.Event{Kind: flows.EventWithdraw, By: alice}, "", flows.CodeLate},

@@ -220,8 +220,14 @@ func TestEscalation(t *testing.T) {
 		}
 		return err
 	}
-	if first, ok := r.DueAt(); !ok || !first.Equal(at(30)) {
-		t.Errorf("due at %s", first)
+	if first, ok := r.DueAt(); !ok || !first.Equal(at(15)) {
+		t.Errorf("the reminder is due at %s", first)
+	}
+	if err := due(15); err != nil || len(r.Reminders) != 1 || !slices.Equal(r.Reminders[0].To, []string{"bob@example.com", "olga@example.com"}) {
+		t.Errorf("%v, reminded %+v", err, r.Reminders)
+	}
+	if then, ok := r.DueAt(); !ok || !then.Equal(at(30)) {
+		t.Errorf("due at %s", then)
 	}
 	wantCode(t, due(29), flows.CodeLate, "Nothing is due for AR-1.")
 	_, err := now.MayDecide(&r, who(t, now, "carol"))
@@ -243,11 +249,14 @@ func TestEscalation(t *testing.T) {
 	if !slices.Equal(asked, want) {
 		t.Errorf("asked: %q", asked)
 	}
+	if err := due(45); err != nil || len(r.Reminders) != 2 {
+		t.Errorf("%v, reminded %+v", err, r.Reminders)
+	}
 	wantCode(t, due(59), flows.CodeLate, "Nothing is due for AR-1.")
 	if err := due(60); err != nil || r.Asked[4].Why != "Nobody decided in time, and you are named as an approver then." {
 		t.Errorf("%v, %+v", err, r.Asked)
 	}
-	if next, _ := r.DueAt(); !next.Equal(r.PendingUntil) {
+	if next, _ := r.DueAt(); !next.Equal(at(75)) { // halfway to the fallback approvers
 		t.Errorf("after the last tier due at %s", next)
 	}
 	for i, name := range []string{"carol", "bob"} {
@@ -273,8 +282,9 @@ func TestEscalation_Never(t *testing.T) {
 	w.policy.RequestTimeout = 30 * time.Minute
 	w.flow().Approval.Escalation = &flows.Escalation{Interval: 30 * time.Minute, Groups: []flows.ApproverGroup{approverGroup(is("group", "developers"))}}
 	r := pendingRead(t, w)
-	if at, _ := r.DueAt(); !at.Equal(r.PendingUntil) {
-		t.Errorf("due at %s", at)
+	reminded, _, err := flows.Next(r, flows.Event{Kind: flows.EventDue}, r.CreatedAt.Add(15*time.Minute))
+	if at, _ := reminded.DueAt(); err != nil || !at.Equal(r.PendingUntil) {
+		t.Errorf("%v, due at %s", err, at)
 	}
 	w.policy.RequestTimeout = time.Hour
 	r = pendingRead(t, w)

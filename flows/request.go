@@ -192,6 +192,8 @@ type Asked struct {
 	Groups []int  `json:"groups"`         // indexes into Need.Groups
 	Why    string `json:"why"`            // "You are Alice's manager."
 	Tier   int    `json:"tier,omitempty"` // of the escalation; 0: asked at once
+	// Unreached: no chat platform delivers to this person.
+	Unreached bool `json:"unreached,omitempty"`
 }
 
 // Need says what approval a request needs. It is fixed when the request is made.
@@ -209,6 +211,9 @@ type Need struct {
 	// Tiers is how often the request may be escalated, once every TierEvery.
 	Tiers     int           `json:"tiers,omitempty"`
 	TierEvery time.Duration `json:"tier_every,omitempty"`
+	// Fallback adds the fallback approvers as the last tier. They are asked in turn
+	// where there are others, and where nobody who was asked can be reached.
+	Fallback bool `json:"fallback,omitempty"`
 }
 
 // Verb of a decision.
@@ -291,6 +296,13 @@ type Request struct {
 	// LostRight is why the right behind a live access is gone, where that was
 	// reported instead of ending it; empty: it is there.
 	LostRight string `json:"lost_right,omitempty"`
+	// RemindAt is when those who are silent are asked again, or were.
+	RemindAt  time.Time  `json:"remind_at,omitzero"`
+	Reminders []Reminder `json:"reminders,omitempty"`
+	// SilentAt is since when not enough of those who were asked can be reached, so that
+	// SilentTier of the escalation is asked without waiting.
+	SilentAt   time.Time `json:"silent_at,omitzero"`
+	SilentTier int       `json:"silent_tier,omitempty"`
 	// Wanted is what was asked for, where less was approved; nil: what is granted.
 	Wanted *Wanted `json:"wanted,omitempty"`
 	// Extensions that were asked for, in order; only the last can be open.
@@ -373,6 +385,9 @@ func (r *Request) DueAt() (at time.Time, ok bool) {
 	switch r.State {
 	case StatePending:
 		consider(r.PendingUntil)
+		if t, reminds := r.remindsAt(); reminds {
+			consider(t)
+		}
 		if t, escalates := r.escalatesAt(); escalates {
 			consider(t)
 		}

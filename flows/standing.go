@@ -13,6 +13,7 @@ func (r *Request) Posts() []PostKey {
 	for _, a := range r.Asked {
 		out = append(out, PostKey{Request: r.ID, Audience: AudienceApprover, Person: a.Email, Topic: TopicRequest})
 	}
+	out = append(out, r.reminderPosts()...)
 	tell := func(topic Topic) {
 		out = append(out, PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Requestor.Email, Topic: topic})
 	}

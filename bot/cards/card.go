@@ -15,6 +15,9 @@ func Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool) {
 	if key.Topic == flows.TopicExtension {
 		return extension(r, key.Number(), key.Person, now)
 	}
+	if key.Topic == flows.TopicReminder {
+		return reminder(r, key.Person, now)
+	}
 	if key.Audience == flows.AudienceApprover {
 		return approver(r, key.Person, now)
 	}
@@ -42,7 +45,7 @@ func Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool) {
 		return notExtended(r, key.Number())
 	case flows.TopicEndingSoon:
 		return endingSoon(r, key.Number(), now)
-	case flows.TopicRequest, flows.TopicExtension, flows.TopicExplain:
+	case flows.TopicRequest, flows.TopicExtension, flows.TopicExplain, flows.TopicReminder:
 	}
 	return chat.Card{}, false
 }

@@ -22,7 +22,7 @@ func asked(r flows.Request, now time.Time) chat.Card {
 		if missing := stillNeeded(inOwnWords(r)); missing != "" {
 			c.Notes = append(c.Notes, chat.Text{chat.Bold("Still needed: "), chat.Plain(missing)})
 		}
-		c.Notes = append(c.Notes, chat.Text{chat.Plain("Times out "), chat.At(r.PendingUntil)})
+		c.Notes = append(append(c.Notes, outOfReach(r)...), chat.Text{chat.Plain("Times out "), chat.At(r.PendingUntil)})
 		c.Actions = []chat.Action{button(r, chat.ActionWithdraw, "Withdraw", "")}
 	}
 	return c
@@ -200,7 +200,7 @@ func over(r flows.Request, topic flows.Topic, now time.Time) chat.Card {
 			c.Notes = append(c.Notes, chat.Text{chat.Bold(g.Integration + ": "), chat.Plain(g.Problem)})
 		}
 	case flows.TopicRequest, flows.TopicAsked, flows.TopicApproved, flows.TopicDenied, flows.TopicGranted, flows.TopicAccess, flows.TopicExplain, flows.TopicOverdue, flows.TopicOverdueOver,
-		flows.TopicExtension, flows.TopicExtended, flows.TopicNotExtended, flows.TopicEndingSoon:
+		flows.TopicReminder, flows.TopicExtension, flows.TopicExtended, flows.TopicNotExtended, flows.TopicEndingSoon:
 	}
 	if !undoing(r) {
 		c.Actions = []chat.Action{button(r, chat.ActionAgain, "Request again", "")}

@@ -164,6 +164,9 @@ func (d *chats) unreached(ctx context.Context, t flows.Task, l *lost, o outcome)
 			continue
 		}
 		d.Log.ErrorContext(ctx, "message_not_shown", "request", key.Request, "task", t.Key, "attempt", t.Tries+1, "error", l.cause[key])
+		if err := d.silent(ctx, key); err != nil {
+			return d.storeFailed(t, err)
+		}
 		if !l.fresh[key] {
 			continue
 		}

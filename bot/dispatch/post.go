@@ -83,6 +83,9 @@ type ChatOptions struct {
 	Platform string
 	// AuditChannel reports whether there is an audit channel at this moment; nil: none.
 	AuditChannel func() bool
+	// Unreached is told of an approver whom no platform delivers the card of a request
+	// to. It may be told again. nil: nobody is.
+	Unreached func(ctx context.Context, key flows.PostKey) error
 	// Others are further platforms. Every message is shown on each of them as well,
 	// to whom it can reach.
 	Others []Platform
@@ -385,8 +388,24 @@ func (m message) gone(ctx context.Context, cause error) outcome {
 		m.lost.add(m.post.Key.On(""), cause, !strings.HasPrefix(m.post.Shows, goneMark))
 		return m.save(ctx, goneMark+m.hash, done(ResultGone))
 	}
+	if err := m.silent(ctx, m.post.Key); err != nil {
+		return m.storeFailed(m.task, err)
+	}
 	return m.giveUp(ctx, goneMark, cause, done(ResultGone),
 		notReached(m.post.Key))
+}
+
+// silent tells that an approver will not answer. It comes first: what is on record as
+// given up is not looked at again.
+func (d *chats) silent(ctx context.Context, k flows.PostKey) error {
+	if d.Unreached == nil || k.Audience != flows.AudienceApprover || k.Topic != flows.TopicRequest {
+		return nil
+	}
+	err := d.Unreached(context.WithoutCancel(ctx), k)
+	if late(err) || missing(err) {
+		return nil // decided meanwhile, or told before
+	}
+	return err
 }
 
 func notReached(k flows.PostKey) string {

@@ -164,6 +164,7 @@ func (a *App) buildWorkers(box *seal.Box) {
 	a.chats = dispatch.NewChat(dispatch.ChatOptions{
 		Queue: a.store, Posts: a.store, Renderer: renderer{}, People: people{a.living}, Platform: platforms[0].Name, Messenger: platforms[0].Messenger,
 		AuditChannel: platforms[0].AuditChannel, Others: platforms[1:], Log: a.log, Hooks: hooks, Now: a.now, Grace: stopWithin / 2,
+		Unreached: a.unreached,
 	})
 }
 

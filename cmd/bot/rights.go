@@ -52,3 +52,9 @@ func (a *App) lost(r *flows.Request) (cause string, lost bool) {
 func (a *App) raise() sweep.Job {
 	return sweep.Raise(a.counted(), func() []flows.PersonRef { return a.living.World().Admins() }, a.now)
 }
+
+// unreached records that no platform delivers to an approver: that is silence at once.
+func (a *App) unreached(ctx context.Context, key flows.PostKey) error {
+	_, err := a.store.Apply(ctx, a.now(), key.Request, flows.Event{Kind: flows.EventUnreached, By: flows.PersonRef{Email: key.Person}})
+	return err
+}

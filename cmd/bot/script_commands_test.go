@@ -85,12 +85,13 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"sync":          {0, (*script).sync},        // the bot reads all integrations, or those named, now
 		// Time and the bot.
 		"advance": {1, (*script).advance}, "file": {1, (*script).file}, // file 'pattern' …: one file in the audit channel has all of them
-		"shutdown": {0, (*script).stop},
-		"start":    {0, (*script).start},
-		"restart":  {0, (*script).restart},
-		"crash":    {0, (*script).kill},   // a crash: nothing is ended in order
-		"policy":   {1, (*script).policy}, // policy new.yaml: takes effect at the next start
-		"leaves":   {1, (*script).leaves}, // leaves alice: is not in the directory from the next start on
+		"shutdown":    {0, (*script).stop},
+		"start":       {0, (*script).start},
+		"restart":     {0, (*script).restart},
+		"crash":       {0, (*script).kill},        // a crash: nothing is ended in order
+		"policy":      {1, (*script).policy},      // policy new.yaml: takes effect at the next start
+		"unreachable": {1, (*script).unreachable}, // unreachable bob: his Slack account is gone
+		"leaves":      {1, (*script).leaves},      // leaves alice: is not in the directory from the next start on
 		// The configuration while the bot runs.
 		"save":   {1, (*script).save},   // save new.yaml: the policy, as an editor saves it
 		"write":  {1, (*script).write},  // write 'half of' 'a file': the whole configuration, in place, a second a piece

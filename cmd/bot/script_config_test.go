@@ -101,3 +101,14 @@ func (s *script) file(neg bool, args []string) {
 	}
 	s.want(neg, found == 1, "%d files in the audit channel have %q", found, args)
 }
+
+func (s *script) unreachable(_ bool, args []string) {
+	for _, u := range s.world.ws.Users() {
+		if u.ID == slackID(args[0]) {
+			u.Deleted = true
+			s.world.ws.SetUser(u)
+			return
+		}
+	}
+	s.ts.Fatalf("there is nobody called %s", args[0])
+}

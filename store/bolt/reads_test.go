@@ -70,7 +70,7 @@ func TestDueIndex(t *testing.T) {
 	}
 	for i, d := range []time.Duration{3 * time.Hour, time.Hour, 2 * time.Hour, time.Hour} {
 		q := draft("alice", "pg", "orders")
-		q.PendingUntil = after(d)
+		q.PendingUntil = after(2 * d) // those who are silent are reminded halfway
 		submit(t, s, start, fmt.Sprint("k", i), q)
 	}
 	never := draft("alice", "pg", "orders")
