@@ -76,6 +76,7 @@ func readWire(data json.RawMessage) (wire, map[string]json.RawMessage, error) {
 // alone. https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/what-are-task-modules
 var dialogs = map[chat.ActionID]bool{
 	chat.ActionDeny: true, chat.ActionDetails: true, chat.ActionCredentials: true, chat.ActionAgain: true,
+	chat.ActionLess: true, chat.ActionExplain: true,
 }
 
 // actions draws the buttons, then the menu. What would not fit beside the others is

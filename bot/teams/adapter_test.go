@@ -197,6 +197,8 @@ func (o *office) start() {
 	if !o.adapter.Ready() {
 		o.Fatal("not ready")
 	}
+	time.Sleep(restartPause)
+	synctest.Wait()
 }
 
 func (o *office) must(err error) {

@@ -17,18 +17,22 @@ const (
 	conversationBurst = 4
 	tenantRate        = 25
 	tenantBurst       = 5
+	// restartPause is for how long after a start nobody gets a burst: an earlier run
+	// may have spent one a moment ago.
+	restartPause = 2 * time.Second
 )
 
 // gate lets calls through at the pace that Teams allows.
 type gate struct {
 	tenant *rate.Limiter
+	born   time.Time
 
 	mu            sync.Mutex
 	conversations map[string]*rate.Limiter
 }
 
 func newGate() *gate {
-	return &gate{tenant: rate.NewLimiter(tenantRate, tenantBurst), conversations: map[string]*rate.Limiter{}}
+	return &gate{tenant: rate.NewLimiter(tenantRate, tenantBurst), born: time.Now(), conversations: map[string]*rate.Limiter{}}
 }
 
 // wait returns when a call may be made; conversation is where a message goes, else
@@ -47,8 +51,12 @@ func (g *gate) of(conversation string) *rate.Limiter {
 	defer g.mu.Unlock()
 	l := g.conversations[conversation]
 	if l == nil {
-		g.forget(time.Now())
+		now := time.Now()
+		g.forget(now)
 		l = rate.NewLimiter(conversationRate, conversationBurst)
+		if now.Sub(g.born) < restartPause {
+			l.AllowN(now, conversationBurst)
+		}
 		g.conversations[conversation] = l
 	}
 	return l

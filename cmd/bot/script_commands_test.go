@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"errors"
 	"maps"
 	"net/http"
 	"os"
@@ -11,7 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing/synctest"
 	"time"
 
@@ -24,18 +22,16 @@ type scriptKey struct{}
 
 // script is a world and what the person who plays it has in mind.
 type script struct {
-	world   *world
-	base    string
-	ts      *testscript.TestScript
-	ctx     context.Context
-	who     string                      // whose dialog the commands for dialogs are about
-	errors  map[string]string           // under the fields, after a refused submission
-	replies map[string]string           // to the slash command, by handle
-	lists   map[string]slacksim.Message // the same, to press buttons in
-	tokens  map[string]string           // that people read in dialogs, by handle
-	kept    map[string]slacksim.Message // by handle, a card as it was when looked at
-	up      map[string]func()           // of systems that are down
-	actors  map[string]*teamsActor      // people in Teams, by handle
+	world  *world
+	base   string
+	ts     *testscript.TestScript
+	ctx    context.Context
+	stage  stage
+	who    string                 // whose dialog the commands for dialogs are about
+	errors map[string]string      // under the fields, after a refused submission
+	tokens map[string]string      // that people read in dialogs, by handle
+	up     map[string]func()      // of systems that are down
+	actors map[string]*teamsActor // people in Teams, by handle
 }
 
 // Time that the bot gets to do its part, and that people wait before they say
@@ -51,27 +47,27 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	out := map[string]func(*testscript.TestScript, bool, []string){}
 	all := map[string]command{
 		// People.
-		"as":           {2, (*script).as},          // as alice /apono request …: types a slash command
-		"press":        {1, (*script).press},       // presses a button in the open dialog
-		"choose":       {1, (*script).choose},      // choose 'Bundle' ticket-rush: sets a menu
-		"type":         {2, (*script).typeIn},      // type Justification 'INC-12'
-		"submit":       {0, (*script).submit},      // `! submit`: is refused
-		"close":        {0, (*script).closeAll},    // closes the dialog
-		"click":        {3, (*script).click},       // click bob 'AR-1' Approve: a button of a direct message
-		"press-listed": {3, (*script).pressListed}, // press-listed bob AR-2 Approve: a button in a list that only bob sees
-		"together":     {1, (*script).together},    // together 'click …' 'click …': at the same moment
-		"look":         {2, (*script).look},        // look bob 'AR-1': keeps the card as it is now …
-		"late-click":   {2, (*script).lateClick},   // … late-click bob Approve: presses what it showed
-		"use-token":    {1, (*script).useToken},    // use-token alice: her token opens the door of the desk
-		"take-token":   {1, (*script).takeToken},   // take-token alice: reads it in the dialog
+		"as":           {2, staged(stage.as)},          // as alice /apono request …: types a slash command
+		"press":        {1, staged(stage.press)},       // presses a button in the open dialog
+		"choose":       {1, staged(stage.choose)},      // choose 'Bundle' ticket-rush: sets a menu
+		"type":         {2, staged(stage.typeIn)},      // type Justification 'INC-12'
+		"submit":       {0, staged(stage.submit)},      // `! submit`: is refused
+		"close":        {0, staged(stage.closeAll)},    // closes the dialog
+		"click":        {3, staged(stage.click)},       // click bob 'AR-1' Approve: a button of a direct message
+		"press-listed": {3, staged(stage.pressListed)}, // press-listed bob AR-2 Approve: a button in a list that only bob sees
+		"together":     {1, staged(stage.together)},    // together 'click …' 'click …': at the same moment
+		"look":         {2, staged(stage.look)},        // look bob 'AR-1': keeps the card as it is now …
+		"late-click":   {2, staged(stage.lateClick)},   // … late-click bob Approve: presses what it showed
+		"use-token":    {1, (*script).useToken},        // use-token alice: her token opens the door of the desk
+		"take-token":   {1, staged(stage.takeToken)},   // take-token alice: reads it in the dialog
 		// What they see.
-		"dm":      {2, (*script).dm},      // dm bob 'AR-1' 'Approve': one message, all patterns, buttons included
-		"private": {2, (*script).private}, // private bob 'already approved': only bob sees it
-		"dialog":  {1, (*script).dialog},  // text of the open dialog, title and buttons included
-		"field":   {1, (*script).field},   // field Justification 'INC-12': what a field holds; none: empty
-		"offers":  {2, (*script).offers},  // offers Bundle ticket-rush …: what a menu offers
-		"finds":   {3, (*script).finds},   // finds Resources ref refunds …: what a search brings
-		"error":   {2, (*script).fieldError},
+		"dm":      {2, staged(stage.dm)},      // dm bob 'AR-1' 'Approve': one message, all patterns, buttons included
+		"private": {2, staged(stage.private)}, // private bob 'already approved': only bob sees it
+		"dialog":  {1, staged(stage.dialog)},  // text of the open dialog, title and buttons included
+		"field":   {1, staged(stage.field)},   // field Justification 'INC-12': what a field holds; none: empty
+		"offers":  {2, staged(stage.offers)},  // offers Bundle ticket-rush …: what a menu offers
+		"finds":   {3, staged(stage.finds)},   // finds Resources ref refunds …: what a search brings
+		"error":   {2, staged(stage.fieldError)},
 		"audit":   {0, (*script).audit}, // patterns of all that the audit channel says, in order
 		"teams":   {2, (*script).teams}, // teams alice says apono: people in Teams, see script_teams_test.go
 		"home":    {1, (*script).home}, "on-home": {2, (*script).onHome}, "press-home": {3, (*script).pressHome}, "shortcut": {1, (*script).shortcut},
@@ -113,6 +109,40 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 	return out
 }
 
+// stage is the platform on which people play a script: what they do there, and read.
+type stage interface {
+	// arrive lets people do what they have to do before they can use the bot.
+	arrive() error
+	as(neg bool, args []string)
+	press(neg bool, args []string)
+	choose(neg bool, args []string)
+	typeIn(neg bool, args []string)
+	submit(neg bool, args []string)
+	closeAll(neg bool, args []string)
+	click(neg bool, args []string)
+	pressListed(neg bool, args []string)
+	together(neg bool, args []string)
+	look(neg bool, args []string)
+	lateClick(neg bool, args []string)
+	takeToken(neg bool, args []string)
+	dm(neg bool, args []string)
+	private(neg bool, args []string)
+	dialog(neg bool, args []string)
+	field(neg bool, args []string)
+	offers(neg bool, args []string)
+	finds(neg bool, args []string)
+	fieldError(neg bool, args []string)
+	// audited is what the audit channel holds, a text a message.
+	audited() []string
+	// auditedInWords is the same without layout.
+	auditedInWords() []string
+}
+
+// staged is a command that the stage plays.
+func staged(play func(stage, bool, []string)) func(*script, bool, []string) {
+	return func(s *script, neg bool, args []string) { play(s.stage, neg, args) }
+}
+
 type command struct {
 	args int
 	run  func(s *script, neg bool, args []string)
@@ -150,70 +180,7 @@ func (s *script) await(neg bool, cond func() bool) bool {
 	return until(soon, cond)
 }
 
-func (s *script) as(neg bool, args []string) {
-	s.who, s.errors = args[0], nil
-	p := s.person(s.who)
-	reply, err := p.Slash(s.ctx, "#general", args[1], strings.Join(args[2:], " "))
-	s.want(neg, err == nil, "%s answers; %v", args[1], err)
-	s.replies[s.who] = ""
-	delete(s.lists, s.who)
-	if reply.Shown {
-		s.replies[s.who], s.lists[s.who] = reply.Message.Text, reply.Message
-	}
-	synctest.Wait()
-}
-
 // view waits for a dialog of the person who is in mind.
-func (s *script) view(holds func(v slacksim.View) bool) slacksim.View {
-	var v slacksim.View
-	p := s.person(s.who)
-	if !until(soon, func() bool {
-		var open bool
-		v, open = p.View()
-		return open && holds(v)
-	}) {
-		if v.ID == "" {
-			s.ts.Fatalf("%s sees no dialog", s.who)
-		}
-		s.ts.Fatalf("the dialog does not hold that; %s sees:\n%s", s.who, v)
-	}
-	return v
-}
-
-func (s *script) withField(label string) slacksim.View {
-	return s.view(func(v slacksim.View) bool { _, ok := v.Field(label); return ok })
-}
-
-func (s *script) press(neg bool, args []string) {
-	v := s.view(func(v slacksim.View) bool { return neg || slices.Contains(v.Labels(), args[0]) })
-	err := s.person(s.who).Click(s.ctx, v, args[0])
-	s.want(neg, err == nil, "%s can press %q: %v", s.who, args[0], err)
-	synctest.Wait()
-}
-
-func (s *script) choose(neg bool, args []string) {
-	v := s.withField(args[0])
-	err := s.person(s.who).Choose(s.ctx, v, args[0], args[1:]...)
-	s.want(neg, err == nil, "%s can choose %q: %v", s.who, args[1:], err)
-	synctest.Wait()
-}
-
-func (s *script) typeIn(_ bool, args []string) {
-	s.ts.Check(s.person(s.who).Type(s.ctx, s.withField(args[0]), args[0], strings.Join(args[1:], " ")))
-	synctest.Wait()
-}
-
-func (s *script) submit(neg bool, _ []string) {
-	v := s.view(func(v slacksim.View) bool { return v.Submit != "" })
-	done, err := s.person(s.who).Submit(s.ctx, v)
-	s.ts.Check(err)
-	s.errors = done.Errors
-	s.want(neg, len(done.Errors) == 0, "the form is taken; under its fields: %v", done.Errors)
-	synctest.Wait()
-}
-
-func (s *script) closeAll(bool, []string) { s.ts.Check(s.person(s.who).CloseAll(s.ctx)) }
-
 // match reports whether all patterns are found in one text.
 func (s *script) match(text string, patterns []string) bool {
 	text = flat(text)
@@ -225,159 +192,16 @@ func (s *script) match(text string, patterns []string) bool {
 }
 
 // message finds the newest direct message with all patterns.
-func (s *script) message(handle string, patterns []string, having string) (slacksim.Message, bool) {
-	for _, m := range slices.Backward(s.person(handle).DMs()) {
-		if s.match(m.String(), patterns) && (having == "" || slices.Contains(m.Labels(), having)) {
-			return m, true
-		}
-	}
-	return slacksim.Message{}, false
-}
-
-func (s *script) dm(neg bool, args []string) {
-	got := s.await(neg, func() bool { _, ok := s.message(args[0], args[1:], ""); return ok })
-	s.want(neg, got, "%s has a message with %q; there are:\n%s", args[0], args[1:], all(s.person(args[0]).DMs()))
-}
-
-func all(messages []slacksim.Message) string {
-	var b strings.Builder
-	for _, m := range messages {
-		b.WriteString(m.String() + "\n---\n")
-	}
-	return b.String()
-}
-
-func (s *script) private(neg bool, args []string) {
-	p := s.person(args[0])
-	got := s.await(neg, func() bool {
-		return s.match(s.replies[args[0]], args[1:]) || slices.ContainsFunc(p.Ephemerals(), func(m slacksim.Message) bool { return s.match(m.Text, args[1:]) })
-	})
-	s.want(neg, got, "%s is told in private %q; the reply was %q, messages:\n%s", args[0], args[1:], s.replies[args[0]], all(p.Ephemerals()))
-}
-
-func (s *script) click(neg bool, args []string) {
-	handle, label := args[0], args[len(args)-1]
-	var m slacksim.Message
-	found := s.await(neg, func() bool { var ok bool; m, ok = s.message(handle, args[1:len(args)-1], label); return ok })
-	s.want(neg, found, "%s can press %q; the messages are:\n%s", handle, label, all(s.person(handle).DMs()))
-	if !neg {
-		s.who = handle
-		s.ts.Check(s.person(handle).Click(s.ctx, m, label))
-		synctest.Wait()
-	}
-}
-
 // pressListed presses a button of one entry in the newest list, which is the answer to
 // the slash command or came later.
-func (s *script) pressListed(neg bool, args []string) {
-	p := s.person(args[0])
-	s.who = args[0]
-	var lists []slacksim.Message
-	if m, ok := s.lists[args[0]]; ok {
-		lists = append(lists, m)
-	}
-	synctest.Wait()
-	err := slacksim.ErrNotThere
-	for _, m := range slices.Backward(append(lists, p.Ephemerals()...)) {
-		if !slices.Contains(m.Labels(), args[2]) {
-			continue
-		}
-		err = p.Click(s.ctx, m, args[2], slacksim.Near(args[1]))
-		break
-	}
-	s.want(neg, err == nil, "%s can press %s of %s: %v", args[0], args[2], args[1], err)
-	synctest.Wait()
-}
-
-func (s *script) together(_ bool, args []string) {
-	var wg sync.WaitGroup
-	cards := make([]slacksim.Message, len(args))
-	for i, line := range args {
-		words := strings.Fields(line)
-		if len(words) != 4 || words[0] != "click" {
-			s.ts.Fatalf("%q is not: click WHO PATTERN BUTTON", line)
-		}
-		s.want(false, until(soon, func() bool { var ok bool; cards[i], ok = s.message(words[1], words[2:3], words[3]); return ok }), "%s can press %s", words[1], words[3])
-	}
-	errs := make([]error, len(args))
-	for i, line := range args {
-		words := strings.Fields(line)
-		wg.Go(func() { errs[i] = s.person(words[1]).ClickStale(s.ctx, cards[i], words[3]) })
-	}
-	wg.Wait()
-	s.ts.Check(errors.Join(errs...))
-	synctest.Wait()
-}
-
-func (s *script) look(_ bool, args []string) {
-	s.want(false, until(soon, func() bool { var ok bool; s.kept[args[0]], ok = s.message(args[0], args[1:], ""); return ok }), "%s has a message with %q", args[0], args[1:])
-}
-
-func (s *script) lateClick(_ bool, args []string) {
-	s.who = args[0]
-	s.ts.Check(s.person(args[0]).ClickStale(s.ctx, s.kept[args[0]], args[1]))
-	synctest.Wait()
-}
-
 // shown is all that a person reads in a dialog.
-func shown(v slacksim.View) string {
-	return strings.Join(append([]string{v.Title, v.Submit, v.Close, v.String()}, v.Labels()...), "\n")
-}
-
-func (s *script) dialog(neg bool, args []string) {
-	p := s.person(s.who)
-	got := s.await(neg, func() bool { v, open := p.View(); return open && s.match(shown(v), args) })
-	v, _ := p.View()
-	s.want(neg, got, "the dialog says %q; it says:\n%s", args, v)
-}
-
-func (s *script) field(neg bool, args []string) {
-	var have []string
-	got := s.await(neg, func() bool {
-		v, _ := s.person(s.who).View()
-		f, there := v.Field(args[0])
-		have = f.Values
-		return there && slices.Equal(f.Values, args[1:])
-	})
-	s.want(neg, got, "%s holds %q; it holds %q", args[0], args[1:], have)
-}
-
-func (s *script) offers(neg bool, args []string) {
-	var have []string
-	got := s.await(neg, func() bool {
-		v, _ := s.person(s.who).View()
-		f, there := v.Field(args[0])
-		have = texts(f.Options)
-		return there && slices.Equal(have, args[1:])
-	})
-	s.want(neg, got, "%s offers %q; it offers %q", args[0], args[1:], have)
-}
-
-func texts(options []slacksim.Option) []string {
-	var out []string
-	for _, o := range options {
-		out = append(out, o.Text)
-	}
-	return out
-}
-
-func (s *script) finds(neg bool, args []string) {
-	found, err := s.person(s.who).Suggest(s.ctx, s.withField(args[0]), args[0], args[1])
-	s.ts.Check(err)
-	s.want(neg, slices.Equal(texts(found), args[2:]), "the search finds %q; it finds %q", args[2:], texts(found))
-}
-
-func (s *script) fieldError(neg bool, args []string) {
-	s.want(neg, s.errors[args[0]] != "" && s.match(s.errors[args[0]], args[1:]), "an error under %s says %q; errors: %q", args[0], args[1:], s.errors)
-}
-
 var auditLineStart = regexp.MustCompile(`^(AR-\d+ (?:BREAK GLASS )?(asked|approved|granted|denied|expired|revoked|extended|withdrawn|timed out|failed|overdue|no longer overdue|no longer covered|covered again|explained|not explained)\b.*)$`)
 
 // told is what the audit channel says, one line an event.
 func (s *script) told() []string {
 	var out []string
-	for _, m := range s.world.ws.Messages("#access-audit") {
-		for line := range strings.Lines(m.Text) {
+	for _, text := range s.stage.auditedInWords() {
+		for line := range strings.Lines(text) {
 			if f := auditLineStart.FindStringSubmatch(strings.TrimSpace(line)); f != nil {
 				out = append(out, f[1])
 			}
@@ -433,22 +257,6 @@ func (s *script) targetFails(_ bool, args []string) {
 		ups <- sys.Down()
 	})
 	s.up[args[0]] = func() { (<-ups)() }
-}
-
-func (s *script) takeToken(_ bool, args []string) {
-	s.who = args[0]
-	v := s.view(func(v slacksim.View) bool { return strings.Contains(v.Text, "Copy them now") })
-	for _, b := range v.Blocks {
-		if name, value, ok := strings.Cut(b.Text, "\n"); ok && strings.TrimSpace(name) == "token" {
-			s.tokens[args[0]] = strings.TrimSpace(value)
-		}
-	}
-	token := s.tokens[args[0]]
-	s.want(false, token != "", "the dialog shows a token:\n%s", v)
-	for _, m := range s.person(args[0]).DMs() {
-		s.want(true, strings.Contains(m.Raw+m.String(), token), "the token is in the chat history")
-	}
-	s.want(true, strings.Contains(s.world.log.String(), token), "the token is in the log")
 }
 
 func (s *script) useToken(neg bool, args []string) {

@@ -65,14 +65,14 @@ func (s *script) tells(neg bool, args []string) {
 		args = args[1:]
 	}
 	count := func() (n int) {
-		for _, m := range s.world.ws.Messages("#access-audit") {
-			if s.match(m.String(), args) {
+		for _, text := range s.stage.audited() {
+			if s.match(text, args) {
 				n++
 			}
 		}
 		return n
 	}
-	s.want(neg, s.await(neg, func() bool { return count() == want }), "the audit channel says %q %d times; it says:\n%s", args, want, all(s.world.ws.Messages("#access-audit")))
+	s.want(neg, s.await(neg, func() bool { return count() == want }), "the audit channel says %q %d times; it says:\n%s", args, want, strings.Join(s.stage.audited(), "\n---\n"))
 }
 
 // targetLoses takes the last resources out of what a system has offered at first.

@@ -4,13 +4,12 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"apono/bot/slack/slacksim"
 )
 
 // TestScripts plays the scripts in testdata/script. They are the manual of what
@@ -20,11 +19,58 @@ import (
 // After each story the bot is stopped and these must hold: Slack would have
 // objected to nothing, no system did, the database is sound, no secret is in the
 // log. The commands are in script_commands_test.go.
-func TestScripts(t *testing.T) {
+func TestScripts(t *testing.T) { playScripts(t, false, scripts(t)) }
+
+// TestScriptsInTeams plays the same scripts with a bot that has Teams alone, but
+// those whose files say that they are about Slack, or bring Teams themselves.
+func TestScriptsInTeams(t *testing.T) {
+	var inTeams, alone []string
+	for _, name := range scripts(t) {
+		text := readFile(t, name)
+		if why := slackAlone.FindStringSubmatch(text); why != nil {
+			alone = append(alone, filepath.Base(name)+": "+why[1])
+		} else if !strings.Contains(text, "\n-- teams.yaml --\n") {
+			inTeams = append(inTeams, name)
+		}
+	}
+	t.Logf("%d scripts are played in Teams; in Slack alone: %q", len(inTeams), alone)
+	if len(inTeams) < leastInTeams {
+		t.Errorf("%d scripts are played in Teams; there were %d", len(inTeams), leastInTeams)
+	}
+	playScripts(t, true, inTeams)
+}
+
+// leastInTeams keeps scripts from being taken out unseen.
+const leastInTeams = 45
+
+// slackAlone marks a script about what Teams does not have.
+var slackAlone = regexp.MustCompile(`(?m)^# In Slack alone: (.+)$`)
+
+func scripts(t *testing.T) []string {
+	t.Helper()
+	all, err := filepath.Glob(filepath.Join("testdata", "script", "*.txtar"))
+	if err != nil || len(all) == 0 {
+		t.Fatalf("there are no scripts: %v", err)
+	}
+	return all
+}
+
+const teamsConfig = crashTeams + `  audit_conversation: "` + teamsAudit + `"
+`
+
+// slackConfig is the part of the configuration that connects Slack.
+var slackConfig = regexp.MustCompile(`(?m)^slack:\n(?:  .*\n)+`)
+
+func playScripts(t *testing.T, inTeams bool, files []string) {
+	t.Helper()
 	base := readFile(t, filepath.Join("testdata", "world.yaml"))
 	flows := readFile(t, filepath.Join("testdata", "flows.yaml"))
+	listening := strings.Replace(base, `http: {listen: ""}`, `http: {listen: "127.0.0.1:0"}`, 1)
+	if inTeams {
+		base = slackConfig.ReplaceAllLiteralString(listening, strings.TrimPrefix(teamsConfig, "\n"))
+	}
 	testscript.RunT(bubbleT{t}, testscript.Params{
-		Dir: filepath.Join("testdata", "script"), WorkdirRoot: memory(t),
+		Files: files, WorkdirRoot: memory(t),
 		Setup: func(e *testscript.Env) error {
 			text := base + flows
 			if own, err := os.ReadFile(filepath.Join(e.WorkDir, "flows.yaml")); err == nil {
@@ -34,16 +80,28 @@ func TestScripts(t *testing.T) {
 				text = strings.Replace(text, `http: {listen: ""}`, `http: {listen: "127.0.0.1:0"}`, 1) + string(teams)
 			}
 			t := e.T().(bubbleT).T
-			s := &script{world: newWorld(t, e.WorkDir, text), base: base, replies: map[string]string{}, lists: map[string]slacksim.Message{}, tokens: map[string]string{}, kept: map[string]slacksim.Message{}, up: map[string]func(){}}
+			s := &script{world: newWorld(t, e.WorkDir, text), base: base, tokens: map[string]string{}, up: map[string]func(){}}
+			if s.stage = newOnSlack(s); inTeams {
+				s.stage = newOnTeams(s)
+			}
 			e.Values[scriptKey{}] = s
 			e.Defer(s.world.end)
 			if err := s.world.start(); err != nil {
 				return err
 			}
 			if !s.world.ready() {
-				return errors.New("Slack cannot reach the bot")
+				return errors.New("the bot cannot be reached")
 			}
-			return nil
+			return s.stage.arrive()
+		},
+		Condition: func(cond string) (bool, error) {
+			switch cond {
+			case "slack":
+				return !inTeams, nil
+			case "teams":
+				return inTeams, nil
+			}
+			return false, errors.New("unknown condition " + cond)
 		},
 		Cmds:                commands(),
 		RequireUniqueNames:  true,

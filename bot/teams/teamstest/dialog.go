@@ -17,10 +17,11 @@ type Dialog struct {
 	Title string
 	Card  map[string]any
 	typed map[string]string // by id of the input
+	found map[string]string // titles of what searches found and was chosen, by value
 }
 
 func newDialog(a *Actor, title string, card map[string]any) *Dialog {
-	d := &Dialog{actor: a, Title: title, Card: card, typed: map[string]string{}}
+	d := &Dialog{actor: a, Title: title, Card: card, typed: map[string]string{}, found: map[string]string{}}
 	for _, in := range inputs(card) {
 		if v, ok := in["value"].(string); ok {
 			d.typed[in["id"].(string)] = v
@@ -91,7 +92,7 @@ func (d *Dialog) Choose(label string, titles ...string) error {
 			}
 			for shown, v := range found {
 				if titled(shown, title) {
-					value, ok = v, true
+					value, ok, d.found[v] = v, true, title
 				}
 			}
 		}
