@@ -369,10 +369,7 @@ func (a Approvers) alternatives(requestor *Person) string {
 }
 
 func (g ResolvedGroup) summary(requestor *Person) string {
-	label := g.Label
-	if own := requestor.Ref().DisplayName() + "'s manager"; label == own {
-		label = "your manager"
-	}
+	label := OwnLabel(g.Label, requestor.Ref())
 	if g.Fallback {
 		label = "fallback approver, because " + g.Problem
 	}
@@ -390,6 +387,22 @@ func (g ResolvedGroup) summary(requestor *Person) string {
 		return fmt.Sprintf("one of %d in %s", len(g.People), label)
 	}
 	return fmt.Sprintf("one of %d people (%s)", len(g.People), label)
+}
+
+// OwnLabel is the label of an approver group as the requestor reads it: their
+// manager, alone or beside others, is "your manager".
+func OwnLabel(label string, requestor PersonRef) string {
+	own := requestor.DisplayName() + "'s manager"
+	for _, joint := range []string{" or ", " and "} {
+		parts := strings.Split(label, joint)
+		for i, part := range parts {
+			if part == own {
+				parts[i] = "your manager"
+			}
+		}
+		label = strings.Join(parts, joint)
+	}
+	return label
 }
 
 // label names an approver group in a few words.

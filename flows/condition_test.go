@@ -199,3 +199,19 @@ func TestDirectory(t *testing.T) {
 		t.Errorf("reference (-want +got):\n%s", diff)
 	}
 }
+
+// TestOwnLabel: nobody is told about themselves by name.
+func TestOwnLabel(t *testing.T) {
+	alice := flows.PersonRef{Name: "Alice", Email: "alice@example.com"}
+	for label, want := range map[string]string{
+		"Alice's manager":                      "your manager",
+		"Alice's manager or on-call or admins": "your manager or on-call or admins",
+		"dba and Alice's manager":              "dba and your manager",
+		"Malice's manager or admins":           "Malice's manager or admins",
+		"Bob's manager":                        "Bob's manager",
+	} {
+		if got := flows.OwnLabel(label, alice); got != want {
+			t.Errorf("OwnLabel(%q) = %q, want %q", label, got, want)
+		}
+	}
+}

@@ -32,9 +32,7 @@ func asked(r flows.Request, now time.Time) chat.Card {
 func inOwnWords(r flows.Request) flows.Request {
 	r.Need.Groups = slices.Clone(r.Need.Groups)
 	for i, label := range r.Need.Groups {
-		if label == r.Requestor.DisplayName()+"'s manager" {
-			r.Need.Groups[i] = "your manager"
-		}
+		r.Need.Groups[i] = flows.OwnLabel(label, r.Requestor)
 	}
 	return r
 }

@@ -16,6 +16,8 @@ after(() => Promise.all([bot.stop(), browser.close()]));
 // audited fails on anything that axe-core finds serious or critical.
 async function audited(slack, where) {
   await slack.page.waitForFunction(() => !document.getAnimations().length);
+  const { wide, room } = await slack.page.evaluate(() => ({ wide: document.documentElement.scrollWidth, room: window.innerWidth }));
+  assert.ok(wide <= room, `${where}: the page is ${wide} px wide in a window of ${room} px`);
   const violations = await slack.page.evaluate(`(async () => { ${axe}; const { violations } = await axe.run(); return violations; })()`);
   const serious = violations.filter((v) => ["serious", "critical"].includes(v.impact));
   assert.deepEqual(serious.map((v) => `${v.id}: ${v.help}: ${v.nodes.map((n) => n.target + " " + n.failureSummary).join("; ")}`), [], where);
