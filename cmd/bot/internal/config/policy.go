@@ -18,11 +18,6 @@ func unsupported(what string) *flows.Issue {
 	return invalid("unsupported", what+" is not supported by this version yet", "")
 }
 
-func (p *problems) unsupported(path, what string) {
-	issue := unsupported(what)
-	p.fail(path, issue.Code, issue.Message, issue.Hint)
-}
-
 // builder turns the shape of the file into the policy. It reports what the
 // policy cannot say; flows.Policy.Check reports the rest.
 type builder struct{ p *problems }
