@@ -104,6 +104,9 @@ func auditSection(e flows.AuditEvent, limit int) chat.Section {
 
 // holdActions let an admin decide on what is held.
 func holdActions(hold string) []chat.Action {
+	if hold == "" {
+		return nil
+	}
 	about := chat.Target{Integration: hold, List: true}
 	return []chat.Action{
 		{ID: chat.ActionProceed, Label: "Proceed", Style: chat.StyleDanger, Target: about, Confirm: &chat.Confirm{

@@ -45,7 +45,7 @@ func (d *chats) audit(ctx context.Context, stop <-chan struct{}, t flows.Task) o
 		if len(events) == 0 {
 			return done(ResultNothing)
 		}
-		batch, last, err := d.batch(events)
+		batch, last, repeat, err := d.batch(events)
 		if err != nil {
 			return d.storeFailed(t, err)
 		}
@@ -60,7 +60,7 @@ func (d *chats) audit(ctx context.Context, stop <-chan struct{}, t flows.Task) o
 			if told {
 				t.Tries = 0 // the channel takes messages again
 			}
-			n, o := d.tell(ctx, t, batch)
+			n, o := d.tell(ctx, t, batch, repeat)
 			if n == 0 {
 				return o
 			}
@@ -74,8 +74,8 @@ func (d *chats) audit(ctx context.Context, stop <-chan struct{}, t flows.Task) o
 
 // batch picks the events of the next message, and the seq up to which the channel
 // is done once it took them. Without any, the channel need not be told of these.
-// A message that may have left before a crash is made again as it was.
-func (d *chats) batch(events []flows.AuditEvent) (batch []flows.AuditEvent, last uint64, err error) {
+// A message that may have left already is made again as it was: repeat.
+func (d *chats) batch(events []flows.AuditEvent) (batch []flows.AuditEvent, last uint64, repeat bool, err error) {
 	var told []flows.AuditEvent
 	for _, e := range events {
 		if e.Fact.Kind.Told() && d.hasAudit() {
@@ -83,40 +83,57 @@ func (d *chats) batch(events []flows.AuditEvent) (batch []flows.AuditEvent, last
 		}
 	}
 	if len(told) == 0 {
-		return nil, events[len(events)-1].Seq, nil
-	}
-	n := 1
-	if len(told) > auditMergeOver {
-		n = min(len(told), auditMergeMax)
+		return nil, events[len(events)-1].Seq, false, nil
 	}
 	to, repeat, err := d.Posts.AuditPosting()
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, false, err
 	}
-	if repeat && to >= told[0].Seq {
-		n = 0
+	repeat = repeat && to >= told[0].Seq
+	n := 1
+	switch {
+	case repeat:
 		for n < min(len(told), auditMergeMax) && told[n].Seq <= to {
 			n++
 		}
+	case len(told) > auditMergeOver:
+		n = min(len(told), auditMergeMax)
+		for n > 1 && !d.fits(d.Renderer.Audit(told[:n])) {
+			n--
+		}
 	}
-	return told[:n], told[n-1].Seq, nil
+	return told[:n], told[n-1].Seq, repeat, nil
+}
+
+// fits reports whether every platform shows all of an audit message.
+func (d *chats) fits(card chat.Card) bool {
+	for _, p := range d.platforms {
+		if f, ok := p.Messenger.(Fitter); ok && p.audits() && !f.Fits(card) {
+			return false
+		}
+	}
+	return true
 }
 
 // tell posts one message and says how many events it told. Events that the
 // platform refuses together are told one by one, and one that it refuses alone by
-// its bare name: what cannot be drawn must not silence the rest.
-func (d *chats) tell(ctx context.Context, t flows.Task, batch []flows.AuditEvent) (int, outcome) {
+// its bare name: what cannot be drawn must not silence the rest. A repeat is looked
+// for before it is posted.
+func (d *chats) tell(ctx context.Context, t flows.Task, batch []flows.AuditEvent, repeat bool) (int, outcome) {
 	if err := d.Posts.SetAuditPosting(context.WithoutCancel(ctx), batch[len(batch)-1].Seq); err != nil {
 		return 0, d.storeFailed(t, err)
 	}
-	err := d.sendAudit(ctx, d.Renderer.Audit(batch))
+	m := auditMessage{card: d.Renderer.Audit(batch), key: auditKey(batch), since: batch[len(batch)-1].At.Add(-lookBack), repeat: repeat}
+	err := d.sendAudit(ctx, m)
 	if chat.KindOf(err) == chat.ErrorRefused && len(batch) > 1 {
 		batch = batch[:1]
-		err = d.sendAudit(ctx, d.Renderer.Audit(batch))
+		m.card, m.key = d.Renderer.Audit(batch), auditKey(batch)
+		err = d.sendAudit(ctx, m)
 	}
 	if chat.KindOf(err) == chat.ErrorRefused {
 		d.Log.ErrorContext(ctx, "audit_message_refused", "event", batch[0].Seq, "request", batch[0].Fact.Request, "error", err)
-		if d.sendAudit(ctx, bareAudit(batch[0])) == nil {
+		m.card = bareAudit(batch[0])
+		if d.sendAudit(ctx, m) == nil {
 			return 1, outcome{}
 		}
 	}
@@ -138,6 +155,21 @@ func (d *chats) tell(ctx context.Context, t flows.Task, batch []flows.AuditEvent
 	case chat.ErrorUnknown:
 	}
 	return 0, again(result, d.Now().Add(auditBackoff.delay(t.Key, t.Tries, chat.RetryAfterOf(err))), err)
+}
+
+// auditMessage is a message to the audit channel of every platform.
+type auditMessage struct {
+	card   chat.Card
+	key    string
+	since  time.Time // no such message is older
+	repeat bool      // it may be there
+}
+
+// auditKey names a message by its last event: no other has that hash, not even one
+// of the same number after a restore.
+func auditKey(batch []flows.AuditEvent) string {
+	first, last := batch[0], batch[len(batch)-1]
+	return fmt.Sprintf("audit/%d-%d/%.16s", first.Seq, last.Seq, last.Hash)
 }
 
 // bareAudit names an event that could not be drawn, by nothing but what the bot

@@ -188,14 +188,14 @@ func (d *chats) hasAudit() bool {
 
 // sendAudit sends a card to the audit channel of every platform. One that took it is
 // not sent it again while another has not.
-func (d *chats) sendAudit(ctx context.Context, card chat.Card) error {
-	hash := hashOf(card)
+func (d *chats) sendAudit(ctx context.Context, m auditMessage) error {
+	hash := hashOf(m.card)
 	var first error
 	for _, p := range d.platforms {
 		if !p.audits() || d.took[p.Name] == hash {
 			continue
 		}
-		if _, err := p.Messenger.PostAudit(ctx, card); err != nil {
+		if err := p.postAudit(ctx, m); err != nil {
 			if first == nil {
 				first = err
 			}
@@ -208,4 +208,22 @@ func (d *chats) sendAudit(ctx context.Context, card chat.Card) error {
 	}
 	d.audited = time.Now()
 	return first
+}
+
+// postAudit posts an audit message, unless it is a repeat and there already. Who may
+// not look posts, and it may show twice.
+func (p Platform) postAudit(ctx context.Context, m auditMessage) error {
+	k, ok := p.Messenger.(KeyedAudit)
+	if !ok {
+		_, err := p.Messenger.PostAudit(ctx, m.card)
+		return err
+	}
+	if m.repeat {
+		_, found, err := k.FindAudit(ctx, m.key, m.since)
+		if found || err != nil && chat.KindOf(err) != chat.ErrorRefused {
+			return err
+		}
+	}
+	_, err := k.PostAuditKeyed(ctx, m.card, m.key)
+	return err
 }

@@ -63,6 +63,20 @@ type Keyed interface {
 	FindPost(ctx context.Context, to chat.Recipient, key string, since time.Time, p chat.Priority) (chat.MessageRef, bool, error)
 }
 
+// KeyedAudit is Keyed for the audit channel.
+type KeyedAudit interface {
+	PostAuditKeyed(ctx context.Context, card chat.Card, key string) (chat.MessageRef, error)
+	// FindAudit looks for a keyed message in the audit channel since a moment.
+	FindAudit(ctx context.Context, key string, since time.Time) (chat.MessageRef, bool, error)
+}
+
+// Fitter is a chat.Messenger that knows what it can show. With one, no more events
+// are merged into an audit message than are shown in full.
+type Fitter interface {
+	// Fits reports whether all of a card is shown.
+	Fits(card chat.Card) bool
+}
+
 // Redrawer is a chat.Messenger that draws as late as it can. With one, a redraw that
 // waits for the platform's limits shows the request as it is when its turn comes.
 type Redrawer interface {

@@ -18,7 +18,7 @@ import (
 // Scopes are what the bot token has to have: those of the methods that are called,
 // and commands for the slash command.
 // https://docs.slack.dev/reference/scopes
-var Scopes = []string{"channels:read", "chat:write", "commands", "files:write", "groups:read", "im:history", "im:write", "users:read", "users:read.email"}
+var Scopes = []string{"channels:history", "channels:read", "chat:write", "commands", "files:write", "groups:history", "groups:read", "im:history", "im:write", "users:read", "users:read.email"}
 
 // AppScopes are what the app-level token has to have.
 // https://docs.slack.dev/reference/scopes/connections.write
@@ -34,7 +34,7 @@ var methodScopes = map[string][]string{
 	"chat.postEphemeral":           {"chat:write"},
 	"chat.postMessage":             {"chat:write"},
 	"chat.update":                  {"chat:write"},
-	"conversations.history":        {"im:history"},
+	"conversations.history":        {"channels:history", "groups:history", "im:history"},
 	"conversations.info":           {"channels:read", "groups:read"},
 	"conversations.list":           {"channels:read", "groups:read"},
 	"conversations.open":           {"im:write"},

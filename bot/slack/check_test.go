@@ -20,7 +20,7 @@ func TestCheck(t *testing.T) {
 	}{
 		{"a sound workspace", func(*rig) {}, nil},
 		{"scopes are missing", func(r *rig) {
-			r.SetScopes("chat:write", "commands", "channels:read", "groups:read", "im:write", "users:read", "users:read.email")
+			r.SetScopes("chat:write", "commands", "channels:history", "channels:read", "groups:history", "groups:read", "im:write", "users:read", "users:read.email")
 		}, []string{
 			"slack.bot_token missing_scope: the bot token lacks the scope im:history: add it under Bot Token Scopes and install the app again: https://api.slack.com/apps/A0APONO001/oauth (OAuth & Permissions)",
 		}},

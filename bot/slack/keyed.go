@@ -31,6 +31,17 @@ func (c *Client) PostKeyed(ctx context.Context, to chat.Recipient, card chat.Car
 	return ref, err
 }
 
+// PostAuditKeyed is PostAudit with a key by which FindAudit recognises the message
+// later.
+func (c *Client) PostAuditKeyed(ctx context.Context, card chat.Card, key string) (chat.MessageRef, error) {
+	channel, err := c.auditChannel(ctx)
+	if err != nil {
+		return chat.MessageRef{}, err
+	}
+	ref, err := c.post(ctx, channel, card, chat.PriorityAudit, key)
+	return ref, c.explainAudit(err)
+}
+
 // FindPost looks for a keyed post among the person's messages since a moment, so
 // that a post whose outcome is unknown is not repeated in vain. It reads at most
 // 200 messages and needs the scope im:history. Not found is false and no error.
@@ -39,8 +50,22 @@ func (c *Client) FindPost(ctx context.Context, to chat.Recipient, key string, si
 	if err != nil {
 		return chat.MessageRef{}, false, err
 	}
+	return c.find(ctx, channel, key, since, p)
+}
+
+// FindAudit is FindPost in the audit channel. It needs the scope channels:history,
+// or groups:history where the channel is private.
+func (c *Client) FindAudit(ctx context.Context, key string, since time.Time) (chat.MessageRef, bool, error) {
+	channel, err := c.auditChannel(ctx)
+	if err != nil {
+		return chat.MessageRef{}, false, err
+	}
+	return c.find(ctx, channel, key, since, chat.PriorityAudit)
+}
+
+func (c *Client) find(ctx context.Context, channel, key string, since time.Time, p chat.Priority) (chat.MessageRef, bool, error) {
 	var page *slack.GetConversationHistoryResponse
-	err = c.call(ctx, readHistory, "", p, func(ctx context.Context) (err error) {
+	err := c.call(ctx, readHistory, "", p, func(ctx context.Context) (err error) {
 		page, err = c.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
 			ChannelID: channel, Oldest: fmt.Sprintf("%d.000000", since.Unix()), Limit: 200, IncludeAllMetadata: true,
 		})
@@ -56,3 +81,6 @@ func (c *Client) FindPost(ctx context.Context, to chat.Recipient, key string, si
 	}
 	return chat.MessageRef{}, false, nil
 }
+
+// Fits reports whether a message shows all of a card.
+func (c *Client) Fits(card chat.Card) bool { return len(Dropped(card)) == 0 }

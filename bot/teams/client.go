@@ -113,3 +113,6 @@ func message(s spot, m Message) schema.Activity {
 		Summary: m.Summary, Attachments: []schema.Attachment{{ContentType: cardType, Content: m.Card}},
 	}
 }
+
+// Fits reports whether a message shows all of a card.
+func (c *Client) Fits(card chat.Card) bool { return len(Dropped(card)) == 0 }

@@ -78,6 +78,7 @@ type App struct {
 	targets   *dispatch.Worker
 	chats     *dispatch.Worker
 	metrics   *ops.Metrics
+	preflight *preflight
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -131,6 +132,7 @@ func New(o Options) (_ *App, err error) {
 	}
 	a.buildWorkers(box)
 	a.follower = a.follow()
+	a.preflight = newPreflight(a)
 	if a.sweeper, err = a.newSweeper(); err != nil {
 		return nil, err
 	}

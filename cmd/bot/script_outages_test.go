@@ -2,6 +2,8 @@ package main
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,6 +28,7 @@ func outageCommands() map[string]command {
 		"slack-doubles":    {1, (*script).slackDoubles},    // slack-doubles 3: delivers the next 3 envelopes twice
 		"slack-loses":      {2, (*script).slackLoses},      // slack-loses chat.postMessage 1: carries the next call out and does not answer
 		"overtaken":        {2, (*script).overtaken},       // overtaken 'click …' 'click …': pressed in turn, delivered the last one first
+		"audit-each":       {2, (*script).auditEach},       // audit-each 3 asked granted: of AR-1 to AR-3 it says these, once each and in this order
 		"cards-true":       {0, (*script).cardsTrue},       // all that Alice, Bob and Dan read is what is in the store
 	}
 }
@@ -125,4 +128,21 @@ func (s *script) cardsTrue(bool, []string) {
 	(&crashRun{t: t, ctx: s.ctx, world: s.world}).checkCards(requests...)
 	_, err = store.VerifyAudit()
 	s.ts.Check(err)
+}
+
+func (s *script) auditEach(_ bool, args []string) {
+	s.advance(false, []string{quiet.String()})
+	got := s.told()
+	for i := range s.number(args[0]) {
+		id := fmt.Sprintf("AR-%d ", i+1)
+		var of []string
+		for _, line := range got {
+			if strings.HasPrefix(line, id) {
+				of = append(of, strings.Fields(line)[1])
+			}
+		}
+		if !slices.Equal(of, args[1:]) {
+			s.ts.Fatalf("of %sthe audit channel says %q; it says:\n%s", id, of, strings.Join(got, "\n"))
+		}
+	}
 }

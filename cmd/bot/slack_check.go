@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"apono/bot/chat"
@@ -31,6 +32,9 @@ func (a *App) checkSlack(ctx context.Context) error {
 			a.log.InfoContext(ctx, "slack knows the bot", "workspace", r.Team, "team_id", r.TeamID, "bot", r.Bot)
 			for _, p := range r.Problems() {
 				a.log.ErrorContext(ctx, "slack needs mending", "setting", p.Setting, "code", p.Code, "problem", p.Message, "todo", p.Todo)
+			}
+			if err := a.preflight.run(ctx); err != nil && ctx.Err() == nil {
+				a.log.WarnContext(ctx, "preflight_not_done", "err", err)
 			}
 			<-ctx.Done()
 			return nil
@@ -71,27 +75,51 @@ func checkOnline(ctx context.Context, cfg *config.Config, report *config.Report)
 	}
 	report.Problems = append(report.Problems, unknownNames(cfg, world)...)
 	if client != nil {
-		report.Problems = append(report.Problems, lostPeople(ctx, client, world.World().People.Everybody())...)
+		report.Problems = append(report.Problems, lostApprovers(ctx, client, world.World())...)
 	}
 	return nil
 }
 
-// lookedFor is how many people are looked for in Slack: as many as it answers at once.
+// lookedFor is how many people who approve nothing are looked for in Slack: as many as
+// it answers at once.
 const lookedFor = 20
 
-// lostPeople names those of the first people whom no card could reach. They are
-// warned of: who is new may not be in Slack yet.
-func lostPeople(ctx context.Context, client *slack.Client, people []*flows.Person) (out []config.Problem) {
-	for _, p := range people[:min(lookedFor, len(people))] {
-		err := client.Find(ctx, chat.Recipient{ID: p.SlackID, Email: p.Email})
-		if e, ok := errors.AsType[*chat.Error](err); ok && e.Kind == chat.ErrorGone {
-			out = append(out, config.Problem{Source: "slack", Issue: flows.Issue{
-				Severity: flows.SeverityWarning, Code: "slack_person", Message: fmt.Sprintf("%s cannot be reached in Slack: %s", p.Email, e.Err),
-				Hint: "use the address of the Slack profile, or bind the account with slack_id",
-			}})
+// lostApprovers names every approver, and those of the first other people, whom no
+// card could reach. They are warned of: who is new may not be in Slack yet. Where the
+// approvers are more than Slack says in time, it says so.
+func lostApprovers(ctx context.Context, client *slack.Client, w flows.World) (out []config.Problem) {
+	warn := func(code, message, hint string) {
+		out = append(out, config.Problem{Source: "slack", Issue: flows.Issue{Severity: flows.SeverityWarning, Code: code, Message: message, Hint: hint}})
+	}
+	const hint = "use the address of the Slack profile, or bind the account with slack_id"
+	approvers := w.Approvers()
+	for i, p := range approvers {
+		reason, err := unreachable(ctx, client, p)
+		if err != nil {
+			warn("slack_not_asked", fmt.Sprintf("only %d of %s were looked for in Slack: %v", i, countOf(len(approvers), "approver"), err), "the bot looks for all of them when it starts, and weekly")
+			return out
+		}
+		if reason != "" {
+			warn("slack_approver", fmt.Sprintf("%s may be asked to approve and cannot be reached in Slack: %s", p.Email, reason), hint)
+		}
+	}
+	others := slices.DeleteFunc(slices.Clone(w.People.Everybody()), func(p *flows.Person) bool { return slices.Contains(approvers, p) })
+	for _, p := range others[:min(max(0, lookedFor-len(approvers)), len(others))] {
+		if reason, err := unreachable(ctx, client, p); err == nil && reason != "" {
+			warn("slack_person", fmt.Sprintf("%s cannot be reached in Slack: %s", p.Email, reason), hint)
 		}
 	}
 	return out
+}
+
+// unreachable says why no card could reach a person; empty: one could. The error says
+// that Slack could not be asked.
+func unreachable(ctx context.Context, client *slack.Client, p *flows.Person) (reason string, err error) {
+	err = client.Find(ctx, chat.Recipient{ID: p.SlackID, Email: p.Email})
+	if e, ok := errors.AsType[*chat.Error](err); ok && e.Kind == chat.ErrorGone {
+		return e.Err.Error(), nil
+	}
+	return "", err
 }
 
 // checkSlackOnline returns a client that can ask for people; nil: it could not.

@@ -45,6 +45,7 @@ type Metrics struct {
 	Teams       *prometheus.CounterVec   // by event, detail
 	Lateness    prometheus.Histogram
 	Sweeps      *prometheus.CounterVec // by job, outcome
+	Preflight   prometheus.Gauge       // problems that the last preflight found
 
 	reloadOK, reloadAt prometheus.Gauge
 }
@@ -88,6 +89,9 @@ func NewMetrics(version string, snapshot func() Snapshot) *Metrics {
 		Sweeps: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "apono_sweeps_total", Help: "Runs of the sweep jobs, by job and outcome.",
 		}, []string{"job", "outcome"}),
+		Preflight: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "apono_preflight_problems", Help: "What has to be mended in Slack, as the preflight at start and every week found it: scopes, audit channel, clock, approvers whom no card reaches.",
+		}),
 		reloadOK: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "apono_config_last_reload_successful", Help: "Whether the configuration as it was saved last is in force; 0: it was refused.",
 		}),
@@ -98,7 +102,7 @@ func NewMetrics(version string, snapshot func() Snapshot) *Metrics {
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "apono_build_info", Help: "The version that runs; always 1."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
 	m.Registry.MustRegister(
-		m.Transitions, m.Tries, m.TryTime, m.Running, m.Slack, m.Teams, m.Lateness, m.Sweeps, m.reloadOK, m.reloadAt, build, &live{snapshot: snapshot},
+		m.Transitions, m.Tries, m.TryTime, m.Running, m.Slack, m.Teams, m.Lateness, m.Sweeps, m.Preflight, m.reloadOK, m.reloadAt, build, &live{snapshot: snapshot},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
