@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"apono/bot/cards"
@@ -77,6 +78,8 @@ type Service struct {
 	// Now is the time by which everything is judged; nil: time.Now. It is there for
 	// a demonstration that moves the time.
 	Now func() time.Time
+
+	looks sync.Map // shownOnce: credentials that are being shown at this moment
 }
 
 func (s *Service) now() time.Time {

@@ -410,54 +410,8 @@ func (s *Service) credentials(ctx context.Context, p *flows.Person, r *flows.Req
 		return s.refuse(ctx, "credentials", err)
 	}
 	loading := cards.Loading("Credentials")
-	id := r.ID
-	return chat.Answer{Open: &loading, Then: func(ctx context.Context) *chat.Form {
-		form := s.reveal(ctx, id, integration, view)
-		return &form
-	}}
-}
-
-func (s *Service) reveal(ctx context.Context, id, integration string, view flows.Event) chat.Form {
-	fail := func(err error) chat.Form {
-		s.note(ctx, "credentials", err)
-		return cards.Notice("Credentials", flows.ErrorMessage(err))
-	}
-	sealed, ok, err := s.Store.Sealed(id, integration)
-	if err != nil {
-		return fail(err)
-	}
-	if !ok {
-		return fail(flows.Errorf(flows.CodeLate, "These credentials are not there any more."))
-	}
-	plain, err := s.Opener.Open(sealed)
-	if err != nil {
-		return fail(&flows.Error{Code: flows.CodeInternal, Message: "The credentials cannot be opened. Use Reset credentials, or ask your administrator.", Err: err})
-	}
-	secrets, err := DecodeSecrets(plain)
-	if err != nil {
-		return fail(err)
-	}
-	r, err := s.Store.Apply(ctx, s.now(), id, view)
-	if err != nil {
-		return fail(err)
-	}
-	g, _ := r.Group(integration)
-	return cards.Credentials(integration, g.Details, secrets, g.CanReset)
-}
-
-// DecodeSecrets reads the plain text of sealed credentials: a JSON list of
-// {"name", "value"}.
-func DecodeSecrets(plain []byte) ([]cards.Secret, error) {
-	var lines []struct{ Name, Value string }
-	if err := json.Unmarshal(plain, &lines); err != nil {
-		// The decoder's words could quote the secret.
-		return nil, flows.Errorf(flows.CodeInternal, "The credentials cannot be read. Use Reset credentials, or ask your administrator.")
-	}
-	out := make([]cards.Secret, len(lines))
-	for i, l := range lines {
-		out[i] = cards.Secret{Name: l.Name, Value: flows.Secret(l.Value)}
-	}
-	return out, nil
+	v := &viewing{service: s, id: r.ID, integration: integration, view: view}
+	return chat.Answer{Open: &loading, Then: v.show, Shown: v.shown}
 }
 
 func (s *Service) reset(ctx context.Context, p *flows.Person, r *flows.Request, integration string, now time.Time) chat.Answer {

@@ -81,8 +81,12 @@ type Answer struct {
 	Open    *Form // opened for this person
 	// Then, if set, runs once the form Open is on the screen, and what it returns
 	// replaces the form. What must not be spent on a dialog that never opened
-	// (secrets that are shown once) is fetched here.
+	// (secrets that are shown once) is fetched here, and spent in Shown.
 	Then func(ctx context.Context) *Form
+	// Shown, if set, runs once after each Then, told whether the platform confirmed
+	// that what Then returned is on the screen. false also where nobody knows: what
+	// was not seen for certain is not spent.
+	Shown func(ctx context.Context, confirmed bool)
 	// Later: nothing was judged or done, since the platform could not be asked who
 	// pressed. The same press handled later may count; Private is for where it cannot be.
 	Later bool

@@ -208,10 +208,13 @@ func (a *Adapter) open(ctx context.Context, at place, answer chat.Answer) bool {
 	}
 	var next *chat.Form
 	a.guard(ctx, "then", func() { next = answer.Then(ctx) })
-	if next == nil {
-		return true
+	if next != nil {
+		err = a.persist(ctx, func() error { _, err := a.client.redrawForm(ctx, viewID, *next); return err })
 	}
-	if err := a.persist(ctx, func() error { _, err := a.client.redrawForm(ctx, viewID, *next); return err }); err != nil {
+	if answer.Shown != nil {
+		a.guard(ctx, "shown", func() { answer.Shown(ctx, next != nil && err == nil) })
+	}
+	if err != nil {
 		a.meter.Count(CountDropped, "form")
 		a.log.WarnContext(ctx, "slack form could not be filled in", "form", string(next.ID), "error", err)
 		return a.tell(ctx, at, *chat.Say("The dialog could not be filled in. " + at.again).Private)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -246,6 +247,42 @@ func TestThenRunsOnceTheFormIsOnTheScreen(t *testing.T) {
 			t.Errorf("first %q, then %q\n%s", seen, v.Text, r.log)
 		}
 	})
+}
+
+// TestShownIsConfirmedBySlack: only what Slack took is told to be on the screen.
+func TestShownIsConfirmedBySlack(t *testing.T) {
+	for name, tc := range map[string]struct {
+		fault func(slacksim.Faults)
+		want  []bool
+		told  string
+	}{
+		"well":        {func(slacksim.Faults) {}, []bool{true}, ""},
+		"later":       {func(f slacksim.Faults) { f.RateLimit("views.update", 1, 3*time.Second) }, []bool{true}, ""},
+		"refused":     {func(f slacksim.Faults) { f.Fail("views.update", "not_found") }, []bool{false}, "The dialog could not be filled in. Please press the button again."},
+		"never taken": {func(f slacksim.Faults) { f.Fail("views.update", slices.Repeat([]string{"internal_error"}, 10)...) }, []bool{false}, "The dialog could not be filled in. Please press the button again."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var got []bool
+			s := &service{click: func(context.Context, chat.Click) chat.Answer {
+				return chat.Answer{
+					Open: credentials("One moment …"), Then: func(context.Context) *chat.Form { return credentials("hunter2") },
+					Shown: func(_ context.Context, confirmed bool) { got = append(got, confirmed) },
+				}
+			}}
+			story(t, world(), s, func(r *rig) {
+				m := r.post(bob, approval())
+				tc.fault(r.Faults())
+				r.must(r.As(bob).Click(r.ctx, m, "Details"))
+				time.Sleep(2 * time.Minute)
+				if diff := cmp.Diff(tc.want, got); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+				if tc.told != "" {
+					r.wantTold(bob, tc.told)
+				}
+			})
+		})
+	}
 }
 
 func TestFormThatCouldNotBeOpened(t *testing.T) {

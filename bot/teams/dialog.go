@@ -225,6 +225,9 @@ func (a *Adapter) reveal(ctx context.Context, got received, w wire) response {
 	}
 	var form *chat.Form
 	a.guard(ctx, "then", func() { form = answer.Then(ctx) })
+	if answer.Shown != nil { // Teams never confirms a display; its repeats get the same answer
+		a.guard(ctx, "shown", func() { answer.Shown(ctx, form != nil) })
+	}
 	if form == nil {
 		return taskMessage(sentence(*sorry.Private))
 	}
