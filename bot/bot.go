@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -47,6 +48,9 @@ type Store interface {
 // Accounts is what the platforms know about their users.
 type Accounts interface {
 	Account(ctx context.Context, u chat.User) (chat.Account, error)
+	// Shared reports whether the platform names another account for the address of this
+	// one. It may have to wait for its turn to ask.
+	Shared(ctx context.Context, a chat.Account) (bool, error)
 }
 
 // Opener opens sealed credentials.
@@ -89,13 +93,33 @@ func (s *Service) now() time.Time {
 	return time.Now()
 }
 
-var _ chat.Handler = (*Service)(nil)
+var (
+	_ chat.Handler    = (*Service)(nil)
+	_ chat.Foreteller = (*Service)(nil)
+)
 
 // refuse turns an error into a private sentence, and keeps the chain for the
 // operator where the person cannot help.
 func (s *Service) refuse(ctx context.Context, what string, err error) chat.Answer {
 	s.note(ctx, what, err)
-	return chat.Say(flows.ErrorMessage(err))
+	answer := chat.Say(flows.ErrorMessage(err))
+	answer.Later = passing(err)
+	return answer
+}
+
+// passing reports whether an error says nothing about what was asked for, so that the
+// same may succeed later: the platform or the store could not be asked.
+func passing(err error) bool {
+	if _, ok := errors.AsType[*chat.Error](err); ok {
+		return asking(err)
+	}
+	return flows.ErrorCode(err) == flows.CodeInternal
+}
+
+// asking reports whether a platform could not be asked.
+func asking(err error) bool {
+	e, ok := errors.AsType[*chat.Error](err)
+	return ok && e.Kind == chat.ErrorRetry
 }
 
 func (s *Service) note(ctx context.Context, what string, err error) {

@@ -295,7 +295,7 @@ func (s *Service) Search(ctx context.Context, q chat.Search) []chat.Option {
 		return nil
 	}
 	w := s.World()
-	p, err := s.person(ctx, w, q.User)
+	p, _, err := s.visitor(ctx, w, q.User)
 	if err != nil {
 		s.note(ctx, "search", err)
 		return nil

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +29,7 @@ func (s *Service) Click(ctx context.Context, c chat.Click) chat.Answer {
 	}
 	told := chat.Text{chat.Plain("The bot was restarted after you pressed " + pressed + ". ")}
 	if c.Delayed {
-		told = chat.Text{chat.Plain("I could not find out at once who you are when you pressed " + pressed + ". ")}
+		told = chat.Text{chat.Plain("I had trouble when you pressed " + pressed + ". ")}
 	}
 	if answer.Private == nil {
 		told = append(told, chat.Plain("It counts."))
@@ -64,12 +63,15 @@ var labels = map[chat.ActionID]string{
 
 func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 	w := s.World()
-	p, err := s.person(ctx, w, c.User)
+	var p *flows.Person
+	var err error
+	if c.Action == chat.ActionRequest {
+		p, _, err = s.visitor(ctx, w, c.User)
+	} else {
+		p, err = s.person(ctx, w, c.User)
+	}
 	if err != nil {
-		answer := s.refuse(ctx, "click", err)
-		e, asked := errors.AsType[*chat.Error](err)
-		answer.Later = asked && e.Kind == chat.ErrorRetry
-		return answer
+		return s.refuse(ctx, "click", err)
 	}
 	now := s.now()
 	if answer, ok := s.pressOfNone(ctx, w, p, c, now); ok {

@@ -17,7 +17,13 @@ import (
 // Command answers what somebody typed after the slash command.
 func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 	w := s.World()
-	p, err := s.person(ctx, w, c.User)
+	var p *flows.Person
+	var err error
+	if s.Foretell(c) == chat.MannerOpens {
+		p, _, err = s.visitor(ctx, w, c.User)
+	} else {
+		p, err = s.person(ctx, w, c.User)
+	}
 	if err != nil {
 		return s.refuse(ctx, "command", err)
 	}
@@ -45,6 +51,18 @@ func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 	default:
 		return s.help(c.User, c.Text)
 	}
+}
+
+// Foretell says what a command will do.
+func (s *Service) Foretell(c chat.Command) chat.Manner {
+	verb, _ := firstWord(c.Text)
+	switch strings.ToLower(verb) {
+	case "", "request":
+		return chat.MannerOpens
+	case "revoke":
+		return chat.MannerActs
+	}
+	return chat.MannerTells
 }
 
 // verbs are the words that a command may begin with.

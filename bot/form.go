@@ -155,7 +155,11 @@ func (s *Service) Change(ctx context.Context, e chat.FormEvent) *chat.Form {
 		return nil
 	}
 	w := s.World()
-	p, err := s.person(ctx, w, e.User)
+	p, _, err := s.visitor(ctx, w, e.User)
+	if asking(err) {
+		s.note(ctx, "form", err)
+		return nil // what was typed stays
+	}
 	if err != nil {
 		s.note(ctx, "form", err)
 		form := cards.Notice("Request access", flows.ErrorMessage(err))
@@ -176,6 +180,10 @@ func (s *Service) Change(ctx context.Context, e chat.FormEvent) *chat.Form {
 func (s *Service) Submit(ctx context.Context, e chat.FormEvent) chat.Submitted {
 	w := s.World()
 	p, err := s.person(ctx, w, e.User)
+	if asking(err) {
+		s.note(ctx, "submit", err)
+		return chat.Submitted{Errors: map[string]string{"": "I could not find out who you are, so nothing was done. Please press the button again in a moment."}}
+	}
 	if err != nil {
 		s.note(ctx, "submit", err)
 		return notDone(flows.ErrorMessage(err))

@@ -14,10 +14,49 @@ import (
 // goes before an address, and an address never stands in for a person who is
 // bound to another account.
 func (s *Service) person(ctx context.Context, w flows.World, u chat.User) (*flows.Person, error) {
+	p, acc, err := s.visitor(ctx, w, u)
+	if err != nil || isBound(p, acc) {
+		return p, err
+	}
+	shared, err := s.Accounts.Shared(ctx, acc)
+	if err != nil {
+		return nil, nobody(err)
+	}
+	if shared {
+		return nil, flows.Errorf(flows.CodeForbidden, "Two accounts here have the address %s, so I cannot tell which of them is yours. "+
+			"Please use the other one, or ask your administrator to bind this one to you in the directory.", acc.Email)
+	}
+	return p, nil
+}
+
+// nobody is the error where a platform does not say who somebody is.
+func nobody(err error) error {
+	return &flows.Error{Code: flows.CodeInternal, Message: "I could not find out who you are, so nothing was done. Please try again in a moment.", Err: err}
+}
+
+// visitor is person for somebody who fills in the request form and does nothing yet. It
+// leaves out whether another account has the same address, because to ask that of
+// Slack for everybody who opens a form is more than Slack answers.
+func (s *Service) visitor(ctx context.Context, w flows.World, u chat.User) (*flows.Person, chat.Account, error) {
 	acc, err := s.Accounts.Account(ctx, u)
 	if err != nil {
-		return nil, &flows.Error{Code: flows.CodeInternal, Message: "I could not find out who you are, so nothing was done. Please try again in a moment.", Err: err}
+		return nil, acc, nobody(err)
 	}
+	acc.User = u
+	p, err := member(w, acc)
+	return p, acc, err
+}
+
+// isBound reports whether the directory binds this very account to the person.
+func isBound(p *flows.Person, acc chat.Account) bool {
+	if acc.Platform == "teams" {
+		return p.TeamsID == acc.ID
+	}
+	return p.SlackID == acc.ID
+}
+
+// member finds the person of an account.
+func member(w flows.World, acc chat.Account) (*flows.Person, error) {
 	switch {
 	case acc.Bot:
 		return nil, flows.Errorf(flows.CodeForbidden, "Bots cannot use this.")
@@ -28,7 +67,7 @@ func (s *Service) person(ctx context.Context, w flows.World, u chat.User) (*flow
 	case acc.Guest:
 		return nil, flows.Errorf(flows.CodeForbidden, "Guests cannot use this. Please ask a member of the workspace.")
 	}
-	p, err := bound(w, u)
+	p, err := bound(w, acc.User)
 	if flows.ErrorCode(err) == flows.CodeNotFound {
 		p, err = byVerifiedAddress(w, acc)
 	}
@@ -55,10 +94,6 @@ func bound(w flows.World, u chat.User) (*flows.Person, error) {
 func byVerifiedAddress(w flows.World, acc chat.Account) (*flows.Person, error) {
 	if acc.Email == "" || !acc.EmailVerified {
 		return nil, flows.Errorf(flows.CodeForbidden, "Your account has no verified e-mail address, so I cannot tell who you are.")
-	}
-	if acc.EmailShared {
-		return nil, flows.Errorf(flows.CodeForbidden, "Two accounts here have the address %s, so I cannot tell which of them is yours. "+
-			"Please use the other one, or ask your administrator to bind this one to you in the directory.", acc.Email)
 	}
 	p, err := w.People.ByEmail(acc.Email)
 	if flows.ErrorCode(err) == flows.CodeAmbiguous {

@@ -30,12 +30,13 @@ type office struct {
 	policy   flows.Policy
 	accounts map[string]chat.Account
 	broken   error // of the platform
+	shared   map[string]bool
 	world    atomic.Pointer[flows.World]
 }
 
 func newOffice(t *testing.T) *office {
 	t.Helper()
-	o := &office{t: t, store: storetest.Open(t), accounts: map[string]chat.Account{}}
+	o := &office{t: t, store: storetest.Open(t), accounts: map[string]chat.Account{}, shared: map[string]bool{}}
 	for _, p := range []struct {
 		name, manager string
 		groups        []string
@@ -104,6 +105,10 @@ func (o *office) Account(_ context.Context, u chat.User) (chat.Account, error) {
 	}
 	acc.User = u
 	return acc, nil
+}
+
+func (o *office) Shared(_ context.Context, a chat.Account) (bool, error) {
+	return o.shared[a.ID], o.broken
 }
 
 // Open opens what seal made.
@@ -270,10 +275,9 @@ func TestIdentity(t *testing.T) {
 			a.Guest = true
 		}, "Guests cannot use this. Please ask a member of the workspace."},
 		{"an address of two people", func(o *office, _ *chat.Account) { o.person("carol").Aliases = []string{"alice@example.com"} }, "The address alice@example.com belongs to two people in the directory, so neither can be told apart. Please ask your administrator to take it from one of them."},
-		{"two accounts with one address", func(_ *office, a *chat.Account) { a.EmailShared = true }, "Two accounts here have the address alice@example.com, so I cannot tell which of them is yours. Please use the other one, or ask your administrator to bind this one to you in the directory."},
-		{"two accounts with one address, and this one is bound", func(o *office, a *chat.Account) {
+		{"two accounts with one address, and this one is bound", func(o *office, _ *chat.Account) {
 			o.person("alice").SlackID = "u"
-			a.EmailShared = true
+			o.shared["u"] = true
 		}, ""},
 		{"an id of two people", func(o *office, _ *chat.Account) { o.person("alice").SlackID, o.person("bob").SlackID = "u", "u" }, "The Slack account u is bound to two people in the directory."},
 		{"the person is bound to another account", func(o *office, _ *chat.Account) { o.person("alice").SlackID = "other" }, "alice@example.com is bound to another account, so this one cannot act for them."},

@@ -3,6 +3,17 @@ package chat
 // ActionID names what a button means. The set is closed.
 type ActionID string
 
+// Opens reports whether an action opens a dialog for whoever may do it, and does
+// nothing before that is submitted. Approve may open one and is not among them.
+func (a ActionID) Opens() bool {
+	//nolint:exhaustive // those that open one
+	switch a {
+	case ActionDeny, ActionDetails, ActionLess, ActionExtend, ActionExplain, ActionAgain, ActionCredentials, ActionRequest, ActionAskFavorite:
+		return true
+	}
+	return false
+}
+
 // Actions of cards and forms.
 const (
 	ActionApprove     ActionID = "approve"

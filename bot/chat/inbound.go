@@ -18,21 +18,19 @@ type Account struct {
 	Name          string
 	Email         string
 	EmailVerified bool
-	// EmailShared: the platform names another account for this address.
-	EmailShared bool
-	TimeZone    string
-	Bot         bool
-	Guest       bool // single- or multi-channel guest
-	External    bool // of another workspace or organisation
-	Deactivated bool
+	TimeZone      string
+	Bot           bool
+	Guest         bool // single- or multi-channel guest
+	External      bool // of another workspace or organisation
+	Deactivated   bool
 }
 
 // Command is what somebody typed after the slash command.
 type Command struct {
-	User User
-	Text string
+	User User   `json:"user"`
+	Text string `json:"text"`
 	// About is the address of the message that it is about, where it was chosen on one.
-	About string
+	About string `json:"about,omitempty"`
 }
 
 // Click is a press on an action of a card.
@@ -45,8 +43,7 @@ type Click struct {
 	// Replayed: the press was kept over a restart. Whoever pressed does not know
 	// whether it counted, so an answer says so.
 	Replayed bool `json:"-"`
-	// Delayed: it was kept, and Replayed is set, because the platform could not be
-	// asked who pressed.
+	// Delayed: it was kept, and Replayed is set, because of an Answer.Later.
 	Delayed bool `json:"-"`
 }
 
@@ -87,8 +84,8 @@ type Answer struct {
 	// that what Then returned is on the screen. false also where nobody knows: what
 	// was not seen for certain is not spent.
 	Shown func(ctx context.Context, confirmed bool)
-	// Later: nothing was judged or done, since the platform could not be asked who
-	// pressed. The same press handled later may count; Private is for where it cannot be.
+	// Later: nothing was done, since the platform or the store could not be asked. The
+	// same handled later may count; Private is for where it cannot be.
 	Later bool
 }
 
@@ -113,6 +110,23 @@ type Handler interface {
 	Change(ctx context.Context, e FormEvent) *Form // nil: leave the form as it is
 	Submit(ctx context.Context, e FormEvent) Submitted
 	Search(ctx context.Context, s Search) []Option // best first
+}
+
+// Manner is what a command does.
+type Manner int
+
+// Manners of a command.
+const (
+	MannerTells Manner = iota // it answers and changes nothing
+	MannerOpens               // it opens a form
+	MannerActs                // it changes something, and must not be lost
+)
+
+// Foreteller is a Handler that says what a command will do, at once and without asking
+// anybody: a platform keeps a command that acts until it is done, and opens a dialog
+// in time.
+type Foreteller interface {
+	Foretell(c Command) Manner
 }
 
 // Redrawer is a Handler that draws the card of a request as it is now, for whoever

@@ -69,6 +69,7 @@ type Adapter struct {
 
 	lines    lines
 	homes    *homes
+	repeats  *repeats
 	receives *semaphore.Weighted
 	works    *semaphore.Weighted
 	// Those who wait for one kind of answer never hold up another.
@@ -96,6 +97,7 @@ func NewAdapter(o Options, client *Client, handler chat.Handler, inbox Inbox) (*
 		log: o.Log, meter: o.Meter, command: o.Command, dialer: dialer(o.Dialer), sockets: map[*socket]bool{},
 		lines:    lines{all: map[string]*viewLine{}},
 		homes:    newHomes(),
+		repeats:  newRepeats(),
 		receives: semaphore.NewWeighted(maxReceiving),
 		works:    semaphore.NewWeighted(maxWorking),
 		commands: newPool(maxAnswering), submissions: newPool(maxAnswering), searches: newPool(maxAnswering),

@@ -382,7 +382,12 @@ func TestAccounts(t *testing.T) {
 		if a := of("U0UNCONF01", ""); a.EmailVerified || a.Email != "uma@example.com" {
 			t.Errorf("an unconfirmed address is %+v", a)
 		}
-		if a.EmailShared || !of("U0TWIN0001", "").EmailShared || of("U0UNCONF01", "").EmailShared {
+		shared := func(id string) bool {
+			yes, err := r.client.Shared(r.ctx, of(id, ""))
+			r.must(err)
+			return yes
+		}
+		if shared(alice) || !shared("U0TWIN0001") || shared("U0UNCONF01") {
 			t.Error("who shares an address with somebody else is not told apart")
 		}
 		if !of("U0GUEST001", "").Guest || !of("U0GUEST002", "").Guest {

@@ -359,8 +359,7 @@ func (a *Adapter) show(ctx context.Context, d delivery, in interaction, form cha
 	if a.ackSmall(ctx, d, slack.NewUpdateViewSubmissionResponse(&view)) {
 		return
 	}
-	moment := chat.Form{ID: form.ID, Title: form.Title, Close: form.Close, Parts: []chat.Part{{Kind: chat.PartNote, Text: chat.T("One moment …")}}}
-	view, err = RenderForm(moment)
+	view, err = RenderForm(loading(form.Title))
 	if err != nil || !a.ackSmall(ctx, d, slack.NewUpdateViewSubmissionResponse(&view)) {
 		return
 	}

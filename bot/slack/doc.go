@@ -4,10 +4,11 @@
 // RenderCard, RenderForm and RenderHome are pure. Client sends: it is a chat.Messenger and says who
 // an account is. Adapter receives, over two sockets at once, and calls a chat.Handler.
 //
-// It promises that a press on a card's button is committed (Inbox) before Slack
-// is told that it arrived, that a repeat of the same press is dropped, and that
-// what was committed is handled after a restart, and later where Slack cannot say who
-// pressed; that nothing it draws is refused
+// It promises that a press on a card's button, and a command that acts, is committed
+// (Inbox) before Slack is told that it arrived, that a repeat of any delivery is dropped,
+// and that what was committed is handled after a restart, and later where it cannot be
+// done yet; that a dialog is on the screen before its trigger dies, with its content to
+// come where that takes longer; that nothing it draws is refused
 // for its size or for what a person typed; that Slack's rate limits are kept, with
 // approvers served first; and that every error is a chat.Error with a kind.
 //

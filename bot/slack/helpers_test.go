@@ -76,6 +76,7 @@ type service struct {
 	submit  func(context.Context, chat.FormEvent) chat.Submitted
 	search  func(context.Context, chat.Search) []chat.Option
 	home    func(context.Context, chat.HomeQuery) chat.Home
+	manners map[string]chat.Manner // of a command's text
 
 	mu          sync.Mutex
 	clicks      []chat.Click
@@ -96,6 +97,8 @@ func (s *service) Command(ctx context.Context, c chat.Command) chat.Answer {
 	}
 	return chat.Say("You typed: " + c.Text)
 }
+
+func (s *service) Foretell(c chat.Command) chat.Manner { return s.manners[c.Text] }
 
 func (s *service) Click(ctx context.Context, c chat.Click) chat.Answer {
 	s.note(func() { s.clicks = append(s.clicks, c) })

@@ -203,12 +203,13 @@ func (in interaction) user() chat.User {
 	return u
 }
 
-// press is a click as it is kept in the inbox until it is answered.
+// press is a click or a command as it is kept in the inbox until it is answered.
 type press struct {
-	Key         string     `json:"key"`
-	Click       chat.Click `json:"click"`
-	Channel     string     `json:"channel,omitempty"`
-	ResponseURL string     `json:"response_url,omitempty"`
+	Key         string        `json:"key"`
+	Click       chat.Click    `json:"click"`             // of a command: who and when
+	Command     *chat.Command `json:"command,omitempty"` // nil: it is a click
+	Channel     string        `json:"channel,omitempty"`
+	ResponseURL string        `json:"response_url,omitempty"`
 }
 
 var errNoAction = errors.New("no action in it")

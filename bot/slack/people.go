@@ -58,13 +58,13 @@ func (c *Client) Account(ctx context.Context, u chat.User) (chat.Account, error)
 	if u.Team != "" && !ours(self, u.Team, user.Enterprise) {
 		a.External = true
 	}
-	a.EmailShared, err = c.shared(ctx, a)
-	return a, err
+	return a, nil
 }
 
-// shared compares an account with the one that Slack names for its address. Two
-// accounts with one address must not both act for one person.
-func (c *Client) shared(ctx context.Context, a chat.Account) (bool, error) {
+// Shared compares an account with the one that Slack names for its address. Two
+// accounts with one address must not both act for one person. An answer is believed
+// for ten minutes.
+func (c *Client) Shared(ctx context.Context, a chat.Account) (bool, error) {
 	if !a.EmailVerified || a.Bot || a.Guest || a.External || a.Deactivated {
 		return false, nil // refused for that
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/slack-go/slack"
@@ -16,14 +17,15 @@ type delivery struct {
 	envelope
 	socket  *socket
 	arrived time.Time
+	acked   *atomic.Bool
 }
 
 // receive takes an envelope from a socket. What arrives while the adapter stops is
 // not acknowledged: Slack gives it to another connection or tells the person.
 func (a *Adapter) receive(ctx context.Context, s *socket, e envelope) {
-	d := delivery{e, s, time.Now()}
+	d := delivery{e, s, time.Now(), new(atomic.Bool)}
 	//nolint:contextcheck // what was received outlives its socket
-	if !a.take(s.work, &a.receiving, a.receives, e.Type, func(ctx context.Context) { a.dispatch(ctx, d) }) {
+	if !a.take(s.work, &a.receiving, a.receives, e.Type, func(ctx context.Context) { a.once(ctx, d, func() { a.dispatch(ctx, d) }) }) {
 		a.meter.Count(CountUnacked, e.Type)
 		a.log.InfoContext(ctx, "slack delivery is left unacknowledged: stopping", "type", e.Type)
 	}
@@ -85,6 +87,7 @@ func (a *Adapter) ack(ctx context.Context, d delivery, payload any) bool {
 		a.log.WarnContext(ctx, "slack delivery could not be acknowledged", "type", d.Type, "error", err)
 		return false
 	}
+	d.acked.Store(true)
 	return true
 }
 
@@ -124,8 +127,8 @@ func reply(card chat.Card) ephemeralReply {
 	return ephemeralReply{slack.ResponseTypeEphemeral, m.Text, m.Blocks}
 }
 
-// slash runs a command. It is not committed: a command opens a form or shows a list,
-// or ends an access and says so; if the process dies, the person sees no answer.
+// slash runs a command. One that acts is committed like a press. One that opens a form
+// or shows a list is not; if the process dies, the person sees no answer.
 func (a *Adapter) slash(ctx context.Context, d delivery) {
 	var c slashCommand
 	if err := json.Unmarshal(d.Payload, &c); err != nil || c.UserID == "" {
@@ -137,21 +140,33 @@ func (a *Adapter) slash(ctx context.Context, d delivery) {
 		return
 	}
 	at := place{user: c.user(), channel: c.ChannelID, responseURL: c.ResponseURL, trigger: c.TriggerID, arrived: d.arrived, again: "Please type the command again."}
+	told := chat.Command{User: c.user(), Text: c.Text}
+	switch a.foretell(told) {
+	case chat.MannerActs:
+		a.act(ctx, d, told, at)
+		return
+	case chat.MannerOpens:
+		at.moment = a.oneMoment(ctx, at)
+	case chat.MannerTells:
+	}
 	answers := make(chan chat.Answer, 1)
 	if !a.answering(ctx, a.commands, "command", func(ctx context.Context) {
 		answer := sorry
-		a.guard(ctx, "command", func() { answer = a.handler.Command(ctx, chat.Command{User: c.user(), Text: c.Text}) })
+		a.guard(ctx, "command", func() { answer = a.handler.Command(ctx, told) })
 		answers <- answer
 	}) {
 		a.meter.Count(CountDropped, "command")
 		a.ack(ctx, d, reply(*busy.Private))
+		if at.moment.opening() {
+			a.background(ctx, "command", func(ctx context.Context) { a.answer(ctx, at, busy) })
+		}
 		return
 	}
 	budget := time.NewTimer(commandBudget - time.Since(d.arrived))
 	defer budget.Stop()
 	select {
 	case answer := <-answers:
-		if answer.Open == nil && answer.Private != nil && d.Accepts && a.ackSmall(ctx, d, reply(*answer.Private)) {
+		if answer.Open == nil && answer.Private != nil && d.Accepts && !at.moment.opening() && a.ackSmall(ctx, d, reply(*answer.Private)) {
 			return
 		}
 		a.ack(ctx, d, nil)
@@ -165,6 +180,35 @@ func (a *Adapter) slash(ctx context.Context, d delivery) {
 			case <-ctx.Done():
 			}
 		})
+	}
+}
+
+func (a *Adapter) foretell(c chat.Command) chat.Manner {
+	if f, ok := a.handler.(chat.Foreteller); ok {
+		return f.Foretell(c)
+	}
+	return chat.MannerTells
+}
+
+// act takes a command that changes something: commit, ack, handle, answer, finish.
+func (a *Adapter) act(ctx context.Context, d delivery, c chat.Command, at place) {
+	p := press{
+		Key:   "command/" + c.User.ID + "/" + d.eventKey(),
+		Click: chat.Click{User: c.User, At: d.arrived.UTC()}, Command: &c,
+		Channel: at.channel, ResponseURL: at.responseURL,
+	}
+	payload, err := json.Marshal(p)
+	if err != nil {
+		a.unreadable(ctx, d, err) // (this is a bug)
+		return
+	}
+	fresh, ok := a.commit(ctx, d, p.Key, payload)
+	if !ok {
+		return
+	}
+	a.ack(ctx, d, nil)
+	if fresh {
+		a.press(ctx, "command", p, at)
 	}
 }
 

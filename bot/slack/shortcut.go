@@ -28,6 +28,7 @@ func (a *Adapter) shortcut(ctx context.Context, d delivery, in interaction) {
 		onHome: in.Channel.ID == "", // nor can a message be shown where there is no conversation
 	}
 	c := chat.Command{User: in.user(), Text: "request", About: in.permalink()}
+	at.moment = a.oneMoment(ctx, at)
 	a.background(ctx, "shortcut", func(ctx context.Context) {
 		answer := sorry
 		a.guard(ctx, "shortcut", func() { answer = a.handler.Command(ctx, c) })

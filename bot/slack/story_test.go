@@ -178,7 +178,8 @@ func TestAnswerFindsAnotherWay(t *testing.T) {
 		// An ephemeral message is refused too, so the direct chat is left.
 		p := press{Key: "click/x", Click: chat.Click{User: chat.User{Platform: "slack", ID: bob}, At: time.Now()}, Channel: "C0OTHER001", ResponseURL: "http://slack.test/response/none"}
 		at := place{user: p.Click.User, channel: p.Channel, responseURL: p.ResponseURL, arrived: time.Now()}
-		r.adapter.handle(r.ctx, p, at)
+		r.adapter.press(r.ctx, "click", p, at)
+		time.Sleep(time.Minute)
 		if ms := r.As(bob).DMs(); len(ms) != 2 || ms[1].Text != "Done." || ms[0].TS != m.TS {
 			t.Errorf("Bob's messages: %+v\n%s", ms, r.log)
 		}
@@ -215,7 +216,11 @@ func TestAnswerIsGivenUpInALongOutage(t *testing.T) {
 		}
 		m := r.post(bob, approval())
 		r.must(r.As(bob).Click(r.ctx, m, "Approve"))
-		time.Sleep(5 * time.Minute)
+		time.Sleep(20 * time.Minute)
+		if r.inbox.undone() != 1 || r.meter.of("slack_dropped private") != 0 {
+			t.Errorf("after 20 minutes: %d undone, counted %v", r.inbox.undone(), r.meter.n)
+		}
+		time.Sleep(20 * time.Minute)
 		if r.inbox.undone() != 0 || r.meter.of("slack_dropped private") != 1 {
 			t.Errorf("%d undone, counted %v", r.inbox.undone(), r.meter.n)
 		}
@@ -290,12 +295,13 @@ func TestFormThatCouldNotBeOpened(t *testing.T) {
 	answer := chat.Answer{Open: credentials("One moment …"), Then: func(context.Context) *chat.Form { spent = true; return nil }}
 	for name, tc := range map[string]struct {
 		slow  time.Duration
+		press string // an approval opens nothing ahead
 		fault func(slacksim.Faults)
 		want  string
 	}{
-		"too late":    {4 * time.Second, func(slacksim.Faults) {}, "That took too long to open. Please press the button again."},
-		"refused":     {0, func(f slacksim.Faults) { f.Fail("views.open", "view_too_large") }, "That could not be opened. Please press the button again."},
-		"answer lost": {0, func(f slacksim.Faults) { f.LoseAnswer("views.open", 1) }, "That could not be opened. Please press the button again."},
+		"too late":    {4 * time.Second, "Approve", func(slacksim.Faults) {}, "That took too long to open. Please press the button again."},
+		"refused":     {0, "Details", func(f slacksim.Faults) { f.Fail("views.open", "view_too_large") }, "That could not be opened. Please press the button again."},
+		"answer lost": {0, "Details", func(f slacksim.Faults) { f.LoseAnswer("views.open", 1) }, "That could not be opened. Please press the button again."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			spent = false
@@ -303,7 +309,7 @@ func TestFormThatCouldNotBeOpened(t *testing.T) {
 			story(t, world(), s, func(r *rig) {
 				m := r.post(bob, approval())
 				tc.fault(r.Faults())
-				r.must(r.As(bob).Click(r.ctx, m, "Details"))
+				r.must(r.As(bob).Click(r.ctx, m, tc.press))
 				time.Sleep(10 * time.Second)
 				r.wantTold(bob, tc.want)
 				if spent {

@@ -62,6 +62,15 @@ func (a accounts) Account(ctx context.Context, u chat.User) (chat.Account, error
 	return chat.Account{}, flows.Errorf(flows.CodeForbidden, "I do not know the platform you come from.")
 }
 
+// Shared asks Slack. In Teams an account is the only one of its address: it is the
+// object of the tenant's directory.
+func (a accounts) Shared(ctx context.Context, acc chat.Account) (bool, error) {
+	if acc.Platform == slack.Platform && a.app.client != nil {
+		return a.app.client.Shared(ctx, acc)
+	}
+	return false, nil
+}
+
 // teamsMeter counts what the Teams adapter reports.
 type teamsMeter struct{ metrics *ops.Metrics }
 
