@@ -354,7 +354,9 @@ func (r *crashRun) check() {
 // checkAudit wants each change once, in order. One message may be there twice.
 func (r *crashRun) checkAudit() {
 	got, double := []string{}, 0
-	for _, line := range (&script{world: r.world}).told() {
+	reader := &script{world: r.world}
+	reader.stage = newOnSlack(reader)
+	for _, line := range reader.told() {
 		if n := len(got); n > 0 && got[n-1] == line {
 			double++
 			continue

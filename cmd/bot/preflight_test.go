@@ -70,7 +70,7 @@ func TestPreflight(t *testing.T) {
 		bob.Deleted = false
 		r.world.ws.SetUser(bob)
 		look("Bob is back", 0, gone, fine)
-		r.world.ws.SetScopes("chat:write", "commands", "channels:read", "groups:read", "im:write", "users:read", "users:read.email")
+		r.world.ws.SetScopes("chat:write", "commands", "channels:history", "channels:read", "groups:history", "groups:read", "im:write", "users:read", "users:read.email")
 		look("a scope is missing", 1, gone, fine, unscoped)
 		r.world.ws.SetScopes(slack.Scopes...)
 		look("and granted", 0, gone, fine, unscoped, fine)

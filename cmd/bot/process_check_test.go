@@ -16,11 +16,11 @@ func processCheckOnline(t *testing.T, w *town) {
 	if out := w.bot(exitOK, "check", "--online"); !strings.Contains(out, "config.yaml: ok") {
 		t.Errorf("in peace: %q", out)
 	}
-	w.ws.SetScopes(slack.Scopes[1:]...) // channels:read is the first
+	w.ws.SetScopes(slack.Scopes[1:]...) // channels:history is the first
 	w.ws.Faults().Skew(time.Hour)
 	out := w.bot(exitProblems, "check", "--online")
 	for _, want := range []string{
-		"slack.bot_token: error: the bot token lacks the scope channels:read (add it under Bot Token Scopes and install the app again: https://api.slack.com/apps/",
+		"slack.bot_token: error: the bot token lacks the scope channels:history (add it under Bot Token Scopes and install the app again: https://api.slack.com/apps/",
 		"slack: warning: the clock of this machine is 1h0m0s behind Slack's",
 		"1 error, 1 warning",
 	} {

@@ -192,9 +192,6 @@ func (s *script) match(text string, patterns []string) bool {
 }
 
 // message finds the newest direct message with all patterns.
-// pressListed presses a button of one entry in the newest list, which is the answer to
-// the slash command or came later.
-// shown is all that a person reads in a dialog.
 var auditLineStart = regexp.MustCompile(`^(AR-\d+ (?:BREAK GLASS )?(asked|approved|granted|denied|expired|revoked|extended|withdrawn|timed out|failed|overdue|no longer overdue|no longer covered|covered again|explained|not explained)\b.*)$`)
 
 // told is what the audit channel says, one line an event.
