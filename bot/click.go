@@ -309,13 +309,62 @@ func notDone(sentence string) chat.Submitted {
 }
 
 func (s *Service) details(w flows.World, p *flows.Person, r *flows.Request, now time.Time) chat.Answer {
+	if err := mayRead(w, p, r); err != nil {
+		return chat.Say(flows.ErrorMessage(err))
+	}
+	form := detailsPage(r, 0, now)
+	return chat.Answer{Open: &form}
+}
+
+// detailsState is the state of Details that has several pages.
+type detailsState struct {
+	Request string `json:"r"`
+	Stamp   string `json:"s,omitempty"`
+	Page    int    `json:"p"`
+}
+
+func detailsPage(r *flows.Request, page int, now time.Time) chat.Form {
+	return cards.Details(*r, now, page, func(page int) string {
+		state, err := json.Marshal(detailsState{r.ID, r.Stamp, page})
+		if err != nil {
+			return "" // (this is a bug)
+		}
+		return string(state)
+	})
+}
+
+// turnDetails shows the next page of Details to whoever may still read it.
+func (s *Service) turnDetails(ctx context.Context, e chat.FormEvent) *chat.Form {
+	var st detailsState
+	if e.Action != chat.ActionPage || json.Unmarshal([]byte(e.State), &st) != nil || st.Page < 0 {
+		return nil
+	}
+	w, now := s.World(), s.now()
+	p, err := s.person(ctx, w, e.User)
+	var r flows.Request
+	if err == nil {
+		r, err = s.meant(ctx, chat.ActionDetails, st.Request, st.Stamp, now)
+	}
+	if err == nil {
+		err = mayRead(w, p, &r)
+	}
+	if err != nil {
+		s.note(ctx, "details", err)
+		form := cards.Notice("Details", flows.ErrorMessage(err))
+		return &form
+	}
+	form := detailsPage(&r, st.Page+1, now)
+	return &form
+}
+
+// mayRead refuses Details to whoever has no part in the request.
+func mayRead(w flows.World, p *flows.Person, r *flows.Request) error {
 	_, err := right(w, p, r, 0, flows.VerbDeny)
 	involved := w.Same(r.Requestor, p) || w.Same(r.Grantee, p) || w.IsAdmin(p)
 	if flows.ErrorCode(err) == flows.CodeForbidden && !involved {
-		return chat.Say(flows.ErrorMessage(err))
+		return err
 	}
-	form := cards.Details(*r, now)
-	return chat.Answer{Open: &form}
+	return nil
 }
 
 // endAccess ends the access of a request. done is the private answer; the

@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -240,6 +241,27 @@ func TestDetails(t *testing.T) {
 	for name, want := range map[string]bool{"alice": true, "bob": true, "eve": true, "carol": false} {
 		if a := o.click(name, chat.ActionDetails, "AR-1"); (a.Open != nil) != want {
 			t.Errorf("%s: %q", name, said(a))
+		}
+	}
+}
+
+// TestDetailsAreTurned: the right to read is judged at every page.
+func TestDetailsAreTurned(t *testing.T) {
+	o := newOffice(t)
+	r := o.ask("k")
+	turn := func(name, state string) *chat.Form {
+		return o.Change(t.Context(), chat.FormEvent{User: user(name), Form: chat.FormDetails, Action: chat.ActionPage, State: state})
+	}
+	state := fmt.Sprintf(`{"r":%q,"s":%q,"p":0}`, r.ID, r.Stamp)
+	if form := turn("bob", state); form == nil || form.ID != chat.FormDetails || form.Title != "AR-1" {
+		t.Errorf("the approver sees %+v", form)
+	}
+	if form := turn("carol", state); form == nil || form.ID != chat.FormNotice {
+		t.Errorf("somebody else sees %+v", form)
+	}
+	for _, bad := range []string{"", "{", `{"r":"AR-1","p":-1}`} {
+		if form := turn("bob", bad); form != nil {
+			t.Errorf("%q shows %+v", bad, form)
 		}
 	}
 }

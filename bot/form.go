@@ -149,8 +149,11 @@ func readSelection(e chat.FormEvent) selection {
 	return sel
 }
 
-// Change redraws the request form after a choice.
+// Change redraws the request form after a choice, and turns the pages of Details.
 func (s *Service) Change(ctx context.Context, e chat.FormEvent) *chat.Form {
+	if e.Form == chat.FormDetails {
+		return s.turnDetails(ctx, e)
+	}
 	if e.Form != chat.FormRequest {
 		return nil
 	}

@@ -209,7 +209,7 @@ func TestCards(t *testing.T) {
 		}
 		names[name] = true
 		golden(t, name, out)
-		golden(t, name+".details", cards.Details(s.r, s.now))
+		golden(t, name+".details", cards.Details(s.r, s.now, 0, nil))
 	}
 }
 

@@ -3,7 +3,6 @@ package cards
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"apono/bot/chat"
 	"apono/flows"
@@ -208,28 +207,6 @@ func Reason(r flows.Request, verb flows.Verb, required bool, state string) chat.
 			{Kind: chat.PartInput, Field: FieldReason, Label: "Reason", Multi: true, Max: flows.MaxReason, Optional: !required, Placeholder: "The requester will read this."},
 		},
 	}
-}
-
-// Details is everything about a request, uncut, to read.
-func Details(r flows.Request, now time.Time) chat.Form {
-	f := chat.Form{ID: chat.FormDetails, Title: r.ID, Close: "Close"}
-	line := func(t chat.Text) { f.Parts = append(f.Parts, chat.Part{Kind: chat.PartText, Text: t}) }
-	st, _ := status(r, now)
-	line(st)
-	for _, s := range append([]chat.Section{{Fields: askFields(r)}}, groupSections(r, false)...) {
-		if s.Title != "" {
-			line(chat.Text{chat.Bold(s.Title)})
-		}
-		for _, field := range s.Fields {
-			line(append(chat.Text{chat.Bold(field.Label), chat.Plain("\n")}, field.Value...))
-		}
-	}
-	line(chat.Text{chat.Bold("Access flow"), chat.Plain("\n" + r.Flow)})
-	line(chat.Text{chat.Bold("Asked"), chat.Plain("\n" + whoIsAsked(r))})
-	for _, note := range decisionNotes(r) {
-		line(note)
-	}
-	return f
 }
 
 // Loading is what a dialog shows while its content is fetched.

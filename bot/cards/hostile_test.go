@@ -90,7 +90,7 @@ func checkHostile(t *testing.T, s string) {
 			}
 			all = append(all, c)
 		}
-		details := cards.Details(r, sp.now)
+		details := allDetails(r, sp.now)
 		if !strings.Contains(spans(details), s) || (sp.name != "pending" && !strings.Contains(spans(details), trimmed)) {
 			t.Errorf("%s: the details do not hold all of %q", sp.name, s)
 		}
@@ -126,7 +126,7 @@ func TestLongTextIsOneClickAway(t *testing.T) {
 	if got := spans(c); !strings.Contains(got, "and 980 more") {
 		t.Error("the card does not say how many more there are")
 	}
-	got := spans(cards.Details(s.r, s.now))
+	got := spans(allDetails(s.r, s.now))
 	if !strings.Contains(got, s.r.Justification) {
 		t.Error("the details cut the justification")
 	}
