@@ -92,6 +92,9 @@ func (c *connection) look(ctx context.Context, name, closed string) ([]flows.Res
 	if closed == "" {
 		var err error
 		inside, err = c.lookInside(ctx, name)
+		if cut(err) {
+			inside, err = c.lookInside(ctx, name)
+		}
 		if gone(err) {
 			return nil, nil
 		}
@@ -104,6 +107,17 @@ func (c *connection) look(ctx context.Context, name, closed string) ([]flows.Res
 	}
 	return append([]flows.Resource{database}, inside...), nil
 }
+
+// cut reports that somebody ended the session, as DROP DATABASE does before it drops:
+// a second look tells whether the database is still there.
+func cut(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && e.Code == stateAdminShutdown
+}
+
+// stateAdminShutdown is admin_shutdown:
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+const stateAdminShutdown = "57P01"
 
 // unreachable tells a database that says no from a server that does not answer;
 // a database that is full at the moment counts as the latter, so that its tables

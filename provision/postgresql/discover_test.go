@@ -1,6 +1,7 @@
 package postgresql_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -302,4 +303,42 @@ func TestOddDatabase(t *testing.T) {
 			t.Errorf("left: %q", left)
 		}
 	}, superuser, options)
+}
+
+// TestDatabaseIsDroppedDuringALook: the others are listed all the same.
+func TestDatabaseIsDroppedDuringALook(t *testing.T) {
+	everywhere(t, func(t *testing.T, w *world) {
+		short := "short_" + w.tag
+		w.exec(t, "postgres", "CREATE DATABASE "+short)
+		ctx := context.WithoutCancel(t.Context())
+		tx, err := open(t, w.dsn(w.admin.User, short)).Begin(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := tx.Exec(ctx, "LOCK TABLE pg_catalog.pg_namespace IN ACCESS EXCLUSIVE MODE"); err != nil {
+			t.Fatal(err)
+		}
+		d := w.connect(t, w.botDSN(), "databases: ["+w.shop+", "+short+"]")
+		done := make(chan error, 1)
+		var found flows.Holdings
+		go func() {
+			var err error
+			found, err = d.Discover(ctx)
+			done <- err
+		}()
+		w.waiting(t)
+		w.exec(t, "postgres", "DROP DATABASE "+short+" WITH (FORCE)")
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		names := map[string]bool{}
+		for _, r := range found.Resources {
+			if r.Type == "database" {
+				names[r.Name] = true
+			}
+		}
+		if !names[w.shop] || names[short] {
+			t.Errorf("databases: %v", names)
+		}
+	}, superuser)
 }

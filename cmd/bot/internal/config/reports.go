@@ -29,7 +29,7 @@ func (l *loader) reports(s fileShape, c *Config) {
 	for i, shape := range shapes {
 		c.Reports = append(c.Reports, l.report(shape, itemPath("reports", i), c))
 	}
-	if len(shapes) > 0 && c.Slack.BotToken == "" {
+	if len(shapes) > 0 && c.Slack.BotToken == "" && !written(s.Slack) {
 		l.p.fail("reports", "no_slack", "reports are delivered in Slack, and there is none", "add a section slack")
 	}
 }
