@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -267,11 +268,16 @@ func TestShownIsConfirmedBySlack(t *testing.T) {
 		"never taken": {func(f slacksim.Faults) { f.Fail("views.update", slices.Repeat([]string{"internal_error"}, 10)...) }, []bool{false}, "The dialog could not be filled in. Please press the button again."},
 	} {
 		t.Run(name, func(t *testing.T) {
+			var mu sync.Mutex
 			var got []bool
 			s := &service{click: func(context.Context, chat.Click) chat.Answer {
 				return chat.Answer{
 					Open: credentials("One moment …"), Then: func(context.Context) *chat.Form { return credentials("hunter2") },
-					Shown: func(_ context.Context, confirmed bool) { got = append(got, confirmed) },
+					Shown: func(_ context.Context, confirmed bool) {
+						mu.Lock()
+						defer mu.Unlock()
+						got = append(got, confirmed)
+					},
 				}
 			}}
 			story(t, world(), s, func(r *rig) {
@@ -279,6 +285,8 @@ func TestShownIsConfirmedBySlack(t *testing.T) {
 				tc.fault(r.Faults())
 				r.must(r.As(bob).Click(r.ctx, m, "Details"))
 				time.Sleep(2 * time.Minute)
+				mu.Lock()
+				defer mu.Unlock()
 				if diff := cmp.Diff(tc.want, got); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
