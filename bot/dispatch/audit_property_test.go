@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 // storm is a channel that misbehaves, and what the bot did meanwhile.
 type storm struct {
 	*talk
+	mu      sync.Mutex // the bot's calls come while the test turns the weather
 	rnd     *rand.Rand
 	weather string
 	until   time.Time // before this no call may come: the platform said so
@@ -24,6 +26,8 @@ type storm struct {
 
 // call answers one message as the weather is.
 func (s *storm) call(sent) (error, bool) { //nolint:revive // as messenger.fail has it
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if time.Now().Before(s.until) {
 		s.early++
 	}
@@ -48,21 +52,40 @@ func (s *storm) call(sent) (error, bool) { //nolint:revive // as messenger.fail 
 	return nil, true
 }
 
+// below is a number in [0, n).
+func (s *storm) below(n int) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.rnd.IntN(n)
+}
+
+func (s *storm) turn(weather string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.weather = weather
+}
+
+func (s *storm) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.until = time.Time{}
+}
+
 func (s *storm) step() {
-	switch s.rnd.IntN(8) {
+	switch s.below(8) {
 	case 0:
-		s.weather = []string{"", "429", "down", "flapping"}[s.rnd.IntN(4)]
+		s.turn([]string{"", "429", "down", "flapping"}[s.below(4)])
 	case 1:
-		s.end() // and starts anew, as after an update
+		s.end()    // and starts anew, as after an update
+		s.forget() // a new process does not know
 		s.start()
-		s.until = time.Time{} // a new process does not know
 	case 2:
-		s.after(time.Duration(s.rnd.IntN(20)) * time.Minute)
+		s.after(time.Duration(s.below(20)) * time.Minute)
 	default:
-		for range s.rnd.IntN(30) {
+		for range s.below(30) {
 			s.facts++
 			s.record(fmt.Sprint(s.facts))
-			s.after(time.Duration(s.rnd.IntN(300)) * time.Millisecond)
+			s.after(time.Duration(s.below(300)) * time.Millisecond)
 		}
 	}
 }
@@ -81,11 +104,13 @@ func TestAuditChannelInAnyWeather(t *testing.T) {
 				for range 25 {
 					s.step()
 				}
-				s.weather = ""
+				s.turn("")
 				s.after(time.Hour)
 				s.settled()
 
 				shown := s.channel()
+				s.mu.Lock()
+				defer s.mu.Unlock()
 				once := slices.Compact(slices.Clone(shown))
 				if got, want := strings.Join(once, ","), strings.Join(numbered(1, s.facts), ","); got != want {
 					t.Errorf("told %s\nwant %s", got, want)

@@ -196,18 +196,7 @@ func (r *crashRun) run(t *testing.T, dir, text string) {
 		t.Fatal("Slack cannot reach the bot")
 	}
 	r.lived = time.Now()
-	w.onCommit = func(p *life) { r.point(p, "after a commit") }
-	w.onCall = func(p *life, name string, after bool) bool {
-		// What is in both is looked at in Teams; the other stories have Slack.
-		if reads.MatchString(name) || r.story.settings == crashTeams && strings.HasPrefix(name, "slack ") {
-			return !p.line.isCut()
-		}
-		when := "before "
-		if after {
-			when = "after "
-		}
-		return r.point(p, when+name)
-	}
+	w.watch(hooks{commit: func(p *life) { r.point(p, "after a commit") }, call: r.called})
 	done := make(chan struct{})
 	var others sync.WaitGroup
 	others.Go(func() { r.revive(done) })
@@ -215,6 +204,19 @@ func (r *crashRun) run(t *testing.T, dir, text string) {
 	defer func() { close(done); others.Wait() }()
 	r.story.tell(r)
 	r.check()
+}
+
+// called is a call of the bot to a system or a platform, before and after it.
+func (r *crashRun) called(p *life, name string, after bool) bool {
+	// What is in both is looked at in Teams; the other stories have Slack.
+	if reads.MatchString(name) || r.story.settings == crashTeams && strings.HasPrefix(name, "slack ") {
+		return !p.line.isCut()
+	}
+	when := "before "
+	if after {
+		when = "after "
+	}
+	return r.point(p, when+name)
 }
 
 // point is one point at which the bot may die. It reports whether it lives.
@@ -324,7 +326,7 @@ func (r *crashRun) check() {
 		}
 		return true
 	})
-	w.onCall, w.onCommit = nil, nil
+	w.watch(hooks{})
 	store := w.current().app.store
 	made, err := store.Requests(0, 10)
 	if err != nil || len(made) != 1 {

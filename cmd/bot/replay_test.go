@@ -45,11 +45,11 @@ func TestPressCommittedBeforeTheAckIsNotLost(t *testing.T) {
 					tt.before(r)
 				}
 				time.Sleep(5 * time.Second) // nothing else is committed meanwhile
-				r.world.onCommit = func(p *life) { p.kill() }
+				r.world.watch(hooks{commit: func(p *life) { p.kill() }})
 				if err := tt.press(r); err == nil {
 					t.Error("a press was acknowledged by a bot that had died")
 				}
-				r.world.onCommit = nil
+				r.world.watch(hooks{})
 				r.world.ws.ForgetViolations() // the press that was not acknowledged
 				if err := r.world.start(); err != nil {
 					t.Fatal(err)

@@ -56,11 +56,7 @@ type world struct {
 
 	// refuses says which calls of the bot a system refuses; nil: none.
 	refuses func(name, body string) bool
-	// onCommit and onCall are told of each commit of the running bot, and of each
-	// call it makes, before the call has an effect and after. onCall says whether
-	// the call goes on. Either may kill the bot.
-	onCommit func(p *life)
-	onCall   func(p *life, name string, after bool) bool
+	seen    hooks // guarded by mu, the bot reads them while a test sets them
 }
 
 // system is one connected system behind its pipe.
@@ -151,10 +147,10 @@ func address(name string) string {
 	return fmt.Sprintf("127.0.0.1:%d", 1+slices.Index([]string{"support-desk", "archive", "warehouse"}, name))
 }
 
-// observed tells onCall of each call of the bot around what the system does.
+// observed tells the hook of each call of the bot around what the system does.
 func (w *world) observed(name string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		p, seen := w.current(), w.onCall
+		p, seen := w.current(), w.hooks().call
 		if seen == nil || p == nil || r.Method != http.MethodPost {
 			next.ServeHTTP(rw, r)
 			return
@@ -205,8 +201,8 @@ func (w *world) start() error {
 		TeamsHTTP:   &http.Client{Transport: p.line.calls(p, "teams", &http.Transport{DialContext: p.line.dial(w.tenant.Transport().DialContext), DisableKeepAlives: true}), Timeout: 30 * time.Second},
 		SlackDialer: &websocket.Dialer{NetDialContext: p.line.dial(w.ws.Pipe().Dial), HandshakeTimeout: 10 * time.Second},
 		Store: bolt.Options{NoSync: true, OnCommit: func() {
-			if w.onCommit != nil && w.current() == p {
-				w.onCommit(p)
+			if seen := w.hooks().commit; seen != nil && w.current() == p {
+				seen(p)
 			}
 		}},
 	}
@@ -433,10 +429,10 @@ func (l *line) isCut() bool {
 	return l.dead
 }
 
-// calls tells onCall of each call to a platform.
+// calls tells the hook of each call to a platform.
 func (l *line) calls(p *life, platform string, next http.RoundTripper) http.RoundTripper {
 	return roundTrip(func(r *http.Request) (*http.Response, error) {
-		seen := l.world.onCall
+		seen := l.world.hooks().call
 		name := platform + " " + cmp.Or(filepath.Base(r.URL.Path), "/")
 		if platform == "teams" && r.Method == http.MethodGet {
 			name = "teams read"
