@@ -20,6 +20,7 @@ WORKDIR /
 USER 65532:65532
 VOLUME /data
 EXPOSE 8080
+# It asks http.listen where the configuration sets one, else the control socket beside the database.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=10s CMD ["/bot", "health"]
 ENTRYPOINT ["/bot"]
 CMD ["run"]

@@ -40,7 +40,7 @@ func checkCommand() *cobra.Command {
 			return err
 		}
 		if !report.OK() {
-			return &problemsError{}
+			return refused(cmd, report)
 		}
 		return nil
 	}

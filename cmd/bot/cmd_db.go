@@ -122,6 +122,9 @@ func found(cmd *cobra.Command, err error) error {
 	if _, ok := errors.AsType[*problemsError](err); ok {
 		return err
 	}
+	if _, ok := errors.AsType[*unreadError](err); ok {
+		return err
+	}
 	return &problemsError{err.Error()}
 }
 

@@ -72,6 +72,9 @@ func loadOwn(ctx context.Context, path string, problemsTo io.Writer) (*config.Co
 			return nil, err
 		}
 	}
+	if cfg == nil && report.Unread() {
+		return nil, &unreadError{path: path, by: "--config FILE"}
+	}
 	if cfg == nil {
 		return nil, &problemsError{}
 	}

@@ -28,6 +28,7 @@ func init() {
 	processStories["the audit trail"] = processAudit
 	processStories["metrics"] = processMetrics
 	processStories["health"] = processHealth
+	processStories["health without a listener"] = processHealthAlone
 	processStories["the demo"] = processDemo
 }
 
@@ -255,6 +256,29 @@ func processHealth(t *testing.T, w *town) {
 		t.Errorf("the version is %q", out)
 	}
 	p.terminate()
+}
+
+// processHealthAlone: without a listener, or with one at a port that nobody knows, the
+// bot is asked over its control socket, as the health check of the image does.
+func processHealthAlone(t *testing.T, w *town) {
+	for _, listen := range []string{`""`, `"127.0.0.1:0"`} {
+		w.change("http: {listen: 127.0.0.1:0}", "http: {listen: "+listen+"}")
+		if out := w.bot(exitProblems, "health"); !strings.Contains(out, "the bot does not answer: no bot is running on this store") {
+			t.Errorf("listen %s, without a bot: %q", listen, out)
+		}
+		w.ws.Faults().RefuseSockets(2 * time.Second)
+		p := w.start()
+		w.soon("the control socket is there", func() bool { return strings.Contains(p.log.String(), `"msg":"started"`) })
+		if out := w.bot(exitProblems, "health"); !strings.Contains(out, `"slack":"not connected"`) || !strings.Contains(out, "the bot is not ready") {
+			t.Errorf("listen %s, without Slack: %q", listen, out)
+		}
+		w.soon("it can serve", func() bool {
+			status, out := w.try(w.env, "health")
+			return status == exitOK && out == `{"status":"ok"}`+"\n"
+		})
+		p.terminate()
+		w.change("http: {listen: "+listen+"}", "http: {listen: 127.0.0.1:0}")
+	}
 }
 
 func processDemo(t *testing.T, w *town) {

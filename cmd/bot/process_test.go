@@ -250,6 +250,16 @@ func (w *town) bot(status int, args ...string) (out string) {
 
 func (w *town) botWith(env []string, status int, args ...string) (out string) {
 	w.t.Helper()
+	got, out := w.try(env, args...)
+	if got != status {
+		w.t.Fatalf("bot %s: exit status %d, want %d\n%s", strings.Join(args, " "), got, status, out)
+	}
+	return out
+}
+
+// try runs a command to its end, whatever that is.
+func (w *town) try(env []string, args ...string) (status int, out string) {
+	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.ctx, patience*2)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, w.binary, args...)
@@ -258,10 +268,7 @@ func (w *town) botWith(env []string, status int, args ...string) (out string) {
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		w.t.Fatal(err)
 	}
-	if got := cmd.ProcessState.ExitCode(); got != status {
-		w.t.Fatalf("bot %s: exit status %d, want %d\n%s", strings.Join(args, " "), got, status, b)
-	}
-	return string(b)
+	return cmd.ProcessState.ExitCode(), string(b)
 }
 
 // events are the audit trail, asked for as an operator does.

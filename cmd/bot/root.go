@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -30,6 +31,37 @@ const (
 type problemsError struct{ sentence string }
 
 func (e *problemsError) Error() string { return e.sentence }
+
+// unreadError says that there was no configuration to run with. It ends a command with
+// exitUsage: nothing was found wrong in what nobody could read.
+type unreadError struct {
+	path string // of the file
+	by   string // how another one is named; empty: whoever mistyped it knows
+}
+
+func (e *unreadError) Error() string {
+	path, err := filepath.Abs(e.path)
+	if err != nil {
+		path = e.path // the folder is gone; it says why already
+	}
+	s := "no configuration could be read at " + path
+	if e.by != "" {
+		s += "; name another one with " + e.by
+	}
+	return s
+}
+
+// refused is the error of a configuration that cannot be used. Why is in the report,
+// which was printed.
+func refused(cmd *cobra.Command, report *config.Report) error {
+	switch {
+	case !report.Unread():
+		return &problemsError{}
+	case cmd.Flags().Lookup("config") == nil:
+		return &unreadError{path: report.File}
+	}
+	return &unreadError{path: report.File, by: "--config FILE or the variable BOT_CONFIG"}
+}
 
 // Main runs the command line and returns the exit status.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -102,7 +134,7 @@ func loadConfig(cmd *cobra.Command, path string, secretsOptional bool) (*config.
 		}
 	}
 	if cfg == nil {
-		return nil, &problemsError{}
+		return nil, refused(cmd, report)
 	}
 	return cfg, nil
 }

@@ -23,7 +23,6 @@ func cli(t *testing.T, args ...string) (status int, stdout, stderr string) {
 }
 
 func TestUsage(t *testing.T) {
-	missing := filepath.Join(t.TempDir(), "missing.yaml")
 	for _, c := range []struct {
 		args   []string
 		status int
@@ -41,8 +40,6 @@ func TestUsage(t *testing.T) {
 		{[]string{"audit", "export", "--format", "pdf"}, exitUsage, `--format is csv or jsonl, not "pdf"`},
 		{[]string{"audit", "export", "--status", "lost"}, exitUsage, `--status does not know "lost"; it knows asked approved`},
 		{[]string{"audit", "verify", "--head", "12"}, exitUsage, `"12" is not the number and hash of an audit event`},
-		{[]string{"check", "--config", missing}, exitProblems, "missing.yaml"},
-		{[]string{"run", "--config", missing}, exitProblems, "missing.yaml"},
 	} {
 		t.Run(strings.Join(c.args, " "), func(t *testing.T) {
 			status, out, errs := cli(t, c.args...)
@@ -51,6 +48,56 @@ func TestUsage(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestNoConfiguration: what could not be read was not checked. Whoever mistyped a path
+// is told where it was looked for and how to name another.
+func TestNoConfiguration(t *testing.T) {
+	dir := t.TempDir()
+	missing := filepath.Join(dir, "missing.yaml")
+	for _, command := range [][]string{
+		{"run"},
+		{"check"},
+		{"check", "--format", "json"},
+		{"health"},
+		{"sync"},
+		{"revoke", "AR-1"},
+		{"explain", "--user", "alice@example.com"},
+		{"db", "check"},
+		{"db", "backup", filepath.Join(dir, "b.db")},
+		{"db", "restore", filepath.Join(dir, "b.db")},
+		{"db", "compact"},
+		{"audit", "verify"},
+		{"audit", "export"},
+		{"teams", "manifest"},
+		{"demo"},
+	} {
+		t.Run(strings.Join(command[:min(2, len(command))], " "), func(t *testing.T) {
+			status, out, errs := cli(t, append(command, "--config", missing)...)
+			if status != exitUsage {
+				t.Errorf("exit status %d, want %d", status, exitUsage)
+			}
+			for _, want := range []string{"no such file or directory", "bot: no configuration could be read at " + missing + "; name another one with --config FILE"} {
+				if !strings.Contains(out+errs, want) {
+					t.Errorf("it does not say %q:\n%s%s", want, out, errs)
+				}
+			}
+		})
+	}
+	t.Run("plan", func(t *testing.T) {
+		status, out, errs := cli(t, "plan", "--old", missing, "--new", missing)
+		if status != exitUsage || !strings.Contains(errs, "bot: no configuration could be read at "+missing+"\n") {
+			t.Errorf("status %d, want %d:\n%s%s", status, exitUsage, out, errs)
+		}
+	})
+	t.Run("by default", func(t *testing.T) {
+		t.Chdir(dir)
+		t.Setenv("BOT_CONFIG", "")
+		want := "bot: no configuration could be read at " + filepath.Join(dir, "config.yaml") + "; name another one with --config FILE or the variable BOT_CONFIG\n"
+		if status, out, errs := cli(t, "check"); status != exitUsage || !strings.HasSuffix(errs, want) {
+			t.Errorf("status %d, want %d and %q:\n%s%s", status, exitUsage, want, out, errs)
+		}
+	})
 }
 
 // wrong has a problem in five lines.

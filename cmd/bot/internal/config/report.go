@@ -57,6 +57,14 @@ type Report struct {
 // OK reports whether the configuration can be used: there may be warnings.
 func (r *Report) OK() bool { return r.Errors() == 0 }
 
+// Unread reports that the file could not be read, so that nothing in it was checked.
+func (r *Report) Unread() bool {
+	return slices.ContainsFunc(r.Problems, func(p Problem) bool { return p.Code == codeUnread })
+}
+
+// codeUnread is the code of a file that could not be read.
+const codeUnread = "file_unreadable"
+
 // Errors counts the problems that refuse the configuration.
 func (r *Report) Errors() int { return r.count(flows.SeverityError) }
 

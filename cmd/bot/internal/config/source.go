@@ -82,7 +82,7 @@ func read(path string, p *problems) (root *yaml.Node, sum string) {
 	data, err := readLimited(path, maxFile)
 	if err != nil {
 		p.list = append(p.list, Problem{File: path, Issue: flows.Issue{
-			Severity: flows.SeverityError, Code: "file_unreadable", Message: "the file cannot be read: " + reason(err),
+			Severity: flows.SeverityError, Code: codeUnread, Message: "the file cannot be read: " + reason(err),
 		}})
 		return nil, ""
 	}

@@ -60,7 +60,14 @@ func ControlHandler(cmds Commands) http.Handler {
 // ErrNotRunning is returned where no bot listens on the socket.
 var ErrNotRunning = errors.New("no bot is running on this store")
 
-// Call runs a command of a running bot and copies its output to w.
+// CommandError is what a command of the running bot said was wrong: it was asked, and
+// this is its answer.
+type CommandError struct{ Sentence string }
+
+func (e *CommandError) Error() string { return e.Sentence }
+
+// Call runs a command of a running bot and copies its output to w. Errors are
+// ErrNotRunning, a *CommandError, or of the connection.
 func Call(ctx context.Context, socket, command, query string, w io.Writer) error {
 	client := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -95,7 +102,7 @@ func Call(ctx context.Context, socket, command, query string, w io.Writer) error
 	case !complete || len(problem) == 0:
 		return errors.New("the running bot stopped before the command was done")
 	case problem[0] != "":
-		return errors.New(problem[0])
+		return &CommandError{Sentence: problem[0]}
 	}
 	return nil
 }

@@ -1,7 +1,10 @@
 package ops
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -16,6 +19,30 @@ type Ready func() (problems map[string]string)
 // integration.
 type Degraded func() (problems map[string]string)
 
+// ErrNotReady is the answer of a bot that cannot serve.
+var ErrNotReady = errors.New("the bot is not ready")
+
+// readiness is what /readyz says.
+func readiness(ready Ready, degraded Degraded) (body map[string]any, err error) {
+	body = map[string]any{"status": "ok"}
+	if problems := ready(); len(problems) > 0 {
+		body, err = map[string]any{"status": "not ready", "problems": problems}, ErrNotReady
+	}
+	if problems := degraded(); len(problems) > 0 {
+		body["integrations"] = problems
+	}
+	return body, err
+}
+
+// Readyz is a command of the control socket that says what /readyz says, whether or
+// not there is a listener for it. Its error is ErrNotReady.
+func Readyz(ready Ready, degraded Degraded) func(io.Writer, *http.Request) error {
+	return func(w io.Writer, _ *http.Request) error {
+		body, not := readiness(ready, degraded)
+		return cmp.Or(json.NewEncoder(w).Encode(body), not)
+	}
+}
+
 // Handler serves /healthz (the process lives), /readyz (it can serve) and
 // /metrics. None of them needs or shows anything secret.
 func Handler(m *Metrics, ready Ready, degraded Degraded) http.Handler {
@@ -24,12 +51,10 @@ func Handler(m *Metrics, ready Ready, degraded Degraded) http.Handler {
 		writeJSON(w, http.StatusOK, map[string]any{"status": "ok"})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		status, body := http.StatusOK, map[string]any{"status": "ok"}
-		if problems := ready(); len(problems) > 0 {
-			status, body = http.StatusServiceUnavailable, map[string]any{"status": "not ready", "problems": problems}
-		}
-		if problems := degraded(); len(problems) > 0 {
-			body["integrations"] = problems
+		status := http.StatusOK
+		body, err := readiness(ready, degraded)
+		if err != nil {
+			status = http.StatusServiceUnavailable
 		}
 		writeJSON(w, status, body)
 	})
