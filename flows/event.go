@@ -36,8 +36,8 @@ const (
 	EventConfirmGone  EventKind = "confirm_gone"  // TheOperator states it, where the target never will
 	EventRotated      EventKind = "rotated"       // the target issued new credentials
 	EventRotateFailed EventKind = "rotate_failed" // the target refused new credentials, or could not be reached for too long
-	EventProlonged    EventKind = "prolonged"     // the target knows of the later end
-	EventExtendFailed EventKind = "extend_failed" // the target refused the later end
+	EventProlonged    EventKind = "prolonged"     // the target knows of the end as it is now
+	EventExtendFailed EventKind = "extend_failed" // the target refused to take that end
 )
 
 // EventKinds lists all kinds in the order above.
@@ -86,6 +86,12 @@ type Event struct {
 	// the request itself. It is the one that is wanted (extend), so that a second
 	// press on one button brings nothing more; 0: the next.
 	Extension int
+	// Until is the end that the target was told of (prolonged, extend_failed); zero: not
+	// known. It is no news where the access has another end by now.
+	Until time.Time
+	// Undated says that the target was told of a later end than the access may have
+	// (granted).
+	Undated bool
 	// Fresh says that Access is there (prolonged).
 	Fresh bool
 	// Access is what the target handed out (granted, rotated, prolonged).

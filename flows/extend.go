@@ -263,13 +263,22 @@ func (t *transition) lapse() {
 	}
 }
 
-// prolonged: the target knows the new end.
+// dateTargets tells the end, which is fixed now, to targets that were granted before.
+func (t *transition) dateTargets() {
+	for i := range t.r.Groups {
+		if g := &t.r.Groups[i]; g.Status == GroupGranted && g.Undated {
+			t.target(g.Integration)
+		}
+	}
+}
+
+// prolonged: the target knows the end.
 func (t *transition) prolonged() error {
 	g, err := t.extending()
 	if err != nil {
 		return err
 	}
-	g.Extending, t.quiet = false, true
+	g.Extending, g.Undated, t.quiet = false, false, true
 	if t.ev.Fresh { // it could only be told by another grant
 		t.quiet = false
 		t.handOver(g)
@@ -280,13 +289,19 @@ func (t *transition) prolonged() error {
 }
 
 // extendFailed: the target keeps the end it had. The access is still the person's
-// until the new one, but the target may end it before.
+// until the new one, but the target may end it before. Where the end was not moved, but
+// fixed, the target ends it later than the bot does, and nobody has to know.
 func (t *transition) extendFailed() error {
 	g, err := t.extending()
 	if err != nil {
 		return err
 	}
-	g.Extending, g.ExtendProblem = false, t.ev.Problem
+	if !g.Extending {
+		g.Undated, t.quiet = false, true
+		t.goOn(g)
+		return nil
+	}
+	g.Extending, g.Undated, g.ExtendProblem = false, false, t.ev.Problem
 	t.fact(FactAccessGroup, "It could not be extended in "+g.Integration+": "+g.ExtendProblem)
 	t.goOn(g)
 	return nil
@@ -294,10 +309,15 @@ func (t *transition) extendFailed() error {
 
 func (t *transition) extending() (*AccessGroup, error) {
 	g, err := t.group(GroupGranted)
-	if err == nil && !g.Extending {
-		err = Errorf(CodeLate, "Nobody waits for more time in %s.", g.Integration)
+	switch {
+	case err != nil:
+		return nil, err
+	case !g.Extending && !g.Undated:
+		return nil, Errorf(CodeLate, "Nobody waits for another end in %s.", g.Integration)
+	case !t.ev.Until.IsZero() && !t.ev.Until.Equal(t.r.EndsAt):
+		return nil, Errorf(CodeLate, "The access of %s has another end by now.", t.r.ID)
 	}
-	return g, err
+	return g, nil
 }
 
 // goOn wants the target asked for what else is open there.

@@ -112,6 +112,7 @@ func specimens(t *testing.T) []struct {
 		{"approved, undoing", play(t, one, submit, approve, grantFailed("pg"))},
 		{"active", active},
 		{"active, more time asked for", play(t, one, submit, approve, granted("pg"), extend(false))},
+		{"active, one target to be told the end", play(t, two, submit, approve, undated("pg"), granted("hook"))},
 		{"active, extended", play(t, one, submit, approve, granted("pg"), extend(true))},
 		{"active, the other undoing", play(t, two, submit, approve, grantFailed("hook"), granted("pg"))},
 		{"revoking (expired)", expire(active)},

@@ -261,7 +261,7 @@ func (t *transition) beginEnding(e Ending, since time.Time) {
 	t.lapse()
 	for i := range t.r.Groups {
 		g := &t.r.Groups[i]
-		g.Resetting, g.Extending = false, false
+		g.Resetting, g.Extending, g.Undated = false, false, false
 		t.eraseSecret(g, SecretExpired)
 		if g.Status == GroupGranting || g.Status == GroupGranted {
 			g.Status, g.RevokeSince = GroupRevoking, since
@@ -345,7 +345,7 @@ func (t *transition) granted() error {
 	if err != nil {
 		return err
 	}
-	g.Status, g.GrantedAt = GroupGranted, t.now
+	g.Status, g.GrantedAt, g.Undated = GroupGranted, t.now, t.ev.Undated && !t.r.Indefinite
 	t.handOver(g)
 	t.fact(FactAccessGroup, "Granted in "+g.Integration+".")
 	t.settle()
@@ -393,6 +393,7 @@ func (t *transition) settle() {
 				t.r.EndsAt = t.now.Add(t.r.Duration - t.r.lag())
 				t.r.soonFrom(t.now)
 			}
+			t.dateTargets()
 			t.fact(FactGranted, "")
 		case has(GroupUndoing):
 		default:

@@ -149,6 +149,9 @@ type AccessGroup struct {
 	ResetProblem string `json:"reset_problem,omitempty"`
 	// Extending: the target is being told of a later end.
 	Extending bool `json:"extending,omitempty"`
+	// Undated: the access was granted before its end was known, so the target, which
+	// ends it by itself too, was told of a later one. Once the end is fixed, it is told.
+	Undated bool `json:"undated,omitempty"`
 	// ExtendProblem is a sentence for the person: why the target keeps the earlier end.
 	ExtendProblem string `json:"extend_problem,omitempty"`
 }

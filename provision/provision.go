@@ -110,7 +110,7 @@ type NativeExpiry interface {
 	ExpiresNatively() bool
 }
 
-// Extender tells the target of a later end of a live grant, and changes nothing else:
+// Extender tells the target of another end of a live grant, and changes nothing else:
 // sessions and credentials go on. A driver that expires natively should be one; where
 // it is not, the grant is repeated with the new end, and may bring new credentials.
 type Extender interface {

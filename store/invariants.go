@@ -16,7 +16,7 @@ func Targets(r *flows.Request) []string {
 		case flows.GroupGranting, flows.GroupRevoking, flows.GroupUndoing:
 			out = append(out, g.Integration)
 		case flows.GroupWaiting, flows.GroupGranted, flows.GroupFailed, flows.GroupRevoked:
-			if g.Resetting || g.Extending {
+			if g.Resetting || g.Extending || g.Undated && r.State == flows.StateActive {
 				out = append(out, g.Integration)
 			}
 		}

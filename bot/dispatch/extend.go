@@ -7,10 +7,11 @@ import (
 	"apono/provision"
 )
 
-// extend tells the target of a later end, where it ends access by itself. Everywhere
-// else the bot's own revoke comes later, and nobody has to be told.
+// extend tells the target the end of the access, where it ends access by itself: a later
+// one, or the one that was not known when it was granted. Everywhere else the bot's own
+// revoke comes later, and nobody has to be told.
 func (a *act) extend(ctx context.Context) outcome {
-	ev := flows.Event{Kind: flows.EventProlonged, Integration: a.group.Integration}
+	ev := flows.Event{Kind: flows.EventProlonged, Integration: a.group.Integration, Until: a.r.EndsAt}
 	if !a.found {
 		return a.notExtended(ctx, errNotConnected)
 	}
@@ -27,6 +28,9 @@ func (a *act) extend(ctx context.Context) outcome {
 		if _, err := call(ctx, a, func(ctx context.Context) (struct{}, error) { return struct{}{}, d.Extend(ctx, g) }); err != nil {
 			return a.notExtended(ctx, err)
 		}
+		return a.apply(ctx, ev, ResultDone, nil)
+	}
+	if !a.group.Extending { // what it knows is late enough, and other credentials would help nobody
 		return a.apply(ctx, ev, ResultDone, nil)
 	}
 	credentials, err := call(ctx, a, func(ctx context.Context) (provision.Credentials, error) { return a.in.Driver.Grant(ctx, g) })
@@ -49,6 +53,6 @@ func (a *act) notExtended(ctx context.Context, err error) outcome {
 		due := a.Now().Add(grantBackoff.delay(a.task.Key, a.task.Tries, provision.RetryAfterOf(err)))
 		return again(resultOf(err), due, err)
 	}
-	ev := flows.Event{Kind: flows.EventExtendFailed, Integration: a.group.Integration, Problem: cut(provision.MessageOf(err), maxProblem)}
+	ev := flows.Event{Kind: flows.EventExtendFailed, Integration: a.group.Integration, Until: a.r.EndsAt, Problem: cut(provision.MessageOf(err), maxProblem)}
 	return a.apply(ctx, ev, ResultRefused, err)
 }

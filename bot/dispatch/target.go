@@ -154,7 +154,7 @@ func (d *targets) do(ctx context.Context, _ <-chan struct{}, t flows.Task) outco
 		return a.revoke(ctx)
 	case flows.GroupGranted:
 		switch {
-		case g.Extending:
+		case g.Extending, g.Undated && r.State == flows.StateActive:
 			return a.extend(ctx)
 		case g.Resetting:
 			return a.rotate(ctx)
@@ -214,7 +214,8 @@ func (a *act) grant(ctx context.Context) outcome {
 			Integration: a.group.Integration, Op: "grant", Kind: provision.KindRetry, Message: "The credentials could not be kept.", Err: err,
 		}, deadline)
 	}
-	return a.apply(ctx, flows.Event{Kind: flows.EventGranted, Integration: a.group.Integration, Access: access}, ResultDone, nil)
+	ev := flows.Event{Kind: flows.EventGranted, Integration: a.group.Integration, Access: access, Undated: a.undated()}
+	return a.apply(ctx, ev, ResultDone, nil)
 }
 
 // timeUp reports whether what an earlier try may have granted has lasted for as
@@ -260,6 +261,14 @@ func (a *act) grantOf(deadline time.Time) provision.Grant {
 	}
 	g.NotAfter = begun.Add(a.r.Duration + expirySlack)
 	return g
+}
+
+// undated reports whether the target has to be told the end once it is fixed: it ends
+// access by itself, and what other access groups need decides when that is.
+func (a *act) undated() bool {
+	native, ok := a.in.Driver.(provision.NativeExpiry)
+	_, told := a.in.Driver.(provision.Extender)
+	return ok && told && native.ExpiresNatively() && len(a.r.Groups) > 1
 }
 
 func (a *act) othersOpen() bool {

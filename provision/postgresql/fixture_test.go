@@ -306,6 +306,7 @@ type driver interface {
 	provision.Checker
 	provision.Lister
 	provision.Rotator
+	provision.Extender
 	provision.Pinger
 	provision.NativeExpiry
 }

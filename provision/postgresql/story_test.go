@@ -177,6 +177,15 @@ func TestValidUntil(t *testing.T) {
 		if diff := cmp.Diff([]string{"2031-02-03 03:05:06.789123+00"}, until()); diff != "" {
 			t.Error(diff)
 		}
+		for _, year := range []int{2033, 2030} { // later, and earlier than was thought at first
+			g.NotAfter = time.Date(year, 2, 3, 4, 5, 6, 0, time.UTC)
+			if err := d.Extend(t.Context(), g); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]string{fmt.Sprintf("%d-02-03 04:05:06+00", year)}, until()); diff != "" {
+				t.Error(diff)
+			}
+		}
 		if !d.ExpiresNatively() {
 			t.Error("the second lock is not told of")
 		}

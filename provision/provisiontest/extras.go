@@ -41,12 +41,13 @@ func conformExtras(t *testing.T, h *Harness) {
 	}
 }
 
-// extend leaves the credentials as they are, twice, and for a new process.
+// extend leaves the credentials as they are, twice, and for a new process; to a later
+// end, and to one that is earlier than the target was told at first.
 func extend(s *story) {
 	g := s.grant(0)
 	c := s.mustGrant(g)
-	g.NotAfter = g.NotAfter.Add(time.Hour)
-	for range 2 {
+	for _, by := range []time.Duration{time.Hour, 0, -30 * time.Minute, 0} {
+		g.NotAfter = g.NotAfter.Add(by)
 		if err := s.driver.(provision.Extender).Extend(s.context(), g); err != nil {
 			s.Fatal(err)
 		}
