@@ -74,6 +74,13 @@ type Grouper interface {
 	Groups(ctx context.Context) ([]string, error)
 }
 
+// Patient is a source that needs longer for an answer than others do, because it may
+// be asked only so often, for example.
+type Patient interface {
+	// Patience is how long one sync may take; > 0.
+	Patience() time.Duration
+}
+
 // Checker reads back whether the target holds exactly this grant.
 type Checker interface {
 	Check(ctx context.Context, g Grant) (granted bool, err error)

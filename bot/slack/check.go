@@ -16,9 +16,10 @@ import (
 )
 
 // Scopes are what the bot token has to have: those of the methods that are called,
-// and commands for the slash command.
+// commands for the slash command, and usergroups:read for user groups as a source of
+// groups, which the source itself checks.
 // https://docs.slack.dev/reference/scopes
-var Scopes = []string{"channels:history", "channels:read", "chat:write", "commands", "files:write", "groups:history", "groups:read", "im:history", "im:write", "users:read", "users:read.email"}
+var Scopes = []string{"channels:history", "channels:read", "chat:write", "commands", "files:write", "groups:history", "groups:read", "im:history", "im:write", "usergroups:read", "users:read", "users:read.email"}
 
 // AppScopes are what the app-level token has to have.
 // https://docs.slack.dev/reference/scopes/connections.write
@@ -308,8 +309,8 @@ func (c *Client) missingScopes() []string {
 	}
 	var missing []string
 	for _, s := range Scopes {
-		if s == "files:write" && !c.files {
-			continue // of those who installed the app before it was asked for
+		if s == "files:write" && !c.files || s == "usergroups:read" {
+			continue // of those who installed the app before it was asked for, and need it not
 		}
 		if !slices.Contains(granted, s) {
 			missing = append(missing, s)

@@ -56,7 +56,9 @@ func called(t *testing.T) []string {
 // TestScopesAreThoseOfTheMethods: what is asked for at installation is what the calls
 // need, and no more.
 func TestScopesAreThoseOfTheMethods(t *testing.T) {
-	need := []string{"commands"} // of the slash command, which is no method
+	// Of the slash command, which is no method, and of the source of people, which is
+	// another package (provision/slack).
+	need := []string{"commands", "usergroups:read"}
 	for _, m := range called(t) {
 		scopes, known := methodScopes[m]
 		if !known {

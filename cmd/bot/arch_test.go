@@ -73,7 +73,7 @@ var libraries = map[string][]string{
 	"github.com/jackc/pgx/v5":               {"store/postgres", "provision/postgresql", "cmd/bot"},
 	"github.com/prometheus/client_golang":   {"cmd/bot", "cmd/bot/internal/ops"},
 	"github.com/robfig/cron/v3":             {"bot/sweep", "cmd/bot/internal/config"},
-	"github.com/slack-go/slack":             {"bot/slack"},
+	"github.com/slack-go/slack":             {"bot/slack", "provision/slack"},
 	"github.com/spf13/cobra":                {"cmd/bot"},
 	"github.com/spf13/pflag":                {"cmd/bot", "cmd/bot/internal/config"},
 	"github.com/spf13/viper":                {"cmd/bot/internal/config"},

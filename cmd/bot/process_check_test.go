@@ -1,6 +1,8 @@
 package main
 
 import (
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +49,16 @@ func processCheckOnline(t *testing.T, w *town) {
 	w.change("http://127.0.0.1:1", w.targetURL, "permissions: [read]", "permissions: [raed]")
 	if out := w.bot(exitOK, "check", "--online"); !strings.Contains(out, `config.yaml:39:`) || !strings.Contains(out, `warning: a queue of support-desk has no permission "raed" (did you mean "read"?)`) {
 		t.Errorf("with a permission that the system does not have: %q", out)
+	}
+	api := regexp.MustCompile(`api_url: (\S+)`).FindStringSubmatch(readFile(t, w.configPath()))[1]
+	w.change("integrations:\n", "integrations:\n  - {name: workspace, type: slack, config: {bot_token: env:DEMO_BOT_TOKEN, api_url: "+api+"}}\n")
+	w.ws.SetScopes(slices.DeleteFunc(slices.Clone(slack.Scopes), func(s string) bool { return s == "usergroups:read" })...)
+	if out := w.bot(exitProblems, "check", "--online"); !strings.Contains(out, "integrations workspace: error: cannot be read: The Slack app lacks a scope; it needs usergroups:read") || strings.Contains(out, "slack.bot_token: error") {
+		t.Errorf("as a source of people without its scope: %q", out)
+	}
+	w.ws.SetScopes(slack.Scopes...)
+	if out := w.bot(exitOK, "check", "--online"); strings.Contains(out, "workspace: error") {
+		t.Errorf("as a source of people: %q", out)
 	}
 	p := w.start()
 	w.soon("the log says it too", func() bool {

@@ -16,6 +16,7 @@ import (
 	"apono/provision/ical"
 	"apono/provision/ldap"
 	"apono/provision/postgresql"
+	"apono/provision/slack"
 	"apono/provision/static"
 	"apono/provision/webhook"
 )
@@ -101,7 +102,7 @@ func helpAlone(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 // registry lists the types of integrations there are.
 func registry(types ...provision.Type) (*provision.Registry, error) {
 	if len(types) == 0 {
-		types = []provision.Type{static.Type(), webhook.Type(), postgresql.Type(), ldap.Type(), ical.Type()}
+		types = []provision.Type{static.Type(), webhook.Type(), postgresql.Type(), ldap.Type(), ical.Type(), slack.Type()}
 	}
 	return provision.NewRegistry(types...)
 }

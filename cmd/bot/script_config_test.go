@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"testing/synctest"
+
+	"apono/bot/slack/slacksim"
 )
 
 // save replaces the file as a whole, as editors do, and lets the bot see it.
@@ -111,4 +113,13 @@ func (s *script) unreachable(_ bool, args []string) {
 		}
 	}
 	s.ts.Fatalf("there is nobody called %s", args[0])
+}
+
+// usergroup says who is in a user group of Slack.
+func (s *script) usergroup(_ bool, args []string) {
+	g := slacksim.UserGroup{ID: "S0" + strings.ToUpper(args[0]), Handle: args[0]}
+	for _, handle := range args[1:] {
+		g.Users = append(g.Users, slackID(handle))
+	}
+	s.world.ws.SetGroup(g)
 }

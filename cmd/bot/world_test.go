@@ -29,6 +29,7 @@ import (
 	"apono/cmd/bot/internal/config"
 	"apono/cmd/bot/internal/ops"
 	"apono/flows"
+	"apono/provision/slack"
 	"apono/provision/static"
 	"apono/provision/webhook"
 	"apono/provision/webhook/webhooktest"
@@ -239,7 +240,7 @@ func (w *world) fill(dbPath string) string {
 
 // loading is how the configuration of a run is loaded.
 func (w *world) loading(l *line) (config.Options, error) {
-	reg, err := registry(static.Type(), webhook.Type(webhook.WithDialer(l.dial(w.dialSystem))))
+	reg, err := registry(static.Type(), webhook.Type(webhook.WithDialer(l.dial(w.dialSystem))), slack.Type(slack.WithDialer(l.dial(w.ws.Pipe().Dial))))
 	env := map[string]string{
 		"APP_TOKEN": w.ws.AppToken(), "BOT_TOKEN": w.ws.BotToken(), "SYSTEM_SECRET": webhooktest.Secret.Reveal(), "CREDENTIALS_KEY": w.key, "TEAMS_PASSWORD": teamsPassword,
 	}

@@ -68,13 +68,13 @@ func (c *call) usersLookup() (obj, error) {
 }
 
 func (c *call) usersList() (obj, error) {
-	all := arr{}
-	for _, id := range sortedKeys(c.users) {
-		all = append(all, c.userJSON(c.users[id]))
-	}
-	part, next, err := page(c, all, 1000, max(len(all), 1))
+	ids, next, err := page(c, sortedKeys(c.users), 1000, max(len(c.users), 1))
 	if err != nil {
 		return nil, err
+	}
+	part := arr{}
+	for _, id := range ids {
+		part = append(part, c.userJSON(c.users[id]))
 	}
 	return obj{"members": part, "cache_ts": time.Now().Unix(), "response_metadata": cursorMeta(next)}, nil
 }

@@ -17,7 +17,7 @@ import (
 
 // Bounds of a sync.
 const (
-	syncTimeout = 30 * time.Second
+	syncTimeout = 30 * time.Second // where the source names none; see provision.Patient
 	// retryEvery is how soon a source that failed is asked again.
 	retryEvery = 15 * time.Second
 )
@@ -340,7 +340,11 @@ func (c *Context) accept(s Source, answer said) (tell func(context.Context)) {
 
 // ask reads a source. What it says goes with when it was asked and how it did.
 func (c *Context) ask(ctx context.Context, s Source) (out said) {
-	asked, cancel := context.WithTimeout(ctx, syncTimeout)
+	within := syncTimeout
+	if p, ok := s.Connection.(provision.Patient); ok {
+		within = p.Patience()
+	}
+	asked, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	out.health, out.settings = Health{Name: s.Name, Tried: time.Now().UTC()}, s.Settings
 	err := out.read(asked, s)

@@ -287,3 +287,21 @@ func TestAConnectionInUseIsRetiredLater(t *testing.T) {
 		t.Error("a source that is not there can be used")
 	}
 }
+
+// patient is a source that needs long for an answer, and says so.
+type patient struct{ *source }
+
+func (patient) Patience() time.Duration { return 5 * time.Minute }
+
+// TestPatientSourceIsWaitedFor: a source may need longer than others, where it says so.
+func TestPatientSourceIsWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow, slower := &source{people: []flows.Person{person("a@x")}, takes: 2 * time.Minute}, &source{takes: 2 * time.Minute}
+		c := living.New(setup(living.Source{Name: "slow", Interval: time.Hour, Connection: patient{slow}}, of("slower", slower, "")), quiet())
+		c.Sync(t.Context())
+		h := c.Health()
+		if h[0].Problem != "" || h[0].People != 1 || h[1].Problem == "" {
+			t.Errorf("%+v", h)
+		}
+	})
+}
