@@ -234,7 +234,7 @@ const installAgain = "Add it under OAuth & Permissions, Bot Token Scopes, and in
 
 // mending says what an operator does about an answer of Slack.
 // https://docs.slack.dev/reference/methods/users.list and usergroups.list ("Errors")
-var mending = map[string]string{
+var mending = map[string]string{ //nolint:gosec // codes of errors, no credentials
 	"invalid_auth":            "Slack does not know the bot token.",
 	"not_authed":              "Slack does not know the bot token.",
 	"token_revoked":           "The bot token was revoked: install the app again and copy the new one.",
