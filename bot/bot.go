@@ -79,6 +79,9 @@ type Service struct {
 	CommandName string
 	// Sources says how the integrations do, for admins; nil: it is not known.
 	Sources func() []cards.SourceState
+	// Slow says how long grants usually take in the integrations that are slow, by name;
+	// nil: it is not known.
+	Slow func() map[string]time.Duration
 	// Now is the time by which everything is judged; nil: time.Now. It is there for
 	// a demonstration that moves the time.
 	Now func() time.Time

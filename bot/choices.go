@@ -109,6 +109,9 @@ func (s *Service) verdict(w flows.World, p, grantee *flows.Person, f *cards.Requ
 	}
 	f.Hint = append(f.Hint, s.already(w, p, grantee, v, now)...)
 	f.Hint = append(f.Hint, cards.Verdict(withoutJustification(v), p)...)
+	if s.Slow != nil {
+		f.Hint = append(f.Hint, cards.Slow(v, s.Slow())...)
+	}
 	f.JustificationOptional = len(v.Parts) > 0 && !slices.ContainsFunc(v.Parts, func(p flows.Part) bool { return p.Flow.JustificationRequired() })
 	if sel.typed || len(v.Parts) == 0 {
 		return ""

@@ -29,6 +29,7 @@ const (
 	// Targets.
 	EventBegun        EventKind = "begun"         // the target is about to be asked: it may hold access from now on
 	EventNotBegun     EventKind = "not_begun"     // the target was asked, and does not hold anything yet
+	EventProgress     EventKind = "progress"      // the target has granted a part
 	EventGranted      EventKind = "granted"       // the target confirmed a grant
 	EventGrantFailed  EventKind = "grant_failed"  // the target refused, or could not be reached for too long
 	EventRevokeFailed EventKind = "revoke_failed" // the target did not confirm; it is asked again
@@ -44,7 +45,7 @@ const (
 func EventKinds() []EventKind {
 	return []EventKind{
 		EventSubmit, EventApprove, EventDeny, EventWithdraw, EventRevoke, EventView, EventReset, EventExplain, EventExtend,
-		EventDue, EventLostRight, EventUnreached, EventRaised, EventBegun, EventNotBegun, EventGranted, EventGrantFailed,
+		EventDue, EventLostRight, EventUnreached, EventRaised, EventBegun, EventNotBegun, EventProgress, EventGranted, EventGrantFailed,
 		EventRevokeFailed, EventGone, EventConfirmGone, EventRotated, EventRotateFailed, EventProlonged, EventExtendFailed,
 	}
 }
@@ -73,6 +74,11 @@ type Event struct {
 	Admins []PersonRef
 	// Target is which system is about to be asked (begun); empty: it cannot tell.
 	Target string
+	// Usual is how long a grant in the integration usually takes (begun); 0: not long,
+	// or not known.
+	Usual time.Duration
+	// Done of Total units are granted (progress).
+	Done, Total int
 	// Problem is the sentence for the person (grant_failed, revoke_failed, rotate_failed).
 	Problem string
 	// Tier of the escalation that is reached, from 1, and Ask, who is asked (due).

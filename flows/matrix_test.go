@@ -152,6 +152,7 @@ func TestMatrix(t *testing.T) {
 		{Kind: flows.EventRevokeFailed, Integration: "pg", Problem: "It said no."},
 		{Kind: flows.EventBegun, Integration: "pg"},
 		{Kind: flows.EventNotBegun, Integration: "pg"},
+		{Kind: flows.EventProgress, Integration: "pg", Done: 27, Total: 300},
 		granted("pg"), grantFailed("pg"), gone("pg"),
 		{Kind: flows.EventConfirmGone, Integration: "pg", By: flows.TheOperator, Reason: "The cluster was deleted."},
 		{Kind: flows.EventRotated, Integration: "pg"},

@@ -36,7 +36,7 @@ var edges = map[State]map[EventKind]func(*transition) error{
 		EventWithdraw: (*transition).withdraw, EventDue: (*transition).due, EventUnreached: (*transition).unreached,
 	},
 	StateApproved: {
-		EventBegun: (*transition).begun, EventNotBegun: (*transition).notBegun,
+		EventBegun: (*transition).begun, EventNotBegun: (*transition).notBegun, EventProgress: (*transition).progress,
 		EventGranted: (*transition).granted, EventGrantFailed: (*transition).grantFailed,
 		EventGone: (*transition).gone, EventConfirmGone: (*transition).confirmGone, EventRevoke: (*transition).revoke, EventDue: (*transition).due,
 		EventLostRight: (*transition).lostRight, EventRaised: (*transition).raised, EventRevokeFailed: (*transition).revokeFailed,
@@ -328,6 +328,9 @@ func (t *transition) begun() error {
 		return Errorf(CodeLate, "%s is already being granted in %s.", t.r.ID, g.Integration)
 	}
 	g.BegunAt, g.Target, t.quiet = t.now, t.ev.Target, true
+	if g.Usual = t.ev.Usual; g.Usual > 0 {
+		t.tellGranting()
+	}
 	return nil
 }
 
@@ -336,7 +339,10 @@ func (t *transition) notBegun() error {
 	if err != nil {
 		return err
 	}
-	g.BegunAt, g.Target, t.quiet = time.Time{}, "", true
+	if g.Total > 0 {
+		t.tellGranting()
+	}
+	g.BegunAt, g.Target, g.Done, g.Total, t.quiet = time.Time{}, "", 0, 0, true
 	return nil
 }
 
@@ -346,6 +352,7 @@ func (t *transition) granted() error {
 		return err
 	}
 	g.Status, g.GrantedAt, g.Undated = GroupGranted, t.now, t.ev.Undated && !t.r.Indefinite
+	g.Done, g.Total = 0, 0
 	t.handOver(g)
 	t.fact(FactAccessGroup, "Granted in "+g.Integration+".")
 	t.settle()

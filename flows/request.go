@@ -122,6 +122,11 @@ type AccessGroup struct {
 	// BegunAt is when the target may first have held the access. The time of the
 	// request counts from there, however long the bot takes to learn of it.
 	BegunAt time.Time `json:"begun_at,omitzero"`
+	// Usual is how long grants in this integration took of late, where that is long.
+	Usual time.Duration `json:"usual,omitempty"`
+	// Done of Total units are granted, while it is being granted and the target says so.
+	Done  int `json:"done,omitempty"`
+	Total int `json:"total,omitempty"`
 	// Target is which system was asked, see provision.Identifier; empty: not known.
 	Target    string    `json:"target,omitempty"`
 	GrantedAt time.Time `json:"granted_at,omitzero"`

@@ -54,6 +54,7 @@ type Connection interface {
 // Errors are *Error or context errors.
 type Driver interface {
 	Connection
+	// Grant may take long where it tells of its Progress.
 	Grant(ctx context.Context, g Grant) (Credentials, error)
 	Revoke(ctx context.Context, g Grant) error
 }

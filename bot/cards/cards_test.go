@@ -152,6 +152,9 @@ func specimens(t testing.TB) []specimen {
 	return []specimen{
 		play(t, "pending", draft()), play(t, "pending, one of two", draft(), yes), play(t, "pending, another of the group has approved", crowd, yes), gap, play(t, "pending, a bundle", bundle), play(t, "pending, for somebody else", other),
 		play(t, "pending, without limit", indefinite), play(t, "approved", draft(), yes, also), play(t, "approved, automatically", automatic),
+		play(t, "approved, slow, 27 of 300", draft(), yes, also,
+			flows.Event{Kind: flows.EventBegun, Integration: "prod-postgres", Usual: 4 * time.Minute},
+			flows.Event{Kind: flows.EventProgress, Integration: "prod-postgres", Done: 27, Total: 300}),
 		play(t, "approved, one could not be granted", draft(), yes, also, of(flows.EventGrantFailed, "deploy-tool")),
 		play(t, "active", draft(), active...), play(t, "active, without limit", indefinite, active...), play(t, "active, automatically", automatic, of(flows.EventGranted, "deploy-tool")),
 		play(t, "active, one failed", draft(), yes, also, of(flows.EventGranted, "prod-postgres"), of(flows.EventGrantFailed, "deploy-tool"), of(flows.EventGone, "deploy-tool")),

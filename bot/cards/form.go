@@ -3,6 +3,7 @@ package cards
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"apono/bot/chat"
 	"apono/flows"
@@ -190,6 +191,21 @@ func Verdict(v flows.Verdict, requestor *flows.Person) []chat.Text {
 	}
 	for _, c := range v.Problems() {
 		out = append(out, chat.Text{chat.Bold("Missing: "), chat.Plain(c.Reason)})
+	}
+	return out
+}
+
+// Slow says of each of the slow integrations of a submission how long it usually takes,
+// by name.
+func Slow(v flows.Verdict, slow map[string]time.Duration) (out []chat.Text) {
+	told := map[string]bool{}
+	for _, p := range v.Parts {
+		for _, u := range p.Units {
+			if d := slow[u.Integration]; d > 0 && !told[u.Integration] {
+				told[u.Integration] = true
+				out = append(out, chat.T(flows.UsuallyTakes(u.Integration, d)))
+			}
+		}
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package cards
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -68,9 +69,27 @@ func approved(r flows.Request) chat.Card {
 	if r.State == flows.StateApproved && !r.NothingGranted() {
 		c.Status = chat.T("The access is being granted")
 		c.Tone = chat.ToneWaiting
+		c.Notes = append(howFar(r), c.Notes...)
 	}
 	c.Fallback = r.ID + " was approved"
 	return c
+}
+
+// howFar says of each system in which access is being granted how much of it is there,
+// and of a slow one that it is.
+func howFar(r flows.Request) (out []chat.Text) {
+	for _, g := range r.Groups {
+		if g.Status != flows.GroupGranting {
+			continue
+		}
+		if g.Total > 0 {
+			out = append(out, chat.Text{chat.Bold(g.Integration + ": "), chat.Plain(fmt.Sprintf("%d of %d granted so far", g.Done, g.Total))})
+		}
+		if g.Usual > 0 {
+			out = append(out, chat.T(flows.UsuallyTakes(g.Integration, g.Usual)))
+		}
+	}
+	return out
 }
 
 func denied(r flows.Request) chat.Card {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"apono/flows"
@@ -75,6 +76,9 @@ type TargetOptions struct {
 	Requests     Requests
 	Integrations Integrations
 	Sealer       Sealer
+	// Usual says how long a grant in an integration usually takes; 0: not long, or not
+	// known. nil: it is never known.
+	Usual func(integration string) time.Duration
 	// Lost says why the right behind a decided request is gone at this moment, so
 	// that it is not granted any more; nil: not judged here.
 	Lost  func(r *flows.Request) (cause string, lost bool)
@@ -84,7 +88,8 @@ type TargetOptions struct {
 
 	Total          int           // tasks under way at once
 	PerIntegration int           // of these, in one integration
-	CallTimeout    time.Duration // of one call of a driver
+	CallTimeout    time.Duration // of one call of a driver, or between two words of its progress
+	ProgressEvery  time.Duration // at least this between two records of how far a grant is
 	CredentialsTTL time.Duration
 	Grace          time.Duration // for what is under way when Run's context ends
 }
@@ -94,15 +99,19 @@ func NewTargets(o TargetOptions) *Worker {
 	o.Now = clockOr(o.Now)
 	o.CallTimeout = cmp.Or(o.CallTimeout, DefaultCallTimeout)
 	o.CredentialsTTL = cmp.Or(o.CredentialsTTL, DefaultCredentialsTTL)
+	o.ProgressEvery = cmp.Or(o.ProgressEvery, DefaultProgress)
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	return &Worker{
-		lane: flows.LaneTarget, queue: o.Queue, doer: &targets{o},
+		lane: flows.LaneTarget, queue: o.Queue, doer: &targets{TargetOptions: o},
 		total: cmp.Or(o.Total, DefaultTargets), perPool: cmp.Or(o.PerIntegration, DefaultPerIntegration),
 		grace: cmp.Or(o.Grace, DefaultGrace), log: o.Log, hooks: o.Hooks, now: o.Now,
 	}
 }
 
-type targets struct{ TargetOptions }
+type targets struct {
+	TargetOptions
+	counting atomic.Int64 // grants that tell of their progress
+}
 
 // pool is the integration, the last part of the key.
 func (d *targets) pool(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
@@ -197,13 +206,13 @@ func (a *act) grant(ctx context.Context) outcome {
 		}
 	}
 	g := a.grantOf(deadline)
-	credentials, err := call(ctx, a, func(ctx context.Context) (provision.Credentials, error) { return a.in.Driver.Grant(ctx, g) })
+	credentials, err := a.callGrant(ctx, g, deadline)
 	if first && err != nil && provision.KindOf(err) == provision.KindRetry {
 		a.unbegin(ctx)
 	}
 	if err != nil && provision.KindOf(err) == provision.KindUnknown && a.took(ctx, g) {
 		// Only a grant brings credentials, and a repeat of one that took is quick.
-		credentials, err = call(ctx, a, func(ctx context.Context) (provision.Credentials, error) { return a.in.Driver.Grant(ctx, g) })
+		credentials, err = a.callGrant(ctx, g, deadline)
 	}
 	if err != nil {
 		return a.notGranted(ctx, err, deadline)
@@ -227,7 +236,7 @@ func (a *act) timeUp(now time.Time) bool {
 // begin records, before the target is touched, that it may hold access from now on.
 // A bot that dies in the call finds that, and gives the access no second full time.
 func (a *act) begin(ctx context.Context, now time.Time, target string) error {
-	r, err := a.Requests.Apply(ctx, now, a.r.ID, flows.Event{Kind: flows.EventBegun, Integration: a.group.Integration, Target: target})
+	r, err := a.Requests.Apply(ctx, now, a.r.ID, flows.Event{Kind: flows.EventBegun, Integration: a.group.Integration, Target: target, Usual: a.usual()})
 	if err != nil {
 		return err
 	}
@@ -394,6 +403,10 @@ var errNotConnected = errors.New("the integration is not connected")
 func call[T any](ctx context.Context, a *act, f func(context.Context) (T, error)) (out T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, a.CallTimeout)
 	defer cancel()
+	return callUntimed(ctx, a, f)
+}
+
+func callUntimed[T any](ctx context.Context, a *act, f func(context.Context) (T, error)) (out T, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = &panicked{v}

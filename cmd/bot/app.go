@@ -79,6 +79,7 @@ type App struct {
 	chats     *dispatch.Worker
 	metrics   *ops.Metrics
 	preflight *preflight
+	tempo     *tempo
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -124,8 +125,9 @@ func New(o Options) (_ *App, err error) {
 	a.living.TellHeld(a.raiseHeld)
 	a.metrics = ops.NewMetrics(version, a.snapshot)
 	a.metrics.Reloaded(true, time.Now())
+	a.tempo = &tempo{requests: a.store.Requests}
 	a.service = &bot.Service{
-		Store: a.counted(), Accounts: accounts{a}, Opener: box, Holds: holds{a}, World: a.living.World, Sources: a.sources, Log: a.log, CommandName: o.Config.Slack.Command, Now: a.now,
+		Store: a.counted(), Accounts: accounts{a}, Opener: box, Holds: holds{a}, World: a.living.World, Sources: a.sources, Log: a.log, CommandName: o.Config.Slack.Command, Now: a.now, Slow: a.tempo.all,
 	}
 	if err := errors.Join(a.buildSlack(o), a.buildTeams(o)); err != nil {
 		return nil, err
@@ -160,7 +162,7 @@ func (a *App) buildWorkers(box *seal.Box) {
 	hooks := dispatch.Hooks{Tried: a.tried, Running: func(lane flows.Lane, n int) { a.metrics.Running.WithLabelValues(string(lane)).Set(float64(n)) }}
 	a.targets = dispatch.NewTargets(dispatch.TargetOptions{
 		Queue: a.store, Requests: a.counted(), Integrations: integrations{a.living}, Sealer: box, Log: a.log, Hooks: hooks, Now: a.now,
-		CredentialsTTL: a.cfg.Credentials.TTL, Grace: stopWithin / 2, Lost: a.lost,
+		CredentialsTTL: a.cfg.Credentials.TTL, Grace: stopWithin / 2, Lost: a.lost, Usual: a.tempo.usual,
 	})
 	platforms := a.platforms()
 	a.chats = dispatch.NewChat(dispatch.ChatOptions{
@@ -200,6 +202,9 @@ func (a *App) Start(ctx context.Context) error {
 		}
 		// One record that cannot be moved must not keep the others from ending.
 		a.log.ErrorContext(ctx, "the first sweep could not move everything; it is tried again every second", "err", err)
+	}
+	if err := a.tempo.read(); err != nil {
+		return fmt.Errorf("read how long grants take: %w", err)
 	}
 	if err := a.listen(ctx); err != nil {
 		return err

@@ -76,6 +76,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"target-down":   {1, (*script).targetDown},   // target-down support-desk
 		"target-up":     {1, (*script).targetUp},
 		"target-says":   {2, (*script).targetSays},  // target-says support-desk 'No seats left.': refuses the next call
+		"target-slow":   {2, (*script).targetSlow},  // target-slow support-desk 20s: grants take as long, each permission for itself
 		"target-fails":  {2, (*script).targetFails}, // the same, and is down from then on until target-up
 		"target-loses":  {2, (*script).targetLoses}, // target-loses support-desk 2: offers so many resources less; 0: all again
 		"usergroup":     {1, (*script).usergroup},   // usergroup payments alice bob: who is in a user group of Slack
@@ -247,6 +248,8 @@ func (s *script) targetUp(_ bool, args []string)   { s.up[args[0]]() }
 func (s *script) targetSays(_ bool, args []string) {
 	s.system(args[0]).refuseNext(strings.Join(args[1:], " "))
 }
+
+func (s *script) targetSlow(_ bool, args []string) { s.system(args[0]).Slow(s.duration(args[1])) }
 
 func (s *script) targetFails(_ bool, args []string) {
 	sys, ups := s.system(args[0]), make(chan func(), 1)

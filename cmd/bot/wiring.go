@@ -245,7 +245,7 @@ func (a *App) sources() (out []cards.SourceState) {
 // newSweeper builds the jobs that act on stored times.
 func (a *App) newSweeper() (*sweep.Sweeper, error) {
 	return sweep.New(sweep.Options{
-		Requests: lateness{a.counted(), a.living.World}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights(), a.raise(), a.prune(), a.reports(), a.follower.Job(), a.preflight.job()},
+		Requests: lateness{a.counted(), a.living.World}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights(), a.raise(), a.prune(), a.reports(), a.follower.Job(), a.preflight.job(), a.tempo.job()},
 		Swept: func(job string, _ time.Duration, err error) {
 			outcome := "ok"
 			if err != nil {

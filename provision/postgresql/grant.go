@@ -47,6 +47,7 @@ func (c *connection) grant(ctx context.Context, home *session, g provision.Grant
 			visit = append(visit, left.database)
 		}
 	}
+	granted := 0
 	for _, database := range visit {
 		apply := func(ctx context.Context, s *session) error {
 			return s.write(ctx, func(ctx context.Context, tx pgx.Tx) error { return c.apply(ctx, tx, g, p[database]) })
@@ -59,6 +60,8 @@ func (c *connection) grant(ctx context.Context, home *session, g provision.Grant
 		if err != nil {
 			return out, err
 		}
+		granted += len(p[database])
+		provision.Progress(ctx, granted, len(g.Items))
 	}
 	var password flows.Secret
 	err = home.write(ctx, func(ctx context.Context, tx pgx.Tx) error {

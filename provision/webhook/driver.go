@@ -105,10 +105,16 @@ func (c *connection) Grant(ctx context.Context, g provision.Grant) (provision.Cr
 	if err != nil {
 		return provision.Credentials{}, err
 	}
-	for _, s := range byPermission(g.Items) {
+	steps, granted, all := byPermission(g.Items), 0, 0
+	for _, s := range steps {
+		all += len(s.resources)
+	}
+	for _, s := range steps {
 		if _, err := c.call(ctx, op, g.Call, eventGrant, s.params(g)); err != nil {
 			return provision.Credentials{}, err
 		}
+		granted += len(s.resources)
+		provision.Progress(ctx, granted, all)
 	}
 	return credentials, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -393,4 +394,18 @@ func TestDiscoverAnswers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestGrantTellsOfItsProgress after each call, in units.
+func TestGrantTellsOfItsProgress(t *testing.T) {
+	inBubble(t, nil, func(w *world) {
+		var told []string
+		ctx := provision.WithProgress(w.Context(), func(done, total int) { told = append(told, fmt.Sprintf("%d of %d", done, total)) })
+		if _, err := w.driver.Grant(ctx, w.grant("", mixed()...)); err != nil {
+			w.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"2 of 4", "3 of 4", "4 of 4"}, told); diff != "" {
+			w.Error(diff)
+		}
+	})
 }

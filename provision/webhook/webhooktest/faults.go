@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // faults are what goes wrong on order. The zero value breaks nothing.
@@ -13,6 +14,30 @@ type faults struct {
 	down    int
 	hanging chan struct{} // closed on release; nil: not hanging
 	reached chan struct{} // closed by the first call that is held
+	slow    time.Duration
+}
+
+// Slow makes every grant-access take d before it acts.
+func (t *Target) Slow(d time.Duration) {
+	t.faults.mu.Lock()
+	defer t.faults.mu.Unlock()
+	t.faults.slow = d
+}
+
+// linger lets a call wait for as long as it takes; false: the caller gave up.
+func (f *faults) linger(ctx context.Context, event string) bool {
+	f.mu.Lock()
+	d := f.slow
+	f.mu.Unlock()
+	if d == 0 || event != "grant-access" {
+		return true
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(d):
+		return true
+	}
 }
 
 // FailNext answers the next n authentic calls with a status and nothing else;

@@ -77,6 +77,9 @@ func (t *Target) serveCall(w http.ResponseWriter, r *http.Request) {
 		fault(w, r)
 		return
 	}
+	if !t.faults.linger(r.Context(), event) {
+		panic(http.ErrAbortHandler)
+	}
 	status, answer := t.once(r.Header.Get(standardwebhooks.HeaderWebhookID), event, p, body)
 	if !t.faults.hold(r.Context()) {
 		panic(http.ErrAbortHandler)
