@@ -276,11 +276,11 @@ func (d *drawing) note(n chat.Text, index int) {
 		d.drop("notes[%d]", index)
 		return
 	}
-	o, short := textObject(n, d.density.note)
+	block, short := smallPrint(n, d.density.note)
 	if short {
 		d.drop("notes[%d]", index)
 	}
-	if o != nil {
-		d.blocks = append(d.blocks, slack.NewContextBlock("", o))
+	if block != nil {
+		d.blocks = append(d.blocks, block)
 	}
 }

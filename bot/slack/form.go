@@ -129,8 +129,8 @@ func (v *viewDrawing) part(p chat.Part, index int) {
 	case chat.PartVerbatim:
 		v.verbatim(p.Value)
 	case chat.PartNote:
-		if o, _ := textObject(p.Text, maxTextObject); o != nil {
-			v.add(slack.NewContextBlock("", o))
+		if block, _ := smallPrint(p.Text, maxTextObject); block != nil {
+			v.add(block)
 		}
 	case chat.PartSelect, chat.PartMulti, chat.PartInput, chat.PartCheck:
 		v.input(p, index)

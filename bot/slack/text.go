@@ -145,7 +145,7 @@ var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace
 func textObject(t chat.Text, most int) (*slack.TextBlockObject, bool) {
 	text := plain(t)
 	if drawn, ok := markdown(t); ok && length(drawn) <= most {
-		return slack.NewTextBlockObject(slack.MarkdownType, drawn, false, true), false
+		return markdownObject(drawn), false
 	}
 	text, short := cut(strings.TrimSpace(text), most)
 	if text == "" {
@@ -154,41 +154,49 @@ func textObject(t chat.Text, most int) (*slack.TextBlockObject, bool) {
 	return plainObject(text), short
 }
 
-func markdown(t chat.Text) (string, bool) {
+func markdownObject(s string) *slack.TextBlockObject {
+	return slack.NewTextBlockObject(slack.MarkdownType, s, false, true)
+}
+
+func markdown(t chat.Text) (drawn string, formatted bool) {
 	var b strings.Builder
-	formatted := false
 	for _, s := range t {
-		text := plainSpan(s)
-		if strings.ContainsAny(text, "*_~`>") || emojiCode.MatchString(text) {
+		text, how, ok := markdownSpan(s)
+		if !ok {
 			return "", false
 		}
-		text = escape(text)
-		switch s.Kind {
-		case chat.SpanBold:
-			if strings.TrimSpace(text) != text || text == "" {
-				return "", false
-			}
-			formatted = true
-			fmt.Fprintf(&b, "*%s*", text)
-		case chat.SpanTime:
-			if s.At.Unix() <= 0 {
-				b.WriteString(text)
-				break
-			}
-			formatted = true
-			fmt.Fprintf(&b, "<!date^%d^%s|%s>", s.At.Unix(), dateFormat, text)
-		case chat.SpanLink:
-			u, ok := webURL(s.URL)
-			if !ok || strings.ContainsAny(u, "|<>") || strings.Contains(text, "|") {
-				return "", false
-			}
-			formatted = true
-			fmt.Fprintf(&b, "<%s|%s>", escape(u), text)
-		case chat.SpanText, chat.SpanCode, chat.SpanPerson:
-			b.WriteString(text)
-		default:
-			b.WriteString(text)
-		}
+		formatted = formatted || how
+		b.WriteString(text)
 	}
 	return b.String(), formatted
+}
+
+// markdownSpan draws a span as mrkdwn. It cannot, ok is false, where the words of the
+// span would be taken as formatting.
+func markdownSpan(s chat.Span) (drawn string, formatted, ok bool) {
+	text := plainSpan(s)
+	if strings.ContainsAny(text, "*_~`>") || emojiCode.MatchString(text) {
+		return "", false, false
+	}
+	text = escape(text)
+	switch s.Kind {
+	case chat.SpanBold:
+		if strings.TrimSpace(text) != text || text == "" {
+			return "", false, false
+		}
+		return "*" + text + "*", true, true
+	case chat.SpanTime:
+		if !s.Dated() {
+			break
+		}
+		return fmt.Sprintf("<!date^%d^%s|%s>", s.At.Unix(), dateFormat, text), true, true
+	case chat.SpanLink:
+		u, ok := webURL(s.URL)
+		if !ok || strings.ContainsAny(u, "|<>") || strings.Contains(text, "|") {
+			return "", false, false
+		}
+		return fmt.Sprintf("<%s|%s>", escape(u), text), true, true
+	case chat.SpanText, chat.SpanCode, chat.SpanPerson:
+	}
+	return text, false, true
 }
