@@ -3,10 +3,8 @@ package slack
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -14,22 +12,8 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
-
-// Inbox keeps clicks from when they arrive until they are answered.
-type Inbox interface {
-	// Receive commits a delivery. fresh is false if the key was committed before,
-	// for at least ten minutes. The delivery is acknowledged after Receive returned
-	// no error and not earlier.
-	Receive(ctx context.Context, now time.Time, key string, payload []byte) (fresh bool, err error)
-	// Finish marks a delivery as done. Finishing what is done, or was never
-	// received, is no error.
-	Finish(ctx context.Context, key string) error
-	// Undone returns the payloads of what was received and not finished, oldest
-	// first. With several processes on one inbox it may return what another one is
-	// busy with; handling that twice does no harm.
-	Undone(ctx context.Context) ([][]byte, error)
-}
 
 // Time limits.
 const (
@@ -61,9 +45,9 @@ const (
 type Adapter struct {
 	client  *Client
 	handler chat.Handler
-	inbox   Inbox
+	inbox   platform.Inbox
 	log     *slog.Logger
-	meter   Meter
+	meter   platform.Meter
 	command string
 	dialer  *websocket.Dialer
 
@@ -84,7 +68,7 @@ type Adapter struct {
 }
 
 // NewAdapter makes an adapter that sends through client and was given the same options.
-func NewAdapter(o Options, client *Client, handler chat.Handler, inbox Inbox) (*Adapter, error) {
+func NewAdapter(o Options, client *Client, handler chat.Handler, inbox platform.Inbox) (*Adapter, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
@@ -265,12 +249,5 @@ func newPool(n int64) *pool { return &pool{semaphore.NewWeighted(n), semaphore.N
 
 // guard runs f and survives its panic; it reports whether f came to its end.
 func (a *Adapter) guard(ctx context.Context, kind string, f func()) (ended bool) {
-	defer func() {
-		if r := recover(); r != nil {
-			a.meter.Count(CountPanic, kind)
-			a.log.ErrorContext(ctx, "slack handler panicked", "kind", kind, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-		}
-	}()
-	f()
-	return true
+	return platform.Guard(ctx, a.log, a.meter, CountPanic, kind, f)
 }

@@ -3,12 +3,12 @@ package slack
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/slack-go/slack"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // Message is a card as Slack takes it.
@@ -135,7 +135,7 @@ func compose(card chat.Card, how density) (m Message, titled int, all bool) {
 		top.append(p)
 	}
 	if top.cut || buttons.cut {
-		top.blocks = append(top.blocks, slack.NewContextBlock("", plainObject(cutSentence(card))))
+		top.blocks = append(top.blocks, slack.NewContextBlock("", plainObject(platform.CutSentence(card))))
 	}
 	top.append(buttons)
 	return Message{Text: fallback(card), Blocks: top.blocks, Dropped: top.dropped}, titled, more == 0
@@ -159,26 +159,9 @@ func untitledSections(sections []chat.Section, how density) []*drawing {
 	return parts
 }
 
-func cutSentence(card chat.Card) string {
-	for _, a := range slices.Concat(card.Actions, card.Menu) {
-		if a.ID == chat.ActionDetails {
-			return "The whole text is behind Details."
-		}
-	}
-	return "Some of the text was too long to be shown."
-}
-
 // fallback is escaped because Slack would act on <!channel> in it, and plain because
 // it is sent with mrkdwn off.
-func fallback(card chat.Card) string {
-	for _, s := range []string{card.Fallback, card.Title, plain(card.Status), plain(card.Body)} {
-		if s = line(s); s != "" {
-			s, _ = cut(s, 600)
-			return escape(s)
-		}
-	}
-	return "A message without words."
-}
+func fallback(card chat.Card) string { return escape(platform.Fallback(card, 600)) }
 
 var toneEmoji = map[chat.Tone]string{
 	chat.ToneWaiting: "hourglass_flowing_sand",

@@ -30,14 +30,14 @@ func (c *Client) channel(ctx context.Context, name string) (string, error) {
 	if channelID.MatchString(name) {
 		return name, nil
 	}
-	if id, ok := c.channels.get(name); ok {
+	if id, ok := c.channels.Get(name); ok {
 		return id, nil
 	}
 	id, err := c.findChannel(ctx, name)
 	if err != nil {
 		return "", err
 	}
-	c.channels.put(name, id)
+	c.channels.Put(name, id)
 	return id, nil
 }
 
@@ -91,6 +91,6 @@ func (c *Client) explainAudit(err error) error {
 	default:
 		return err
 	}
-	c.channels.drop(strings.TrimPrefix(c.audit, "#"))
+	c.channels.Drop(strings.TrimPrefix(c.audit, "#"))
 	return &chat.Error{Kind: chat.ErrorRefused, Op: e.Op, Code: e.Code, Err: errors.New(todo)}
 }

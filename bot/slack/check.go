@@ -13,6 +13,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // Scopes are what the bot token has to have: those of the methods that are called,
@@ -250,7 +251,7 @@ var tokenKinds = map[string]string{
 	"xoxe-": "a refresh token", "xoxa-": "a legacy workspace token", "xoxr-": "a legacy refresh token", "xoxs-": "a session token",
 }
 
-func kindOf(t Token) string {
+func kindOf(t platform.Token) string {
 	for prefix, kind := range tokenKinds {
 		if strings.HasPrefix(string(t), prefix) {
 			return kind
@@ -282,7 +283,7 @@ func wrongKind(setting, got, want, prefix, which string, swapped bool) error {
 }
 
 // appOf is the id of the app that an app-level token names, "A0123": its second part.
-func appOf(t Token) string {
+func appOf(t platform.Token) string {
 	parts := strings.SplitN(string(t), "-", 4)
 	if len(parts) < 4 || parts[0] != "xapp" || !strings.HasPrefix(parts[2], "A") {
 		return ""

@@ -11,6 +11,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // Platform is the value of chat.User.Platform and chat.MessageRef.Platform.
@@ -27,18 +28,18 @@ const (
 // Client sends. It implements chat.Messenger and is safe for concurrent use.
 type Client struct {
 	api   *slack.Client
-	gate  *gate
+	gate  gate
 	log   *slog.Logger
-	meter Meter
+	meter platform.Meter
 	audit string
 	files bool
 	// Tokens are kept for the kind that their beginning tells.
-	botToken, appToken Token
+	botToken, appToken platform.Token
 
-	accounts cache[*slack.User] // by user id
-	emails   cache[string]      // address -> user id
-	directs  cache[string]      // user id -> channel
-	channels cache[string]      // name -> channel
+	accounts platform.Cache[*slack.User] // by user id
+	emails   platform.Cache[string]      // address -> user id
+	directs  platform.Cache[string]      // user id -> channel
+	channels platform.Cache[string]      // name -> channel
 
 	self   atomic.Pointer[slack.AuthTestResponse]
 	scopes atomic.Pointer[string] // X-OAuth-Scopes of the last answer
@@ -55,8 +56,8 @@ func NewClient(o Options) (*Client, error) {
 	}
 	c := &Client{
 		gate: newGate(), log: o.Log, meter: o.Meter, audit: o.AuditChannel, files: o.Files, botToken: o.BotToken, appToken: o.AppToken,
-		accounts: newCache[*slack.User](accountTTL), emails: newCache[string](emailTTL),
-		directs: newCache[string](directTTL), channels: newCache[string](channelTTL),
+		accounts: platform.NewCache[*slack.User](accountTTL), emails: platform.NewCache[string](emailTTL),
+		directs: platform.NewCache[string](directTTL), channels: platform.NewCache[string](channelTTL),
 	}
 	// No OptionRetry: slack-go would repeat posts whose outcome is unknown.
 	c.api = slack.New(string(o.BotToken),

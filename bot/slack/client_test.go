@@ -18,6 +18,8 @@ import (
 	"github.com/slack-go/slack"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
+	"apono/bot/platform/platformtest"
 	"apono/bot/slack/slacksim"
 )
 
@@ -202,7 +204,7 @@ func TestLostAnswerOfAPost(t *testing.T) {
 		since := time.Now()
 		r.Faults().LoseAnswer("chat.postMessage", 1)
 		_, err = r.client.PostKeyed(r.ctx, chat.Recipient{ID: bob}, approval(), chat.PriorityApprover, "card/AR-12/bob")
-		wantError(t, err, chat.ErrorUnknown, codeNetwork)
+		wantError(t, err, chat.ErrorUnknown, platform.CodeNetwork)
 		if n := len(r.Calls("chat.postMessage")); n > 2 {
 			t.Errorf("a post of unknown outcome was repeated: %d calls", n)
 		}
@@ -222,9 +224,9 @@ func TestOutagesAreClassified(t *testing.T) {
 		code         string
 		post, update chat.ErrorKind
 	}{
-		slacksim.Refuse:      {codeNetwork, chat.ErrorUnknown, chat.ErrorRetry},
+		slacksim.Refuse:      {platform.CodeNetwork, chat.ErrorUnknown, chat.ErrorRetry},
 		slacksim.ServerError: {"http_500", chat.ErrorUnknown, chat.ErrorRetry},
-		slacksim.Hang:        {codeTimeout, chat.ErrorUnknown, chat.ErrorRetry},
+		slacksim.Hang:        {platform.CodeTimeout, chat.ErrorUnknown, chat.ErrorRetry},
 	} {
 		t.Run(string(outage), func(t *testing.T) {
 			quiet(t, world(), func(r *rig) {
@@ -289,7 +291,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c, err := NewClient(tc.o)
 			if err == nil {
-				_, err = NewAdapter(tc.o, c, &service{}, newMemory())
+				_, err = NewAdapter(tc.o, c, &service{}, platformtest.NewInbox())
 			}
 			if err == nil || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("%v, want %q", err, tc.want)

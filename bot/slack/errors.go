@@ -1,17 +1,15 @@
 package slack
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/slack-go/slack"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // kinds says what Slack's error codes mean for the caller. A code that is not here
@@ -73,12 +71,6 @@ var hints = map[string]string{
 // codeConflict says that a dialog was changed by somebody else meanwhile.
 const codeConflict = "hash_conflict"
 
-// Codes of our own: the connection failed before an answer came.
-const (
-	codeNetwork = "network"
-	codeTimeout = "timeout"
-)
-
 // retryAfterUnsaid is how long a method rests after a 429 that names no time.
 const retryAfterUnsaid = 10 * time.Second
 
@@ -97,7 +89,7 @@ func classify(op string, repeatable bool, err error) error {
 	if status, ok := errors.AsType[slack.StatusCodeError](err); ok {
 		return statusError(op, repeatable, status.Code)
 	}
-	return networkError(op, repeatable, err)
+	return platform.NetworkError(op, repeatable, err)
 }
 
 func refusal(op string, repeatable bool, r slack.SlackErrorResponse) error {
@@ -130,21 +122,6 @@ func statusError(op string, repeatable bool, code int) error {
 		e.Kind = chat.ErrorRetry
 	case code >= 500:
 		e.Kind = chat.ErrorUnknown
-	}
-	return e
-}
-
-// networkError drops the address from the error: that of a response_url is a key.
-func networkError(op string, repeatable bool, err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err
-	}
-	e := &chat.Error{Kind: chat.ErrorUnknown, Op: op, Code: codeNetwork, Err: err}
-	if n, ok := errors.AsType[net.Error](err); (ok && n.Timeout()) || errors.Is(err, context.DeadlineExceeded) {
-		e.Code = codeTimeout
-	}
-	if dial, ok := errors.AsType[*net.OpError](err); repeatable || (ok && dial.Op == "dial") {
-		e.Kind = chat.ErrorRetry // nothing was sent, or it does not matter
 	}
 	return e
 }

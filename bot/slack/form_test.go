@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"apono/bot/chat"
+	"apono/bot/platform/platformtest"
 )
 
 func numbered(n int) []chat.Option {
@@ -73,7 +74,7 @@ func TestRenderForm(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			golden(t, "form-"+name+".json", pretty(t, view))
+			platformtest.Golden(t, "form-"+name+".json", platformtest.Pretty(t, view))
 			slack.form(t, form)
 		})
 	}
@@ -171,7 +172,7 @@ func TestInputsAreNeverDropped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := string(pretty(t, view.Blocks))
+	text := string(platformtest.Pretty(t, view.Blocks))
 	contains(t, text, "line 0", "line 299", "and 211 more")
 	if n := strings.Count(text, `"type": "input"`); n != 10 {
 		t.Errorf("%d of 10 inputs are left", n)

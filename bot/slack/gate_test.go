@@ -1,10 +1,8 @@
 package slack
 
 import (
-	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -34,39 +32,6 @@ func (e *entries) all() ([]string, []time.Duration) {
 	return slices.Clone(e.who), slices.Clone(e.at)
 }
 
-func TestGateServesByPriorityThenArrival(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g, e := newGate(), &entries{start: time.Now()}
-		must := func(err error) {
-			if err != nil {
-				t.Error(err)
-			}
-		}
-		must(g.wait(t.Context(), postMessage, "C", chat.PriorityAudit))
-		g.done(postMessage, "C")
-		for i := range 3 {
-			for _, p := range []chat.Priority{chat.PriorityAudit, chat.PriorityRequester, chat.PriorityApprover} {
-				go func() {
-					must(g.wait(t.Context(), postMessage, "C", p))
-					e.add(fmt.Sprintf("%d/%d", p, i))
-					g.done(postMessage, "C")
-				}()
-				synctest.Wait()
-			}
-		}
-		time.Sleep(time.Minute)
-		order, times := e.all()
-		if want := strings.Fields("1/0 1/1 1/2 2/0 2/1 2/2 3/0 3/1 3/2"); !slices.Equal(order, want) {
-			t.Errorf("order %v, want %v", order, want)
-		}
-		for i, at := range times {
-			if want := time.Duration(i+1) * time.Second; at < want || at > want+time.Millisecond {
-				t.Errorf("message %d went after %v, want %v", i, at, want)
-			}
-		}
-	})
-}
-
 func TestGateKeepsEveryMinuteWithinTheTier(t *testing.T) {
 	for _, m := range []method{updateMessage, openView, listConversations, lookupByEmail, postMessage} {
 		synctest.Test(t, func(t *testing.T) {
@@ -93,102 +58,6 @@ func TestGateKeepsEveryMinuteWithinTheTier(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestGateRests(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		start := time.Now()
-		g.rest(postMessage, "C", 30*time.Second)
-		g.rest(postMessage, "C", 10*time.Second) // a shorter rest does not end a longer one
-		if err := g.wait(t.Context(), updateMessage, "", chat.PriorityApprover); err != nil || time.Since(start) > 0 {
-			t.Errorf("another method waited %v, %v", time.Since(start), err)
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-		defer cancel()
-		if err := g.wait(ctx, postMessage, "C", chat.PriorityApprover); err == nil || time.Since(start) != 5*time.Second {
-			t.Errorf("the context ended after %v with %v", time.Since(start), err)
-		}
-		if err := g.wait(t.Context(), postMessage, "D", chat.PriorityApprover); err != nil || time.Since(start) < 30*time.Second {
-			t.Errorf("the method was used after %v, %v", time.Since(start), err)
-		}
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if len(g.waiting) != 0 {
-			t.Errorf("%d are still waiting", len(g.waiting))
-		}
-	})
-}
-
-func TestGateForgetsIdleChannels(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		for i := range 20_000 {
-			if err := g.wait(t.Context(), postMessage, fmt.Sprint(i), chat.PriorityApprover); err != nil {
-				t.Fatal(err)
-			}
-			g.done(postMessage, fmt.Sprint(i))
-		}
-		if len(g.lanes) > 5001 {
-			t.Errorf("%d lanes are kept", len(g.lanes))
-		}
-	})
-}
-
-func TestWhoWaitsForAChannelKeepsHisPlace(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		for i := range postMessage.burst - 1 { // one call is left
-			if err := g.wait(t.Context(), postMessage, fmt.Sprint(i), chat.PriorityRequester); err != nil {
-				t.Fatal(err)
-			}
-		}
-		waited := make(chan time.Duration, 2)
-		start := time.Now()
-		go func() {
-			_ = g.wait(t.Context(), postMessage, "0", chat.PriorityApprover)
-			waited <- time.Since(start)
-		}()
-		synctest.Wait()
-		if err := g.wait(t.Context(), postMessage, "other", chat.PriorityAudit); err != nil || time.Since(start) == 0 {
-			t.Errorf("an audit message took the last call from an approver: %v", err)
-		}
-		g.done(postMessage, "0")
-		<-waited
-	})
-}
-
-func TestOneMessageAtATimeToAChannel(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		start := time.Now()
-		if err := g.wait(t.Context(), postMessage, "C", chat.PriorityApprover); err != nil {
-			t.Fatal(err)
-		}
-		time.AfterFunc(10*time.Second, func() { g.done(postMessage, "C") }) // a slow answer
-		if err := g.wait(t.Context(), postMessage, "C", chat.PriorityApprover); err != nil || time.Since(start) != 11*time.Second {
-			t.Errorf("the second message went after %v, %v", time.Since(start), err)
-		}
-	})
-}
-
-func TestQueueForOneChannelHoldsUpNobodyElse(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		g := newGate()
-		for range 200 {
-			go func() {
-				if g.wait(t.Context(), postMessage, "busy", chat.PriorityApprover) == nil {
-					g.done(postMessage, "busy")
-				}
-			}()
-		}
-		synctest.Wait()
-		start := time.Now()
-		if err := g.wait(t.Context(), postMessage, "quiet", chat.PriorityAudit); err != nil || time.Since(start) > 0 {
-			t.Errorf("an audit message waited %v for another channel's queue: %v", time.Since(start), err)
-		}
-		time.Sleep(5 * time.Minute)
-	})
 }
 
 // TestRateLimitsAreNeverHit sends a burst at the simulated Slack, which counts strictly.
@@ -234,8 +103,8 @@ func TestRetryAfterIsKept(t *testing.T) {
 		if waited := time.Since(start); waited < 42*time.Second || waited > 43*time.Second {
 			t.Errorf("the next message went after %v", waited)
 		}
-		if r.meter.of("slack_call chat.postMessage retry") != 1 || r.meter.of("slack_call chat.postMessage ok") != 1 {
-			t.Errorf("counted %v", r.meter.n)
+		if r.meter.Of("slack_call chat.postMessage retry") != 1 || r.meter.Of("slack_call chat.postMessage ok") != 1 {
+			t.Errorf("counted %v", r.meter.All())
 		}
 	})
 }

@@ -1,48 +1,20 @@
 package slack
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"apono/bot/chat"
+	"apono/bot/platform"
+	"apono/bot/platform/platformtest"
 	"apono/bot/slack/slacksim"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-// golden compares got with testdata/name.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; run the test with -update", err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
 
 const (
 	alice = "U0ALICE001"
@@ -151,110 +123,6 @@ func (s *service) submitted() []chat.FormEvent {
 	return append([]chat.FormEvent(nil), s.submissions...)
 }
 
-// memory is an Inbox that survives a restart of the adapter.
-type memory struct {
-	mu      sync.Mutex
-	order   []string
-	payload map[string][]byte
-	done    map[string]bool
-	fail    error
-	delay   time.Duration
-}
-
-func newMemory() *memory { return &memory{payload: map[string][]byte{}, done: map[string]bool{}} }
-
-func (m *memory) Receive(ctx context.Context, _ time.Time, key string, payload []byte) (bool, error) {
-	m.mu.Lock()
-	delay, fail := m.delay, m.fail
-	m.mu.Unlock()
-	if delay > 0 {
-		sleep(ctx, delay)
-	}
-	if fail == nil {
-		fail = ctx.Err()
-	}
-	if fail != nil {
-		return false, fail
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, known := m.payload[key]; known {
-		return false, nil
-	}
-	m.payload[key] = bytes.Clone(payload)
-	m.order = append(m.order, key)
-	return true, nil
-}
-
-func (m *memory) Finish(_ context.Context, key string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.done[key] = true
-	return nil
-}
-
-func (m *memory) Undone(context.Context) ([][]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var out [][]byte
-	for _, k := range m.order {
-		if !m.done[k] {
-			out = append(out, m.payload[k])
-		}
-	}
-	return out, nil
-}
-
-func (m *memory) undone() int {
-	all, _ := m.Undone(context.Background())
-	return len(all)
-}
-
-func (m *memory) received() int {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.order)
-}
-
-// counts is a Meter.
-type counts struct {
-	mu sync.Mutex
-	n  map[string]int
-}
-
-func (c *counts) Count(name, detail string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.n == nil {
-		c.n = map[string]int{}
-	}
-	c.n[name+" "+detail]++
-}
-
-func (c *counts) of(name string) int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.n[name]
-}
-
-// logged collects log lines.
-type logged struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logged) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logged) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // rig is a workspace with a bot in it, in virtual time.
 type rig struct {
 	*slacksim.Workspace
@@ -263,9 +131,9 @@ type rig struct {
 	client  *Client
 	adapter *Adapter
 	service *service
-	inbox   *memory
-	meter   *counts
-	log     *logged
+	inbox   *platformtest.Inbox
+	meter   *platformtest.Counts
+	log     *platformtest.Journal
 	stop    context.CancelFunc
 	ended   chan error
 	options Options
@@ -295,9 +163,9 @@ func story(t *testing.T, o slacksim.Options, s *service, tell func(r *rig)) {
 func newRig(t *testing.T, o slacksim.Options, s *service) *rig {
 	t.Helper()
 	w := slacksim.New(o)
-	r := &rig{Workspace: w, t: t, ctx: t.Context(), service: s, inbox: newMemory(), meter: &counts{}, log: &logged{}}
+	r := &rig{Workspace: w, t: t, ctx: t.Context(), service: s, inbox: platformtest.NewInbox(), meter: &platformtest.Counts{}, log: &platformtest.Journal{}}
 	r.options = Options{
-		AppToken: Token(w.AppToken()), BotToken: Token(w.BotToken()), APIURL: w.APIURL(), HTTP: w.HTTPClient(), Dialer: w.Dialer(),
+		AppToken: platform.Token(w.AppToken()), BotToken: platform.Token(w.BotToken()), APIURL: w.APIURL(), HTTP: w.HTTPClient(), Dialer: w.Dialer(),
 		AuditChannel: "#access-audit", Meter: r.meter,
 		Log: slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

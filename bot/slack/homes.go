@@ -109,7 +109,7 @@ func (s *homes) next(now time.Time) (h *home, wait time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.queue) == 0 {
-		return nil, longest
+		return nil, time.Hour // Touch wakes us earlier
 	}
 	h = s.queue[0]
 	if wait = h.due.Sub(now); wait > 0 {

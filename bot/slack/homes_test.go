@@ -12,6 +12,7 @@ import (
 	slackgo "github.com/slack-go/slack"
 
 	"apono/bot/chat"
+	"apono/bot/platform/platformtest"
 	"apono/bot/slack/slacksim"
 )
 
@@ -143,8 +144,8 @@ func TestPressOnHome(t *testing.T) {
 		r.must(r.As(alice).OpenHome())
 		r.must(r.As(alice).Click(r.ctx, r.homeOf(alice), "End access"))
 		contains(t, r.homeOf(alice).String(), "ended")
-		if r.inbox.received() != 1 || r.inbox.undone() != 0 {
-			t.Errorf("%d presses were committed, %d are undone", r.inbox.received(), r.inbox.undone())
+		if r.inbox.Received() != 1 || r.inbox.Left() != 0 {
+			t.Errorf("%d presses were committed, %d are undone", r.inbox.Received(), r.inbox.Left())
 		}
 		words = chat.Say("AR-1 is over already.")
 		r.must(r.As(alice).Click(r.ctx, r.homeOf(alice), "End access"))
@@ -224,7 +225,7 @@ func busyHome(text string, groups, entries int) chat.Home {
 func takes(t *testing.T, h chat.Home) HomeView {
 	t.Helper()
 	v := RenderHome(h)
-	raw := pretty(t, v.View)
+	raw := platformtest.Pretty(t, v.View)
 	for _, problem := range slacksim.CheckHome(raw) {
 		t.Errorf("Slack refuses it: %s", problem)
 	}
@@ -262,5 +263,5 @@ func TestRenderHome(t *testing.T) {
 	if len(v.Dropped) > 0 {
 		t.Errorf("dropped %v", v.Dropped)
 	}
-	golden(t, "home.json", pretty(t, v.View))
+	platformtest.Golden(t, "home.json", platformtest.Pretty(t, v.View))
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"apono/bot/chat"
+	"apono/bot/platform/platformtest"
 	"apono/bot/slack/slacksim"
 )
 
@@ -36,8 +37,8 @@ func TestPressIsKeptUntilItCanBeDone(t *testing.T) {
 		r.must(r.As(bob).Click(r.ctx, m, "Approve"))
 		time.Sleep(10 * time.Minute)
 		r.wantTold(bob, wait)
-		if n := len(s.clicked()); r.inbox.undone() != 1 || n < 10 || n > 20 {
-			t.Errorf("%d undone after %d tries", r.inbox.undone(), n)
+		if n := len(s.clicked()); r.inbox.Left() != 1 || n < 10 || n > 20 {
+			t.Errorf("%d undone after %d tries", r.inbox.Left(), n)
 		}
 		r.end()
 		r.start()
@@ -45,7 +46,7 @@ func TestPressIsKeptUntilItCanBeDone(t *testing.T) {
 		out.Store(false)
 		time.Sleep(time.Minute)
 		r.wantTold(bob, wait, "Done.")
-		if r.inbox.undone() != 0 {
+		if r.inbox.Left() != 0 {
 			t.Error("the press is still undone")
 		}
 	})
@@ -60,12 +61,12 @@ func TestPressIsGivenUpAfterADay(t *testing.T) {
 	story(t, world(), s, func(r *rig) {
 		r.must(r.As(bob).Click(r.ctx, r.post(bob, approval()), "Approve"))
 		time.Sleep(23 * time.Hour)
-		if r.inbox.undone() != 1 {
+		if r.inbox.Left() != 1 {
 			t.Error("given up within a day")
 		}
 		time.Sleep(2 * time.Hour)
-		if dms := r.As(bob).DMs(); r.inbox.undone() != 0 || !strings.Contains(fmt.Sprint(dms, r.told(bob)), "Something went wrong.") {
-			t.Errorf("%d undone; Bob reads %v %v", r.inbox.undone(), r.told(bob), dms)
+		if dms := r.As(bob).DMs(); r.inbox.Left() != 0 || !strings.Contains(fmt.Sprint(dms, r.told(bob)), "Something went wrong.") {
+			t.Errorf("%d undone; Bob reads %v %v", r.inbox.Left(), r.told(bob), dms)
 		}
 	})
 }
@@ -83,8 +84,8 @@ func TestCommandThatActs(t *testing.T) {
 	story(t, world(), s, func(r *rig) {
 		_, err := r.As(alice).Slash(r.ctx, "#general", "/apono", "revoke AR-1")
 		r.must(err)
-		if r.inbox.undone() != 1 {
-			t.Fatalf("%d commands are kept", r.inbox.undone())
+		if r.inbox.Left() != 1 {
+			t.Fatalf("%d commands are kept", r.inbox.Left())
 		}
 		r.end()
 		s.command = func(_ context.Context, c chat.Command) chat.Answer {
@@ -94,8 +95,8 @@ func TestCommandThatActs(t *testing.T) {
 		r.start()
 		time.Sleep(time.Minute)
 		r.wantTold(alice, "Ended by "+alice+": revoke AR-1")
-		if done.Load() != 1 || r.inbox.undone() != 0 {
-			t.Errorf("done %d times, %d undone", done.Load(), r.inbox.undone())
+		if done.Load() != 1 || r.inbox.Left() != 0 {
+			t.Errorf("done %d times, %d undone", done.Load(), r.inbox.Left())
 		}
 	})
 }
@@ -141,7 +142,7 @@ func TestRepeatsOfWhatIsNotKept(t *testing.T) {
 
 // TestUnacknowledgedIsNoRepeat: what was not acknowledged is done when it comes again.
 func TestUnacknowledgedIsNoRepeat(t *testing.T) {
-	a := &Adapter{repeats: newRepeats(), meter: &counts{}}
+	a := &Adapter{repeats: newRepeats(), meter: &platformtest.Counts{}}
 	d := delivery{envelope: envelope{ID: "e", Type: "slash_commands", Payload: []byte(`{"trigger_id":"1.2"}`)}, acked: new(atomic.Bool)}
 	n := 0
 	a.once(t.Context(), d, func() { n++ })

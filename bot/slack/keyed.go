@@ -26,7 +26,7 @@ func (c *Client) PostKeyed(ctx context.Context, to chat.Recipient, card chat.Car
 	}
 	ref, err := c.post(ctx, channel, card, p, key)
 	if codeOf(err) == "channel_not_found" {
-		c.directs.drop(user)
+		c.directs.Drop(user)
 	}
 	return ref, err
 }

@@ -26,6 +26,7 @@ const (
 	maxInputLabel      = 150 // Slack takes 2000; a view has to stay below its size
 	maxInputHint       = 300 // likewise
 	maxInputLength     = 3000
+	maxURL             = 3000
 	maxViewTitle       = 24
 	maxPrivateMetadata = 3000
 	maxConfirmTitle    = 100

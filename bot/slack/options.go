@@ -10,27 +10,11 @@ import (
 
 	"github.com/gorilla/websocket"
 	"github.com/slack-go/slack"
+
+	"apono/bot/platform"
 )
 
-// Token is a secret that does not print.
-type Token string
-
-// String, GoString and LogValue hide the token.
-func (Token) String() string { return "*****" }
-
-// GoString hides the token.
-func (Token) GoString() string { return "*****" }
-
-// LogValue hides the token.
-func (Token) LogValue() slog.Value { return slog.StringValue("*****") }
-
-// Meter counts what happens. Names and details are from small closed sets; see the
-// Count… constants.
-type Meter interface {
-	Count(name, detail string)
-}
-
-// What a Meter is told.
+// What a platform.Meter is told.
 const (
 	CountCall      = "slack_call"      // detail: method and outcome, "chat.update ok", "chat.update retry"
 	CountReceived  = "slack_received"  // detail: kind of delivery
@@ -41,14 +25,10 @@ const (
 	CountPanic     = "slack_panic"     // detail: kind of delivery
 )
 
-type noMeter struct{}
-
-func (noMeter) Count(string, string) {}
-
 // Options of a workspace's connection.
 type Options struct {
-	AppToken Token // xapp-…; needed to receive
-	BotToken Token // xoxb-…
+	AppToken platform.Token // xapp-…; needed to receive
+	BotToken platform.Token // xoxb-…
 	// APIURL ends in "/"; empty: Slack's own. Only for tests and proxies.
 	APIURL string
 	// HTTP makes the calls; nil: one with a timeout of 15 s. It has to have a timeout.
@@ -61,8 +41,8 @@ type Options struct {
 	Files bool
 	// AuditChannel is a channel's name, with or without "#", or its id; empty: none.
 	AuditChannel string
-	Log          *slog.Logger // nil: slog.Default()
-	Meter        Meter        // nil: counts nothing
+	Log          *slog.Logger   // nil: slog.Default()
+	Meter        platform.Meter // nil: counts nothing
 }
 
 // httpTimeout is above Slack's own ten seconds for slow calls.
@@ -88,7 +68,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Log = slog.Default()
 	}
 	if o.Meter == nil {
-		o.Meter = noMeter{}
+		o.Meter = platform.NoMeter{}
 	}
 	return o, nil
 }

@@ -41,7 +41,7 @@ func (c *Client) Account(ctx context.Context, u chat.User) (chat.Account, error)
 	if err != nil {
 		return chat.Account{}, err
 	}
-	user, ok := c.accounts.get(u.ID)
+	user, ok := c.accounts.Get(u.ID)
 	if !ok {
 		err := c.call(ctx, usersInfo, "", priorityNow, func(ctx context.Context) (err error) {
 			user, err = c.api.GetUserInfoContext(ctx, u.ID)
@@ -50,7 +50,7 @@ func (c *Client) Account(ctx context.Context, u chat.User) (chat.Account, error)
 		if err != nil {
 			return chat.Account{}, err
 		}
-		c.accounts.put(u.ID, user)
+		c.accounts.Put(u.ID, user)
 	}
 	a := account(user, self)
 	a.Team = u.Team
@@ -123,7 +123,7 @@ func (c *Client) direct(ctx context.Context, to chat.Recipient, p chat.Priority)
 			return "", "", err
 		}
 	}
-	if channel, ok := c.directs.get(user); ok {
+	if channel, ok := c.directs.Get(user); ok {
 		return channel, user, nil
 	}
 	err = c.call(ctx, openConversation, "", p, func(ctx context.Context) error {
@@ -136,7 +136,7 @@ func (c *Client) direct(ctx context.Context, to chat.Recipient, p chat.Priority)
 	if err != nil {
 		return "", "", err
 	}
-	c.directs.put(user, channel)
+	c.directs.Put(user, channel)
 	return channel, user, nil
 }
 
@@ -150,7 +150,7 @@ func (c *Client) byEmail(ctx context.Context, email string, p chat.Priority) (st
 	if email == "" {
 		return "", gone("users_not_found")
 	}
-	if id, ok := c.emails.get(email); ok {
+	if id, ok := c.emails.Get(email); ok {
 		return id, nil
 	}
 	self, err := c.identity(ctx)
@@ -176,7 +176,7 @@ func (c *Client) byEmail(ctx context.Context, email string, p chat.Priority) (st
 	if code != "" {
 		return "", gone(code)
 	}
-	c.emails.put(email, user.ID)
+	c.emails.Put(email, user.ID)
 	return user.ID, nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
+	"apono/bot/platform/platformtest"
 )
 
 var moment = time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC)
@@ -68,18 +70,6 @@ func crowded() chat.Card {
 	return card
 }
 
-func pretty(t *testing.T, v any) []byte {
-	t.Helper()
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
-		t.Fatal(err)
-	}
-	return []byte(b.String())
-}
-
 func TestRenderCard(t *testing.T) {
 	for name, card := range map[string]chat.Card{
 		"approval":   approval(),
@@ -90,7 +80,7 @@ func TestRenderCard(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := RenderCard(card)
-			golden(t, "card-"+name+".json", pretty(t, struct {
+			platformtest.Golden(t, "card-"+name+".json", platformtest.Pretty(t, struct {
 				Message
 				Dropped []string `json:"dropped"`
 			}{m, m.Dropped}))
@@ -122,7 +112,7 @@ func TestDropped(t *testing.T) {
 	if diff := cmp.Diff([]string{"sections[0].fields[2].value"}, Dropped(long)); diff != "" {
 		t.Errorf("a long justification (-want +got):\n%s", diff)
 	}
-	if text := string(pretty(t, RenderCard(long).Blocks)); !strings.Contains(text, "ü…") || !strings.Contains(text, "The whole text is behind Details.") {
+	if text := string(platformtest.Pretty(t, RenderCard(long).Blocks)); !strings.Contains(text, "ü…") || !strings.Contains(text, "The whole text is behind Details.") {
 		t.Errorf("no marker, or no note, in %s", text)
 	}
 }
@@ -230,7 +220,7 @@ func TestOnlyWebAddressesAreLinks(t *testing.T) {
 		"javascript://example.com/%0Aalert(1)": false, "data:text/html,x": false, "/path": false, "": false, "https://": false,
 		"https://example.com/" + strings.Repeat("x", 3000): false, "https://exa mple.com": false,
 	} {
-		if got, ok := webURL(address); ok != want {
+		if got, ok := platform.WebURL(address, maxURL); ok != want {
 			t.Errorf("%.40q: link %v as %.40q", address, ok, got)
 		}
 	}

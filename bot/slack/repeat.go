@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"sync"
 	"time"
+
+	"apono/bot/platform"
 )
 
 // repeatTTL is how long a delivery is remembered: longer than Slack repeats one.
@@ -15,20 +17,20 @@ const repeatTTL = 90 * time.Minute
 // among them: Slack delivers it again so that it is done.
 type repeats struct {
 	mu    sync.Mutex
-	taken cache[chan struct{}] // closed when the first one is through
+	taken platform.Cache[chan struct{}] // closed when the first one is through
 }
 
-func newRepeats() *repeats { return &repeats{taken: newCache[chan struct{}](repeatTTL)} }
+func newRepeats() *repeats { return &repeats{taken: platform.NewCache[chan struct{}](repeatTTL)} }
 
 // first notes a delivery. For a repeat it returns what to wait for.
 func (r *repeats) first(key string) (through chan struct{}, first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if through, ok := r.taken.get(key); ok {
+	if through, ok := r.taken.Get(key); ok {
 		return through, false
 	}
 	through = make(chan struct{})
-	r.taken.put(key, through)
+	r.taken.Put(key, through)
 	return through, true
 }
 
@@ -77,7 +79,7 @@ func (a *Adapter) once(ctx context.Context, d delivery, f func()) {
 	}
 	defer func() {
 		if !d.acked.Load() {
-			a.repeats.taken.drop(key)
+			a.repeats.taken.Drop(key)
 		}
 		close(through)
 	}()

@@ -14,6 +14,8 @@ import (
 	"github.com/gorilla/websocket"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
+	"apono/bot/platform/platformtest"
 	"apono/bot/slack/slacksim"
 )
 
@@ -240,7 +242,7 @@ func TestLoopback(t *testing.T) {
 	served := make(chan error, 1)
 	go func() { served <- w.Serve(l) }()
 	o := Options{
-		AppToken: Token(w.AppToken()), BotToken: Token(w.BotToken()), APIURL: "http://" + l.Addr().String() + "/api/",
+		AppToken: platform.Token(w.AppToken()), BotToken: platform.Token(w.BotToken()), APIURL: "http://" + l.Addr().String() + "/api/",
 		HTTP: &http.Client{Timeout: 10 * time.Second}, Log: slog.New(slog.DiscardHandler),
 	}
 	client, err := NewClient(o)
@@ -248,7 +250,7 @@ func TestLoopback(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &service{click: says("Done.")}
-	adapter, err := NewAdapter(o, client, s, newMemory())
+	adapter, err := NewAdapter(o, client, s, platformtest.NewInbox())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -299,7 +301,7 @@ func FuzzInteraction(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, kind, payload string) {
 		synctest.Test(t, func(t *testing.T) {
-			meter := &counts{}
+			meter := &platformtest.Counts{}
 			s := &service{submit: func(context.Context, chat.FormEvent) chat.Submitted {
 				return chat.Submitted{Errors: map[string]string{"f": "no", "g": "no"}}
 			}}
@@ -308,7 +310,7 @@ func FuzzInteraction(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a, err := NewAdapter(o, client, s, newMemory())
+			a, err := NewAdapter(o, client, s, platformtest.NewInbox())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -317,7 +319,7 @@ func FuzzInteraction(f *testing.F) {
 			time.Sleep(10 * time.Minute)
 			cancel()
 			synctest.Wait()
-			for name, n := range meter.n {
+			for name, n := range meter.All() {
 				if strings.HasPrefix(name, CountPanic) {
 					t.Errorf("%d × %s", n, name)
 				}

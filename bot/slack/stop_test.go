@@ -38,7 +38,7 @@ func TestEndIsOrderly(t *testing.T) {
 			t.Error(err)
 		}
 		r.wantTold(bob, "Finished.")
-		if r.inbox.undone() != 0 {
+		if r.inbox.Left() != 0 {
 			t.Error("the press is still undone")
 		}
 		r.Close()
@@ -53,7 +53,7 @@ func TestPressesBeforeAStopAreAcknowledged(t *testing.T) {
 			r.start()
 			synctest.Wait()
 			m := r.post(bob, approval())
-			r.inbox.delay = time.Duration(i) * 50 * time.Millisecond
+			r.inbox.Delay(time.Duration(i) * 50 * time.Millisecond)
 			clicked := make(chan error, 1)
 			go func() { clicked <- r.As(bob).Click(r.ctx, m, "Approve") }()
 			synctest.Wait()
@@ -74,7 +74,7 @@ func TestPressDuringAStopIsLeftToThePerson(t *testing.T) {
 		r.start()
 		synctest.Wait()
 		m := r.post(bob, approval())
-		r.inbox.delay = 2 * time.Second
+		r.inbox.Delay(2 * time.Second)
 		first := make(chan error, 1)
 		go func() { first <- r.As(bob).Click(r.ctx, m, "Approve") }()
 		synctest.Wait()
@@ -122,7 +122,7 @@ func TestStopCutsOffWhatHangs(t *testing.T) {
 				if took := time.Since(begun); took > 18*time.Second {
 					t.Errorf("Run returned after %s", took)
 				}
-				if r.inbox.undone() != 1 {
+				if r.inbox.Left() != 1 {
 					t.Error("the press is forgotten")
 				}
 				s.click = says("Too late.")

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"apono/bot/chat"
+	"apono/bot/platform/platformtest"
 	"apono/bot/slack/slacksim"
 )
 
@@ -58,8 +59,8 @@ func TestClickIsCommittedHandledAndAnswered(t *testing.T) {
 			t.Errorf("clicks (-want +got):\n%s", diff)
 		}
 		r.wantTold(bob, "You approved AR-12.")
-		if r.inbox.received() != 1 || r.inbox.undone() != 0 {
-			t.Errorf("inbox: %d received, %d undone", r.inbox.received(), r.inbox.undone())
+		if r.inbox.Received() != 1 || r.inbox.Left() != 0 {
+			t.Errorf("inbox: %d received, %d undone", r.inbox.Received(), r.inbox.Left())
 		}
 		r.must(r.As(bob).Click(r.ctx, m, "Details"))
 		synctest.Wait()
@@ -70,17 +71,15 @@ func TestClickIsCommittedHandledAndAnswered(t *testing.T) {
 }
 
 func TestClickThatIsNotCommittedIsNotAcknowledged(t *testing.T) {
-	for name, broken := range map[string]func(*memory){
-		"disk full": func(m *memory) { m.fail = errors.New("disk full") },
-		"slow":      func(m *memory) { m.delay = time.Minute },
+	for name, broken := range map[string]func(*platformtest.Inbox){
+		"disk full": func(m *platformtest.Inbox) { m.Fail(errors.New("disk full")) },
+		"slow":      func(m *platformtest.Inbox) { m.Delay(time.Minute) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &service{click: says("Done.")}
 			story(t, world(), s, func(r *rig) {
 				m := r.post(bob, approval())
-				r.inbox.mu.Lock()
 				broken(r.inbox)
-				r.inbox.mu.Unlock()
 				if err := r.As(bob).Click(r.ctx, m, "Approve"); err == nil {
 					t.Error("Slack showed no warning for a press that was not written down")
 				}
@@ -88,13 +87,12 @@ func TestClickThatIsNotCommittedIsNotAcknowledged(t *testing.T) {
 					t.Error("a press that was not written down was handled")
 				}
 				contains(t, r.log.String(), "could not be committed")
-				if r.meter.of("slack_unacked interactive") != 1 {
-					t.Errorf("counted %v", r.meter.n)
+				if r.meter.Of("slack_unacked interactive") != 1 {
+					t.Errorf("counted %v", r.meter.All())
 				}
 				r.ForgetViolations()
-				r.inbox.mu.Lock()
-				r.inbox.fail, r.inbox.delay = nil, 0
-				r.inbox.mu.Unlock()
+				r.inbox.Fail(nil)
+				r.inbox.Delay(0)
 				r.must(r.As(bob).Click(r.ctx, m, "Approve"))
 				synctest.Wait()
 				r.wantTold(bob, "Done.")
@@ -111,8 +109,8 @@ func TestRepeatedDeliveryIsHandledOnce(t *testing.T) {
 		r.must(r.As(bob).Click(r.ctx, m, "Approve"))
 		synctest.Wait()
 		r.wantTold(bob, "Done.")
-		if n := len(s.clicked()); n != 1 || r.meter.of("slack_duplicate interactive") != 1 {
-			t.Errorf("handled %d times, counted %v", n, r.meter.n)
+		if n := len(s.clicked()); n != 1 || r.meter.Of("slack_duplicate interactive") != 1 {
+			t.Errorf("handled %d times, counted %v", n, r.meter.All())
 		}
 	})
 }
@@ -136,8 +134,8 @@ func TestClickSurvivesTheEndOfTheProcess(t *testing.T) {
 				r.must(r.As(bob).Click(r.ctx, m, "Approve"))
 				at := time.Now().UTC()
 				r.end()
-				if r.inbox.undone() != 1 {
-					t.Fatalf("%d presses are undone", r.inbox.undone())
+				if r.inbox.Left() != 1 {
+					t.Fatalf("%d presses are undone", r.inbox.Left())
 				}
 				s.click = func(context.Context, chat.Click) chat.Answer { return tc.answer }
 				time.Sleep(time.Minute)
@@ -150,7 +148,7 @@ func TestClickSurvivesTheEndOfTheProcess(t *testing.T) {
 				if len(clicks) != 2 || !clicks[1].At.Equal(at) || clicks[1] != want {
 					t.Errorf("the press was handled as %+v", clicks)
 				}
-				if r.inbox.undone() != 0 {
+				if r.inbox.Left() != 0 {
 					t.Error("the press is still undone")
 				}
 			})
@@ -200,7 +198,7 @@ func TestAnswerOutlivesAShortOutage(t *testing.T) {
 				r.must(r.As(bob).Click(r.ctx, m, "Approve"))
 				time.Sleep(time.Minute)
 				r.wantTold(bob, "Done.")
-				if r.inbox.undone() != 0 {
+				if r.inbox.Left() != 0 {
 					t.Error("the press is still undone")
 				}
 			})
@@ -218,12 +216,12 @@ func TestAnswerIsGivenUpInALongOutage(t *testing.T) {
 		m := r.post(bob, approval())
 		r.must(r.As(bob).Click(r.ctx, m, "Approve"))
 		time.Sleep(20 * time.Minute)
-		if r.inbox.undone() != 1 || r.meter.of("slack_dropped private") != 0 {
-			t.Errorf("after 20 minutes: %d undone, counted %v", r.inbox.undone(), r.meter.n)
+		if r.inbox.Left() != 1 || r.meter.Of("slack_dropped private") != 0 {
+			t.Errorf("after 20 minutes: %d undone, counted %v", r.inbox.Left(), r.meter.All())
 		}
 		time.Sleep(20 * time.Minute)
-		if r.inbox.undone() != 0 || r.meter.of("slack_dropped private") != 1 {
-			t.Errorf("%d undone, counted %v", r.inbox.undone(), r.meter.n)
+		if r.inbox.Left() != 0 || r.meter.Of("slack_dropped private") != 1 {
+			t.Errorf("%d undone, counted %v", r.inbox.Left(), r.meter.All())
 		}
 	})
 }
@@ -413,7 +411,7 @@ func TestPanicsAreSurvived(t *testing.T) {
 		r.must(r.As(bob).Click(r.ctx, m, "Approve"))
 		synctest.Wait()
 		r.wantTold(bob, "Something went wrong here. Please try again; if it happens twice, tell an admin.")
-		if r.inbox.undone() != 0 {
+		if r.inbox.Left() != 0 {
 			t.Error("a press that panics comes back at every start")
 		}
 		reply, err := r.As(alice).Slash(r.ctx, "#general", "/apono", "panic")
@@ -437,8 +435,8 @@ func TestPanicsAreSurvived(t *testing.T) {
 		}
 		r.ForgetViolations()
 		for _, kind := range []string{"click", "command", "then", "change", "search", "submission"} {
-			if r.meter.of("slack_panic "+kind) == 0 {
-				t.Errorf("no panic of kind %s was counted: %v", kind, r.meter.n)
+			if r.meter.Of("slack_panic "+kind) == 0 {
+				t.Errorf("no panic of kind %s was counted: %v", kind, r.meter.All())
 			}
 		}
 	})
@@ -452,7 +450,7 @@ func TestOtherDeliveriesAreAcknowledged(t *testing.T) {
 		r.must(r.As(alice).Shortcut(r.ctx, "anything"))
 		synctest.Wait()
 		contains(t, r.log.String(), "unknown name")
-		if r.inbox.received() != 0 {
+		if r.inbox.Received() != 0 {
 			t.Error("what is not handled was committed")
 		}
 	})

@@ -44,16 +44,16 @@ func TestNoRedrawAfterASubmission(t *testing.T) {
 				r.must(p.Type(r.ctx, r.view(), "Justification", "INC-12"))
 				time.Sleep(time.Second)
 				synctest.Wait()
-				drawn := r.meter.of("slack_call views.update ok")
+				drawn := r.meter.Of("slack_call views.update ok")
 				r.must(p.Type(r.ctx, r.view(), "Duration", "3h"))
 				time.Sleep(tc.pause)
 				_, err := p.Submit(r.ctx, r.view())
 				r.must(err)
 				time.Sleep(10 * time.Second)
-				if n := r.meter.of("slack_call views.update ok") - drawn; n != tc.redraws {
+				if n := r.meter.Of("slack_call views.update ok") - drawn; n != tc.redraws {
 					t.Errorf("%d redraws", n)
 				}
-				if n := r.meter.of("slack_call views.update gone"); n != 0 {
+				if n := r.meter.Of("slack_call views.update gone"); n != 0 {
 					t.Errorf("%d redraws of a dialog that is gone", n)
 				}
 				if strings.Contains(r.log.String(), "could not be redrawn") {

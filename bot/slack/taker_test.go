@@ -9,6 +9,8 @@ import (
 	"github.com/slack-go/slack"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
+	"apono/bot/platform/platformtest"
 	"apono/bot/slack/slacksim"
 )
 
@@ -40,7 +42,7 @@ func (k *taker) card(t *testing.T, card chat.Card) slacksim.Message {
 	t.Helper()
 	_, _, _, err := k.api.UpdateMessageContext(t.Context(), k.ref[0], k.ref[1], messageOptions(card)...)
 	if err != nil {
-		t.Fatalf("refused: %v\n%s", classify("chat.update", true, err), pretty(t, RenderCard(card).Blocks))
+		t.Fatalf("refused: %v\n%s", classify("chat.update", true, err), platformtest.Pretty(t, RenderCard(card).Blocks))
 	}
 	m, ok := k.w.Message(k.ref[0], k.ref[1])
 	if !ok {
@@ -79,7 +81,7 @@ func (k *taker) form(t *testing.T, form chat.Form) {
 		t.Fatal("no dialog is open")
 	}
 	if _, err := k.api.UpdateViewContext(t.Context(), view, "", "", k.view); err != nil {
-		t.Fatalf("refused: %v\n%s", classify("views.update", true, err), pretty(t, view))
+		t.Fatalf("refused: %v\n%s", classify("views.update", true, err), platformtest.Pretty(t, view))
 	}
 }
 
@@ -89,12 +91,12 @@ func (k *taker) openDialog(t testing.TB) {
 	s := &service{command: func(context.Context, chat.Command) chat.Answer {
 		return chat.Answer{Open: &chat.Form{ID: chat.FormNotice, Title: "Open", Close: "Close"}}
 	}}
-	o := Options{AppToken: Token(k.w.AppToken()), BotToken: Token(k.w.BotToken()), APIURL: k.w.APIURL(), HTTP: k.w.HTTPClient(), Dialer: k.w.Dialer(), Log: slog.New(slog.DiscardHandler)}
+	o := Options{AppToken: platform.Token(k.w.AppToken()), BotToken: platform.Token(k.w.BotToken()), APIURL: k.w.APIURL(), HTTP: k.w.HTTPClient(), Dialer: k.w.Dialer(), Log: slog.New(slog.DiscardHandler)}
 	client, err := NewClient(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	adapter, err := NewAdapter(o, client, s, newMemory())
+	adapter, err := NewAdapter(o, client, s, platformtest.NewInbox())
 	if err != nil {
 		t.Fatal(err)
 	}

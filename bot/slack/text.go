@@ -2,13 +2,13 @@ package slack
 
 import (
 	"fmt"
-	"net/url"
 	"regexp"
 	"strings"
 
 	"github.com/slack-go/slack"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // dateFormat shows a moment in the reader's own time zone.
@@ -93,7 +93,7 @@ func (r *runs) span(s chat.Span) {
 		r.element(text, slack.NewRichTextSectionDateElement(s.At.Unix(), dateFormat, nil, &text))
 		return
 	case chat.SpanLink:
-		if u, ok := webURL(s.URL); ok {
+		if u, ok := platform.WebURL(s.URL, maxURL); ok {
 			r.element(text, slack.NewRichTextSectionLinkElement(u, text, nil))
 			return
 		}
@@ -118,15 +118,6 @@ func (r *runs) element(shown string, e slack.RichTextSectionElement) {
 
 func (r *runs) block() slack.Block {
 	return slack.NewRichTextBlock("", slack.NewRichTextSection(r.elements...))
-}
-
-// webURL allows what a browser opens, within Slack's length.
-func webURL(s string) (string, bool) {
-	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || len(s) > 3000 {
-		return "", false
-	}
-	return u.String(), true
 }
 
 func plainObject(s string) *slack.TextBlockObject {
@@ -191,7 +182,7 @@ func markdownSpan(s chat.Span) (drawn string, formatted, ok bool) {
 		}
 		return fmt.Sprintf("<!date^%d^%s|%s>", s.At.Unix(), dateFormat, text), true, true
 	case chat.SpanLink:
-		u, ok := webURL(s.URL)
+		u, ok := platform.WebURL(s.URL, maxURL)
 		if !ok || strings.ContainsAny(u, "|<>") || strings.Contains(text, "|") {
 			return "", false, false
 		}

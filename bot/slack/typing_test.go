@@ -43,12 +43,12 @@ func TestTyping(t *testing.T) {
 			{[]string{"1h3"}, 1, 0, "Fine."},
 			{[]string{"1h30", "1h30m"}, 1, 0, "Fine."},
 		} {
-			before, drawn := len(s.changes), r.meter.of("slack_call views.update ok")
+			before, drawn := len(s.changes), r.meter.Of("slack_call views.update ok")
 			write(step.keys...)
 			if n := len(s.changes) - before; n != step.changes {
 				t.Errorf("%q: %d changes", step.keys, n)
 			}
-			if n := r.meter.of("slack_call views.update ok") - drawn; n != step.redraws {
+			if n := r.meter.Of("slack_call views.update ok") - drawn; n != step.redraws {
 				t.Errorf("%q: %d redraws", step.keys, n)
 			}
 			contains(t, r.view().Text, step.says)

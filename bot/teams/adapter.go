@@ -5,31 +5,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/infracloudio/msbotbuilder-go/schema"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
-
-// Inbox keeps clicks from when they arrive until they are answered.
-type Inbox interface {
-	// Receive commits a delivery. fresh is false if the key was committed before,
-	// for at least ten minutes. The delivery is answered after Receive returned no
-	// error and not earlier.
-	Receive(ctx context.Context, now time.Time, key string, payload []byte) (fresh bool, err error)
-	// Finish marks a delivery as done. Finishing what is done, or was never
-	// received, is no error.
-	Finish(ctx context.Context, key string) error
-	// Undone returns the payloads of what was received and not finished, oldest
-	// first.
-	Undone(ctx context.Context) ([][]byte, error)
-}
 
 // Time limits.
 const (
@@ -52,9 +37,9 @@ const (
 type Adapter struct {
 	client  *Client
 	handler chat.Handler
-	inbox   Inbox
+	inbox   platform.Inbox
 	log     *slog.Logger
-	meter   Meter
+	meter   platform.Meter
 
 	invokes *repeats
 
@@ -64,7 +49,7 @@ type Adapter struct {
 }
 
 // NewAdapter makes an adapter that receives for client.
-func NewAdapter(client *Client, handler chat.Handler, inbox Inbox) *Adapter {
+func NewAdapter(client *Client, handler chat.Handler, inbox platform.Inbox) *Adapter {
 	return &Adapter{
 		client: client, handler: handler, inbox: inbox, log: client.log, meter: client.meter,
 		invokes: &repeats{all: map[string]*repeat{}},
@@ -113,13 +98,7 @@ func (a *Adapter) background(ctx context.Context, kind string, f func(context.Co
 
 // guard runs f and survives its panic.
 func (a *Adapter) guard(ctx context.Context, kind string, f func()) {
-	defer func() {
-		if r := recover(); r != nil {
-			a.meter.Count(CountPanic, kind)
-			a.log.ErrorContext(ctx, "teams handler panicked", "kind", kind, "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
-		}
-	}()
-	f()
+	platform.Guard(ctx, a.log, a.meter, CountPanic, kind, f)
 }
 
 // ServeHTTP takes one activity.

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"apono/bot/chat"
+	"apono/bot/platform/platformtest"
 	"apono/bot/teams/teamstest"
 )
 
@@ -53,45 +54,6 @@ func (b *book) ContactByEmail(email string) (Contact, bool, error) {
 		}
 	}
 	return Contact{}, false, nil
-}
-
-// tray is an inbox in memory.
-type tray struct {
-	mu   sync.Mutex
-	all  map[string][]byte // nil: finished
-	fail error
-}
-
-func (i *tray) Receive(_ context.Context, _ time.Time, key string, payload []byte) (bool, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	if i.fail != nil {
-		return false, i.fail
-	}
-	if _, ok := i.all[key]; ok {
-		return false, nil
-	}
-	i.all[key] = payload
-	return true, nil
-}
-
-func (i *tray) Finish(_ context.Context, key string) error {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	i.all[key] = nil
-	return nil
-}
-
-func (i *tray) Undone(context.Context) ([][]byte, error) {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	var out [][]byte
-	for _, p := range i.all {
-		if p != nil {
-			out = append(out, p)
-		}
-	}
-	return out, nil
 }
 
 // service answers as it is told to, and writes down what it was asked.
@@ -157,16 +119,16 @@ type office struct {
 	client  *Client
 	adapter *Adapter
 	service *service
-	inbox   *tray
+	inbox   *platformtest.Inbox
 	book    *book
-	log     journal
+	log     platformtest.Journal
 	stop    func()
 }
 
 func inOffice(t *testing.T, f func(o *office)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		o := &office{T: t, tenant: newTenant(t), service: &service{}, inbox: &tray{all: map[string][]byte{}}, book: &book{all: map[string]Contact{}}}
+		o := &office{T: t, tenant: newTenant(t), service: &service{}, inbox: platformtest.NewInbox(), book: &book{all: map[string]Contact{}}}
 		o.start()
 		f(o)
 		o.stop()
@@ -249,8 +211,8 @@ func TestAClickIsCommittedHandledAndAnswered(t *testing.T) {
 		bob := o.enter("bob")
 		m, ref := o.asked(bob)
 		o.service.click = func(context.Context, chat.Click) chat.Answer {
-			if undone, _ := o.inbox.Undone(o.Context()); len(undone) != 1 {
-				t.Errorf("%d clicks are committed when one is handled", len(undone))
+			if n := o.inbox.Left(); n != 1 {
+				t.Errorf("%d clicks are committed when one is handled", n)
 			}
 			return chat.Answer{}
 		}
@@ -268,7 +230,7 @@ func TestAClickIsCommittedHandledAndAnswered(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("clicks (-want +got):\n%s", diff)
 		}
-		if undone, _ := o.inbox.Undone(o.Context()); len(undone) != 0 {
+		if n := o.inbox.Left(); n != 0 {
 			t.Error("the click is not finished")
 		}
 		o.must(o.client.Update(o.Context(), ref, chat.Card{Title: "Decided", Fallback: "x"}, chat.PriorityApprover))
@@ -313,11 +275,11 @@ func TestWithoutACommitNothingIsDone(t *testing.T) {
 	inOffice(t, func(o *office) {
 		bob := o.enter("bob")
 		m, _ := o.asked(bob)
-		o.inbox.fail = errors.New("disk full")
+		o.inbox.Fail(errors.New("disk full"))
 		if _, err := bob.Press(m, "Approve"); err == nil {
 			t.Error("the press was acknowledged")
 		}
-		o.inbox.fail = nil
+		o.inbox.Fail(nil)
 		o.service.click = func(context.Context, chat.Click) chat.Answer { return chat.Answer{} }
 		_, err := bob.Press(m, "Approve")
 		o.must(err)
@@ -346,8 +308,8 @@ func TestACommittedClickSurvivesARestart(t *testing.T) {
 		if got := o.last(bob); !strings.Contains(teamstest.Text(got.Card), "AR-7 is decided.") || got.ID == m.ID {
 			t.Errorf("Bob was told %q", teamstest.Text(got.Card))
 		}
-		if undone, _ := o.inbox.Undone(o.Context()); len(undone) != 1 || len(o.service.clicks) != 1 {
-			t.Errorf("%d undone, %d handled; the one of the other platform is not ours", len(undone), len(o.service.clicks))
+		if n := o.inbox.Left(); n != 1 || len(o.service.clicks) != 1 {
+			t.Errorf("%d undone, %d handled; the one of the other platform is not ours", o.inbox.Left(), len(o.service.clicks))
 		}
 	})
 }
@@ -381,7 +343,7 @@ func TestAPanicIsSurvived(t *testing.T) {
 		o.service.click = func(context.Context, chat.Click) chat.Answer { panic("in the handler") }
 		_, err := bob.Press(m, "Approve")
 		o.must(err)
-		if !strings.Contains(bob.Toast, "went wrong") || !strings.Contains(o.log.String(), "teams handler panicked") {
+		if !strings.Contains(bob.Toast, "went wrong") || !strings.Contains(o.log.String(), "chat handler panicked") {
 			t.Errorf("toast %q", bob.Toast)
 		}
 	})

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 const cardType = "application/vnd.microsoft.card.adaptive"
@@ -130,7 +131,7 @@ func compose(card chat.Card, viewers []string, how density) (m Message, titled i
 	}
 	top.dropped = append(top.dropped, dropped...)
 	if len(top.dropped) > 0 {
-		top.body = append(top.body, note(cutSentence(card))...)
+		top.body = append(top.body, note(platform.CutSentence(card))...)
 	}
 	return Message{Card: adaptive(card, viewers, top.body, buttons), Summary: fallback(card), Dropped: top.dropped}, titled, more == 0
 }
@@ -156,25 +157,8 @@ func adaptive(card chat.Card, viewers []string, body, buttons []any) obj {
 	return c
 }
 
-func cutSentence(card chat.Card) string {
-	for _, a := range slices.Concat(card.Actions, card.Menu) {
-		if a.ID == chat.ActionDetails {
-			return "The whole text is behind Details."
-		}
-	}
-	return "Some of the text was too long to be shown."
-}
-
 // fallback is one line for notifications.
-func fallback(card chat.Card) string {
-	for _, s := range []string{card.Fallback, card.Title, card.Status.Words(maxText), card.Body.Words(maxText)} {
-		if s = line(s); s != "" {
-			s, _ = chat.Cut(s, 400)
-			return s
-		}
-	}
-	return "A message without words."
-}
+func fallback(card chat.Card) string { return noDates(platform.Fallback(card, 400)) }
 
 // tones are the styles of the status line's container.
 var tones = map[chat.Tone]string{

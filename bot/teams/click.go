@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // press is a click as it is kept in the inbox until it is answered.
@@ -128,7 +129,7 @@ func sentence(card chat.Card) string {
 
 // tell posts a private answer to somebody's own chat.
 func (a *Adapter) tell(ctx context.Context, where spot, card chat.Card) {
-	if _, err := a.client.postAt(ctx, where, card); err != nil {
+	if _, err := a.client.postAt(ctx, where, card, platform.PriorityNow); err != nil {
 		a.meter.Count(CountDropped, "private")
 		a.log.WarnContext(ctx, "teams answer could not be delivered", "error", err)
 	}

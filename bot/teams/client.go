@@ -8,6 +8,7 @@ import (
 	"github.com/infracloudio/msbotbuilder-go/schema"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // Client sends. It implements chat.Messenger and is safe for concurrent use.
@@ -17,7 +18,7 @@ type Client struct {
 	serviceURL string // until the tenant's own is known
 	audit      string
 	contacts   Contacts
-	accounts   *memory[chat.Account]
+	accounts   platform.Cache[chat.Account]
 }
 
 var _ chat.Messenger = (*Client)(nil)
@@ -36,7 +37,7 @@ func NewClient(o Options, contacts Contacts) (*Client, error) {
 	}
 	return &Client{
 		connector: c, tenantID: o.TenantID, serviceURL: o.ServiceURLs[0], audit: o.AuditConversation, contacts: contacts,
-		accounts: newMemory[chat.Account](accountTTL),
+		accounts: platform.NewCache[chat.Account](accountTTL),
 	}, nil
 }
 
@@ -58,12 +59,12 @@ func parseSpot(s string) (spot, bool) {
 // Post sends a card to a person's own chat with the bot. The person is the bound
 // account, or the only member of the tenant with that address among those who have
 // the app; for anybody else the error is chat.ErrorGone.
-func (c *Client) Post(ctx context.Context, to chat.Recipient, card chat.Card, _ chat.Priority) (chat.MessageRef, error) {
-	contact, err := c.reach(ctx, to)
+func (c *Client) Post(ctx context.Context, to chat.Recipient, card chat.Card, p chat.Priority) (chat.MessageRef, error) {
+	contact, err := c.reach(ctx, to, p)
 	if err != nil {
 		return chat.MessageRef{}, err
 	}
-	return c.postAt(ctx, spot{contact.Conversation, contact.ServiceURL, contact.Member}, card)
+	return c.postAt(ctx, spot{contact.Conversation, contact.ServiceURL, contact.Member}, card, p)
 }
 
 // PostAudit sends a card to the audit channel.
@@ -71,7 +72,7 @@ func (c *Client) PostAudit(ctx context.Context, card chat.Card) (chat.MessageRef
 	if c.audit == "" {
 		return chat.MessageRef{}, &chat.Error{Kind: chat.ErrorRefused, Op: opPost.name, Code: "no_audit_conversation"}
 	}
-	ref, err := c.postAt(ctx, spot{conversation: c.audit, service: c.service()}, card)
+	ref, err := c.postAt(ctx, spot{conversation: c.audit, service: c.service()}, card, chat.PriorityAudit)
 	if e, ok := errors.AsType[*chat.Error](err); ok && e.Kind == chat.ErrorGone {
 		return ref, &chat.Error{
 			Kind: e.Kind, Op: e.Op, Code: e.Code,
@@ -81,8 +82,8 @@ func (c *Client) PostAudit(ctx context.Context, card chat.Card) (chat.MessageRef
 	return ref, err
 }
 
-func (c *Client) postAt(ctx context.Context, s spot, card chat.Card) (chat.MessageRef, error) {
-	id, err := c.post(ctx, message(s, RenderCard(card, viewers(s)...)))
+func (c *Client) postAt(ctx context.Context, s spot, card chat.Card, p chat.Priority) (chat.MessageRef, error) {
+	id, err := c.post(ctx, message(s, RenderCard(card, viewers(s)...)), p)
 	if err != nil {
 		return chat.MessageRef{}, err
 	}
@@ -97,14 +98,14 @@ func viewers(s spot) []string {
 }
 
 // Update redraws a message in place.
-func (c *Client) Update(ctx context.Context, ref chat.MessageRef, card chat.Card, _ chat.Priority) error {
+func (c *Client) Update(ctx context.Context, ref chat.MessageRef, card chat.Card, p chat.Priority) error {
 	s, ok := parseSpot(ref.Channel)
 	if ref.Platform != Platform || !ok {
 		return &chat.Error{Kind: chat.ErrorGone, Op: opUpdate.name, Code: "no_message", Err: errors.New("not a message of Teams")}
 	}
 	a := message(s, RenderCard(card, viewers(s)...))
 	a.ID = ref.Message
-	return c.update(ctx, a)
+	return c.update(ctx, a, p)
 }
 
 func message(s spot, m Message) schema.Activity {

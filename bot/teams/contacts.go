@@ -3,12 +3,12 @@ package teams
 import (
 	"context"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/infracloudio/msbotbuilder-go/schema"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // Contact is where a person can be written to. Teams makes it known when the app is
@@ -66,7 +66,7 @@ func (c *Client) Account(ctx context.Context, u chat.User) (chat.Account, error)
 	if !ok {
 		return chat.Account{}, unknown
 	}
-	a, err := c.account(ctx, contact)
+	a, err := c.account(ctx, contact, platform.PriorityNow)
 	if err != nil {
 		return chat.Account{}, err
 	}
@@ -77,8 +77,8 @@ func (c *Client) Account(ctx context.Context, u chat.User) (chat.Account, error)
 }
 
 // account asks about a contact, and keeps the address by which it is found.
-func (c *Client) account(ctx context.Context, contact Contact) (chat.Account, error) {
-	if a, ok := c.accounts.get(contact.Account); ok {
+func (c *Client) account(ctx context.Context, contact Contact, p chat.Priority) (chat.Account, error) {
+	if a, ok := c.accounts.Get(contact.Account); ok {
 		return a, nil
 	}
 	id := contact.Member
@@ -86,12 +86,12 @@ func (c *Client) account(ctx context.Context, contact Contact) (chat.Account, er
 		id = contact.Account
 	}
 	var m member
-	err := c.send(ctx, "GET", at(contact.ServiceURL, "conversations", contact.Conversation, "members", id), opMember, "", nil, &m)
+	err := c.send(ctx, "GET", at(contact.ServiceURL, "conversations", contact.Conversation, "members", id), opMember, turn{priority: p}, nil, &m)
 	if err != nil {
 		return chat.Account{}, err
 	}
 	a := c.judge(contact, m)
-	c.accounts.put(contact.Account, a)
+	c.accounts.Put(contact.Account, a)
 	if a.Email != contact.Email || m.ID != contact.Member {
 		contact.Email, contact.Member = a.Email, m.ID
 		if err := c.contacts.SaveContact(ctx, contact); err != nil {
@@ -159,7 +159,7 @@ func (c *Client) service() string {
 }
 
 // reach finds the contact of somebody a card is for.
-func (c *Client) reach(ctx context.Context, to chat.Recipient) (Contact, error) {
+func (c *Client) reach(ctx context.Context, to chat.Recipient, p chat.Priority) (Contact, error) {
 	var (
 		contact Contact
 		ok      bool
@@ -176,16 +176,16 @@ func (c *Client) reach(ctx context.Context, to chat.Recipient) (Contact, error) 
 	case ok && to.ID != "":
 		return contact, nil
 	case ok:
-		return c.stillHas(ctx, contact, to.Email)
+		return c.stillHas(ctx, contact, to.Email, p)
 	case to.ID != "":
-		return c.open(ctx, to.ID)
+		return c.open(ctx, to.ID, p)
 	}
 	return Contact{}, &chat.Error{Kind: chat.ErrorGone, Op: opPost.name, Code: "not_in_touch", Err: errNotInstalled}
 }
 
 // stillHas refuses to write to an account that an address no longer belongs to.
-func (c *Client) stillHas(ctx context.Context, contact Contact, email string) (Contact, error) {
-	a, err := c.account(ctx, contact)
+func (c *Client) stillHas(ctx context.Context, contact Contact, email string, p chat.Priority) (Contact, error) {
+	a, err := c.account(ctx, contact, p)
 	if err != nil {
 		return Contact{}, err
 	}
@@ -198,7 +198,7 @@ func (c *Client) stillHas(ctx context.Context, contact Contact, email string) (C
 // open begins the chat with somebody who never wrote, but for whom an admin has
 // installed the app.
 // https://learn.microsoft.com/microsoftteams/platform/bots/how-to/conversations/send-proactive-messages
-func (c *Client) open(ctx context.Context, account string) (Contact, error) {
+func (c *Client) open(ctx context.Context, account string, p chat.Priority) (Contact, error) {
 	type id struct {
 		ID string `json:"id"`
 	}
@@ -211,7 +211,7 @@ func (c *Client) open(ctx context.Context, account string) (Contact, error) {
 	}{Bot: id{"28:" + c.setting.AppID}, Members: []id{{account}}, Tenant: c.tenantID, Channel: obj{"tenant": obj{"id": c.tenantID}}}
 	var out id
 	service := c.service()
-	if err := c.send(ctx, "POST", at(service, "conversations"), opOpen, "", in, &out); err != nil {
+	if err := c.send(ctx, "POST", at(service, "conversations"), opOpen, turn{priority: p}, in, &out); err != nil {
 		return Contact{}, err
 	}
 	contact := Contact{Account: account, Conversation: out.ID, ServiceURL: service}
@@ -219,47 +219,4 @@ func (c *Client) open(ctx context.Context, account string) (Contact, error) {
 		return Contact{}, &chat.Error{Kind: chat.ErrorRetry, Op: opOpen.name, Code: "contacts", Err: err}
 	}
 	return contact, nil
-}
-
-// memory keeps answers for a while.
-type memory[T any] struct {
-	life time.Duration
-
-	mu  sync.Mutex
-	all map[string]kept[T]
-}
-
-type kept[T any] struct {
-	value T
-	until time.Time
-}
-
-func newMemory[T any](life time.Duration) *memory[T] {
-	return &memory[T]{life: life, all: map[string]kept[T]{}}
-}
-
-func (m *memory[T]) get(key string) (T, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	k, ok := m.all[key]
-	if !ok || time.Now().After(k.until) {
-		delete(m.all, key)
-		var none T
-		return none, false
-	}
-	return k.value, true
-}
-
-func (m *memory[T]) put(key string, value T) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	now := time.Now()
-	if len(m.all) >= 5000 {
-		for k, v := range m.all {
-			if now.After(v.until) {
-				delete(m.all, k)
-			}
-		}
-	}
-	m.all[key] = kept[T]{value, now.Add(m.life)}
 }

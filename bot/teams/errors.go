@@ -1,12 +1,9 @@
 package teams
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -40,8 +37,6 @@ var hints = map[string]string{
 }
 
 const (
-	codeNetwork = "network"
-	codeTimeout = "timeout"
 	// retryAfterUnsaid is how long to wait after a 429 that names no time.
 	retryAfterUnsaid = 2 * time.Second
 	maxRetryAfter    = time.Hour
@@ -79,21 +74,6 @@ func statusError(op string, repeatable bool, res *http.Response, body []byte) er
 	}
 	if hint := hints[code]; hint != "" {
 		e.Err = errors.New(hint)
-	}
-	return e
-}
-
-// networkError drops the address from the error: it names people.
-func networkError(op string, repeatable bool, err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err
-	}
-	e := &chat.Error{Kind: chat.ErrorUnknown, Op: op, Code: codeNetwork, Err: err}
-	if n, ok := errors.AsType[net.Error](err); (ok && n.Timeout()) || errors.Is(err, context.DeadlineExceeded) {
-		e.Code = codeTimeout
-	}
-	if dial, ok := errors.AsType[*net.OpError](err); repeatable || (ok && dial.Op == "dial") {
-		e.Kind = chat.ErrorRetry // nothing was sent, or it does not matter
 	}
 	return e
 }

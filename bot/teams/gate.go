@@ -2,19 +2,21 @@ package teams
 
 import (
 	"context"
-	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
+	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
-// Limits of Teams: 7 messages in a second, 8 in two and 60 in thirty to one
-// conversation, and 30 to 50 calls a second of one app in one tenant. The rates
-// below stay under each of them in every window.
+// Limits of Teams: 7 messages in a second, 8 in two, 60 in thirty and 1,800 in an
+// hour to one conversation, and 30 to 50 calls a second of one app in one tenant. The
+// rates below stay under each of them in every window.
 // https://learn.microsoft.com/microsoftteams/platform/bots/how-to/rate-limit
 const (
 	conversationRate  = 1.8
 	conversationBurst = 4
+	hourRate          = 0.25 // 900 in an hour, behind a burst of as many
+	hourBurst         = 900
 	tenantRate        = 25
 	tenantBurst       = 5
 	// restartPause is for how long after a start nobody gets a burst: an earlier run
@@ -22,54 +24,38 @@ const (
 	restartPause = 2 * time.Second
 )
 
-// gate lets calls through at the pace that Teams allows.
+// gate lets calls through at the pace that Teams allows, approvers' cards first.
 type gate struct {
-	tenant *rate.Limiter
-	born   time.Time
-
-	mu            sync.Mutex
-	conversations map[string]*rate.Limiter
+	*platform.Gate
+	born time.Time
 }
 
-func newGate() *gate {
-	return &gate{tenant: rate.NewLimiter(tenantRate, tenantBurst), born: time.Now(), conversations: map[string]*rate.Limiter{}}
+func newGate() gate { return gate{platform.NewGate(), time.Now()} }
+
+// turn says where a call goes, and before which others.
+type turn struct {
+	conversation string // where a message goes; empty: nowhere
+	priority     chat.Priority
 }
 
-// wait returns when a call may be made; conversation is where a message goes, else
-// empty. Any error is the context's.
-func (g *gate) wait(ctx context.Context, conversation string) error {
-	if conversation != "" {
-		if err := g.of(conversation).Wait(ctx); err != nil {
-			return err
-		}
-	}
-	return g.tenant.Wait(ctx)
+// wait returns when a call may be made. Any error is the context's.
+func (g gate) wait(ctx context.Context, t turn) error {
+	return g.Wait(ctx, t.priority, g.lanesOf(t)...)
 }
 
-func (g *gate) of(conversation string) *rate.Limiter {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	l := g.conversations[conversation]
-	if l == nil {
-		now := time.Now()
-		g.forget(now)
-		l = rate.NewLimiter(conversationRate, conversationBurst)
-		if now.Sub(g.born) < restartPause {
-			l.AllowN(now, conversationBurst)
-		}
-		g.conversations[conversation] = l
-	}
-	return l
+// rest keeps others away from where Teams asked to slow down: the conversation, and
+// for what goes to none the tenant.
+func (g gate) rest(t turn, d time.Duration) {
+	lanes := g.lanesOf(t)
+	g.Rest(d, lanes[len(lanes)-1])
 }
 
-// forget drops conversations that are at rest, once there are many.
-func (g *gate) forget(now time.Time) {
-	if len(g.conversations) < 5000 {
-		return
+func (g gate) lanesOf(t turn) []platform.Lane {
+	lanes := []platform.Lane{{Name: "tenant", Rate: tenantRate, Burst: tenantBurst}}
+	if t.conversation == "" {
+		return lanes
 	}
-	for id, l := range g.conversations {
-		if l.TokensAt(now) >= conversationBurst {
-			delete(g.conversations, id)
-		}
-	}
+	return append(lanes,
+		platform.Lane{Name: "hour " + t.conversation, Rate: hourRate, Burst: hourBurst},
+		platform.Lane{Name: "moment " + t.conversation, Rate: conversationRate, Burst: conversationBurst, Cold: time.Since(g.born) < restartPause})
 }

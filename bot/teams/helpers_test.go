@@ -1,13 +1,12 @@
 package teams
 
 import (
-	"bytes"
 	"log/slog"
 	"net/http"
-	"sync"
 	"testing"
 	"time"
 
+	"apono/bot/platform/platformtest"
 	"apono/bot/teams/teamstest"
 )
 
@@ -34,25 +33,7 @@ func newTenant(t testing.TB) *teamstest.Tenant {
 	return tenant
 }
 
-// journal is a log that can be read.
-type journal struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.b.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.b.String()
-}
-
-func optionsFor(tenant *teamstest.Tenant, log *journal) Options {
+func optionsFor(tenant *teamstest.Tenant, log *platformtest.Journal) Options {
 	return Options{
 		AppID: appID, AppPassword: secret, TenantID: tenantID, AuditConversation: audit,
 		MetadataURL: tenant.MetadataURL(), TokenURL: tenant.TokenURL(), ServiceURLs: []string{tenant.ServiceURL()},
@@ -60,7 +41,7 @@ func optionsFor(tenant *teamstest.Tenant, log *journal) Options {
 	}
 }
 
-func newTestConnector(t testing.TB, tenant *teamstest.Tenant, log *journal) *connector {
+func newTestConnector(t testing.TB, tenant *teamstest.Tenant, log *platformtest.Journal) *connector {
 	t.Helper()
 	o, err := optionsFor(tenant, log).withDefaults()
 	if err != nil {

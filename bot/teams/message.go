@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // maxCommand bounds what is taken of a message, in runes.
@@ -121,7 +122,7 @@ func (a *Adapter) inline(ctx context.Context, got received, where spot, w wire, 
 func (a *Adapter) postForm(ctx context.Context, where spot, d dialog) {
 	card, err := d.card()
 	if err == nil {
-		_, err = a.client.post(ctx, message(where, Message{Card: card, Summary: label(d.form.Title, "A form")}))
+		_, err = a.client.post(ctx, message(where, Message{Card: card, Summary: label(d.form.Title, "A form")}), platform.PriorityNow)
 	}
 	if err != nil {
 		a.meter.Count(CountDropped, "form")
@@ -133,7 +134,7 @@ func (a *Adapter) postForm(ctx context.Context, where spot, d dialog) {
 func (a *Adapter) offer(ctx context.Context, where spot, form chat.Form, w wire) {
 	m := RenderCard(chat.Card{Body: chat.T("Press the button to go on."), Fallback: form.Title})
 	m.Card["actions"] = []any{obj{"type": "Action.Submit", "title": label(form.Title, "Open"), "style": "positive", "data": w.fetch()}}
-	if _, err := a.client.post(ctx, message(where, m)); err != nil {
+	if _, err := a.client.post(ctx, message(where, m), platform.PriorityNow); err != nil {
 		a.meter.Count(CountDropped, "form")
 		a.log.WarnContext(ctx, "teams answer could not be delivered", "error", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // Platform is the value of chat.User.Platform and chat.MessageRef.Platform.
@@ -36,25 +37,7 @@ var defaultServiceURLs = []string{
 	"https://smba.infra.dod.teams.microsoft.us/",
 }
 
-// Token is a secret that does not print.
-type Token string
-
-// String hides the token.
-func (Token) String() string { return "*****" }
-
-// GoString hides the token.
-func (Token) GoString() string { return "*****" }
-
-// LogValue hides the token.
-func (Token) LogValue() slog.Value { return slog.StringValue("*****") }
-
-// Meter counts what happens. Names and details are from small closed sets; see the
-// Count… constants.
-type Meter interface {
-	Count(name, detail string)
-}
-
-// What a Meter is told.
+// What a platform.Meter is told.
 const (
 	CountCall      = "teams_call"      // detail: operation and outcome, "update ok", "post retry"
 	CountReceived  = "teams_received"  // detail: kind of activity
@@ -65,15 +48,11 @@ const (
 	CountPanic     = "teams_panic"     // detail: kind of activity
 )
 
-type noMeter struct{}
-
-func (noMeter) Count(string, string) {}
-
 // Options of a tenant's connection.
 type Options struct {
-	AppID       string // of the app registration, a UUID
-	AppPassword Token  // its client secret
-	TenantID    string // the one tenant whose people are served
+	AppID       string         // of the app registration, a UUID
+	AppPassword platform.Token // its client secret
+	TenantID    string         // the one tenant whose people are served
 	// AuditConversation is the id of the channel for audit messages,
 	// "19:…@thread.tacv2"; empty: none.
 	AuditConversation string
@@ -89,8 +68,8 @@ type Options struct {
 	// HTTP makes the calls; nil: one with a time-out of 15 s. It must have a time-out.
 	// It follows no redirects: those would carry the bot's token elsewhere.
 	HTTP  *http.Client
-	Log   *slog.Logger // nil: slog.Default()
-	Meter Meter        // nil: counts nothing
+	Log   *slog.Logger   // nil: slog.Default()
+	Meter platform.Meter // nil: counts nothing
 }
 
 const httpTimeout = 15 * time.Second
@@ -135,7 +114,7 @@ func (o Options) withDefaults() (Options, error) {
 		o.Log = slog.Default()
 	}
 	if o.Meter == nil {
-		o.Meter = noMeter{}
+		o.Meter = platform.NoMeter{}
 	}
 	return o, nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/golang-jwt/jwt/v5"
 
+	"apono/bot/platform/platformtest"
 	"apono/bot/teams/teamstest"
 )
 
@@ -115,7 +116,7 @@ func authTries(t *testing.T, tenant *teamstest.Tenant) []tryAt {
 
 func TestAuthentication(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log journal
+		var log platformtest.Journal
 		tenant := newTenant(t)
 		d := &door{connector: newTestConnector(t, tenant, &log)}
 		tenant.Serve(d)
@@ -142,7 +143,7 @@ func TestAuthentication(t *testing.T) {
 
 func TestOnlyPost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log journal
+		var log platformtest.Journal
 		c := newTestConnector(t, newTenant(t), &log)
 		w := httptest.NewRecorder()
 		(&door{connector: c}).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/messages", nil))
@@ -154,7 +155,7 @@ func TestOnlyPost(t *testing.T) {
 
 func TestAnActivityIsReadAsFarAsItIsUsed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log journal
+		var log platformtest.Journal
 		tenant := newTenant(t)
 		d := &door{connector: newTestConnector(t, tenant, &log)}
 		tenant.Serve(d)
@@ -172,7 +173,7 @@ func TestAnActivityIsReadAsFarAsItIsUsed(t *testing.T) {
 
 func TestKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log journal
+		var log platformtest.Journal
 		tenant := newTenant(t)
 		d := &door{connector: newTestConnector(t, tenant, &log)}
 		tenant.Serve(d)
@@ -236,7 +237,7 @@ func TestKeys(t *testing.T) {
 
 func TestRequestsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var log journal
+		var log platformtest.Journal
 		tenant := newTenant(t)
 		c := newTestConnector(t, tenant, &log)
 		tenant.Serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { c.admit(w, r) }))
@@ -260,7 +261,7 @@ func TestRequestsAtOnce(t *testing.T) {
 }
 
 func FuzzBody(f *testing.F) {
-	var log journal
+	var log platformtest.Journal
 	tenant := newTenant(f)
 	c := newTestConnector(f, tenant, &log)
 	header := "Bearer " + teamstest.Sign(tenant.Claims(), teamstest.KeyTeams)

@@ -2,7 +2,6 @@ package teams
 
 import (
 	"encoding/json"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,46 +14,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"apono/bot/chat"
+	"apono/bot/platform/platformtest"
 	"apono/bot/teams/teamstest"
 )
 
-var (
-	update = flag.Bool("update", false, "rewrite golden files")
-	moment = time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC)
-)
-
-func pretty(t *testing.T, v any) []byte {
-	t.Helper()
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(v); err != nil {
-		t.Fatal(err)
-	}
-	return []byte(b.String())
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatalf("%v; run the test with -update", err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", path, diff)
-	}
-}
+var moment = time.Date(2026, 5, 4, 9, 30, 0, 0, time.UTC)
 
 // neutral reads what package cards draws, from its golden files.
 func neutral[T any](t *testing.T, keep func(file string) bool) map[string]T {
@@ -94,7 +58,7 @@ func neutralCards(t *testing.T) map[string]chat.Card {
 // valid checks what has to hold for every card.
 func valid(t *testing.T, card map[string]any) string {
 	t.Helper()
-	raw := pretty(t, card)
+	raw := platformtest.Pretty(t, card)
 	for _, wrong := range teamstest.Validate(raw) {
 		t.Errorf("Teams would object: %s", wrong)
 	}
@@ -188,7 +152,7 @@ func TestParityOfForms(t *testing.T) {
 				t.Fatal(err)
 			}
 			text := valid(t, card)
-			raw := string(pretty(t, card))
+			raw := string(platformtest.Pretty(t, card))
 			for _, p := range form.Parts {
 				want := spans(p.Text)
 				if p.Field != "" {
@@ -225,10 +189,10 @@ func TestRenderCard(t *testing.T) {
 		if !ok {
 			t.Fatalf("there is no %q", key)
 		}
-		golden(t, file, pretty(t, RenderCard(card, "29:bob")))
+		platformtest.Golden(t, file, platformtest.Pretty(t, RenderCard(card, "29:bob")))
 	}
-	golden(t, "card-sentence.json", pretty(t, RenderCard(*chat.Say("That is too late: Bob denied it.").Private)))
-	golden(t, "card-empty.json", pretty(t, RenderCard(chat.Card{})))
+	platformtest.Golden(t, "card-sentence.json", platformtest.Pretty(t, RenderCard(*chat.Say("That is too late: Bob denied it.").Private)))
+	platformtest.Golden(t, "card-empty.json", platformtest.Pretty(t, RenderCard(chat.Card{})))
 }
 
 // requestForm is the request form in resource mode.
@@ -261,7 +225,7 @@ func TestRenderForm(t *testing.T) {
 		t.Fatal(err)
 	}
 	valid(t, card)
-	golden(t, "form-request.json", pretty(t, card))
+	platformtest.Golden(t, "form-request.json", platformtest.Pretty(t, card))
 	if card, err = RenderForm(chat.Form{ID: chat.FormNotice}); err != nil {
 		t.Fatal(err)
 	}
@@ -375,7 +339,7 @@ func TestVerbatimKeepsEveryCharacter(t *testing.T) {
 func TestValuesSurviveTheTrip(t *testing.T) {
 	for _, v := range []string{"a", "a,b", "100%", "%2C", "%25,", ",,"} {
 		d := drawn{Fields: map[string]drawnField{"one": {Kind: chat.PartSelect}, "many": {Kind: chat.PartMulti}}}
-		raw := map[string]json.RawMessage{"one": pretty(t, packed(v)), "many": pretty(t, packed(v)+","+packed("x"))}
+		raw := map[string]json.RawMessage{"one": platformtest.Pretty(t, packed(v)), "many": platformtest.Pretty(t, packed(v)+","+packed("x"))}
 		if diff := cmp.Diff(chat.Values{"one": {v}, "many": {v, "x"}}, d.values(raw)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", v, diff)
 		}
@@ -399,7 +363,7 @@ func TestTargetsSurviveTheTrip(t *testing.T) {
 			t.Errorf("nothing is known of %s", v.Type().Field(i).Name)
 		}
 	}
-	w, _, err := readWire(pretty(t, wire{Do: doClick, Target: wireTarget(want)}.data()))
+	w, _, err := readWire(platformtest.Pretty(t, wire{Do: doClick, Target: wireTarget(want)}.data()))
 	if err != nil {
 		t.Fatal(err)
 	}

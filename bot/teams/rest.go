@@ -19,6 +19,7 @@ import (
 	"github.com/infracloudio/msbotbuilder-go/schema"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // operation is a call of the connector.
@@ -49,9 +50,9 @@ type connector struct {
 	services services
 	tokens   *tokens
 	http     *http.Client
-	gate     *gate
+	gate     gate
 	log      *slog.Logger
-	meter    Meter
+	meter    platform.Meter
 }
 
 func newConnector(o Options) (*connector, error) {
@@ -76,10 +77,10 @@ func (c *connector) framework(call *call) *core.BotFrameworkAdapter {
 // call is one call through msbotbuilder.
 type call struct {
 	*connector
-	ctx          context.Context //nolint:containedctx // client.Client has no place for one
-	conversation string
-	op           operation
-	id           string // of the message that was made
+	ctx  context.Context //nolint:containedctx // client.Client has no place for one
+	turn turn
+	op   operation
+	id   string // of the message that was made
 }
 
 var _ client.Client = (*call)(nil)
@@ -89,27 +90,27 @@ func (c *call) Post(target url.URL, a schema.Activity) error {
 	var made struct {
 		ID string `json:"id"`
 	}
-	err := c.send(c.ctx, http.MethodPost, target.String(), c.op, c.conversation, trimmed(a), &made)
+	err := c.send(c.ctx, http.MethodPost, target.String(), c.op, c.turn, trimmed(a), &made)
 	c.id = made.ID
 	return err
 }
 
 // Put implements client.Client.
 func (c *call) Put(target url.URL, a schema.Activity) error {
-	return c.send(c.ctx, http.MethodPut, target.String(), c.op, c.conversation, trimmed(a), nil)
+	return c.send(c.ctx, http.MethodPut, target.String(), c.op, c.turn, trimmed(a), nil)
 }
 
 // Delete implements client.Client.
 func (c *call) Delete(target url.URL, _ schema.Activity) error {
-	return c.send(c.ctx, http.MethodDelete, target.String(), c.op, c.conversation, nil, nil)
+	return c.send(c.ctx, http.MethodDelete, target.String(), c.op, c.turn, nil, nil)
 }
 
 // post sends an activity to a conversation and returns its id.
-func (c *connector) post(ctx context.Context, a schema.Activity) (string, error) {
+func (c *connector) post(ctx context.Context, a schema.Activity, p chat.Priority) (string, error) {
 	if err := c.addressed(a); err != nil {
 		return "", err
 	}
-	one := &call{connector: c, ctx: ctx, conversation: a.Conversation.ID, op: opPost}
+	one := &call{connector: c, ctx: ctx, turn: turn{a.Conversation.ID, p}, op: opPost}
 	r, err := activity.NewActivityResponse(one)
 	if err == nil {
 		err = r.SendActivity(a)
@@ -121,14 +122,14 @@ func (c *connector) post(ctx context.Context, a schema.Activity) (string, error)
 }
 
 // update replaces the message that has the activity's id.
-func (c *connector) update(ctx context.Context, a schema.Activity) error {
+func (c *connector) update(ctx context.Context, a schema.Activity, p chat.Priority) error {
 	if err := c.addressed(a); err != nil {
 		return err
 	}
 	if a.ID == "" || strings.ContainsAny(a.ID, "/?#") {
 		return &chat.Error{Kind: chat.ErrorGone, Op: opUpdate.name, Code: "no_message"}
 	}
-	return c.framework(&call{connector: c, ctx: ctx, conversation: a.Conversation.ID, op: opUpdate}).UpdateActivity(ctx, a)
+	return c.framework(&call{connector: c, ctx: ctx, turn: turn{a.Conversation.ID, p}, op: opUpdate}).UpdateActivity(ctx, a)
 }
 
 // addressed refuses what would go elsewhere than to a conversation of an allowed
@@ -166,8 +167,8 @@ func trimmed(a schema.Activity) any {
 
 // send makes one call, in its turn, and repeats it where the connector asks for
 // that in a moment.
-func (c *connector) send(ctx context.Context, method, address string, op operation, conversation string, body, out any) error {
-	err := c.persist(ctx, method, address, op, conversation, body, out)
+func (c *connector) send(ctx context.Context, method, address string, op operation, t turn, body, out any) error {
+	err := c.persist(ctx, method, address, op, t, body, out)
 	outcome := "ok"
 	if err != nil {
 		outcome = string(chat.KindOf(err))
@@ -176,7 +177,7 @@ func (c *connector) send(ctx context.Context, method, address string, op operati
 	return err
 }
 
-func (c *connector) persist(ctx context.Context, method, address string, op operation, conversation string, body, out any) error {
+func (c *connector) persist(ctx context.Context, method, address string, op operation, t turn, body, out any) error {
 	payload, err := encode(op, body)
 	if err != nil {
 		return err
@@ -185,9 +186,9 @@ func (c *connector) persist(ctx context.Context, method, address string, op oper
 	if err != nil {
 		return err
 	}
-	var refused Token
+	var refused platform.Token
 	for try := 1; ; try++ {
-		if err := c.gate.wait(ctx, conversation); err != nil {
+		if err := c.gate.wait(ctx, t); err != nil {
 			return &chat.Error{Kind: chat.ErrorRetry, Op: op.name, Code: "not_sent", Err: err}
 		}
 		token, err := c.tokens.get(ctx, refused)
@@ -195,6 +196,9 @@ func (c *connector) persist(ctx context.Context, method, address string, op oper
 			return err
 		}
 		status, err := c.once(ctx, method, target.String(), op, token, payload, out)
+		if status == http.StatusTooManyRequests {
+			c.gate.rest(t, chat.RetryAfterOf(err))
+		}
 		switch {
 		case err == nil:
 			return nil
@@ -241,7 +245,7 @@ func encode(op operation, body any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func (c *connector) once(ctx context.Context, method, address string, op operation, token Token, payload []byte, out any) (status int, err error) {
+func (c *connector) once(ctx context.Context, method, address string, op operation, token platform.Token, payload []byte, out any) (status int, err error) {
 	var body io.Reader
 	if payload != nil {
 		body = bytes.NewReader(payload)
@@ -256,12 +260,12 @@ func (c *connector) once(ctx context.Context, method, address string, op operati
 	r.Header.Set("Authorization", "Bearer "+string(token))
 	res, err := c.http.Do(r)
 	if err != nil {
-		return 0, networkError(op.name, op.repeatable, err)
+		return 0, platform.NetworkError(op.name, op.repeatable, err)
 	}
 	defer func() { _ = res.Body.Close() }() // it was read
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
-		return res.StatusCode, networkError(op.name, op.repeatable, err)
+		return res.StatusCode, platform.NetworkError(op.name, op.repeatable, err)
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		return res.StatusCode, statusError(op.name, op.repeatable, res, answer)

@@ -15,6 +15,7 @@ import (
 	"github.com/infracloudio/msbotbuilder-go/schema"
 
 	"apono/bot/chat"
+	"apono/bot/platform/platformtest"
 	"apono/bot/teams/teamstest"
 )
 
@@ -28,7 +29,7 @@ func said(tenant *teamstest.Tenant, conversation string) schema.Activity {
 func outside(t *testing.T, f func(t *testing.T, tenant *teamstest.Tenant, c *connector)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		var log journal
+		var log platformtest.Journal
 		tenant := newTenant(t)
 		f(t, tenant, newTestConnector(t, tenant, &log))
 		for _, v := range tenant.Violations() {
@@ -39,13 +40,13 @@ func outside(t *testing.T, f func(t *testing.T, tenant *teamstest.Tenant, c *con
 
 func TestPostAndUpdate(t *testing.T) {
 	outside(t, func(t *testing.T, tenant *teamstest.Tenant, c *connector) {
-		id, err := c.post(t.Context(), said(tenant, audit))
+		id, err := c.post(t.Context(), said(tenant, audit), chat.PriorityApprover)
 		if err != nil || id == "" {
 			t.Fatalf("post: %q, %v", id, err)
 		}
 		a := said(tenant, audit)
 		a.ID, a.Text = id, "changed"
-		if err := c.update(t.Context(), a); err != nil {
+		if err := c.update(t.Context(), a, chat.PriorityApprover); err != nil {
 			t.Fatal(err)
 		}
 		got := tenant.In(audit)
@@ -88,7 +89,7 @@ func TestErrorsOfTheConnector(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			outside(t, func(t *testing.T, tenant *teamstest.Tenant, c *connector) {
 				tenant.Fail(teamstest.FaultPost, tt.n, tt.status, tt.code, tt.after)
-				_, err := c.post(t.Context(), said(tenant, audit))
+				_, err := c.post(t.Context(), said(tenant, audit), chat.PriorityApprover)
 				if tt.want == "" && err != nil || tt.want != "" && (err == nil || chat.KindOf(err) != tt.want) {
 					t.Errorf("error %v of kind %q, want %q", err, chat.KindOf(err), tt.want)
 				}
@@ -111,14 +112,14 @@ func TestUpdateMayBeRepeated(t *testing.T) {
 		tenant.Fail(teamstest.FaultUpdate, 1, 0, "", 0)
 		a := said(tenant, audit)
 		a.ID = "1"
-		if err := c.update(t.Context(), a); chat.KindOf(err) != chat.ErrorRetry {
+		if err := c.update(t.Context(), a, chat.PriorityApprover); chat.KindOf(err) != chat.ErrorRetry {
 			t.Errorf("cut off: %v", err)
 		}
-		if err := c.update(t.Context(), a); chat.KindOf(err) != chat.ErrorGone {
+		if err := c.update(t.Context(), a, chat.PriorityApprover); chat.KindOf(err) != chat.ErrorGone {
 			t.Errorf("a message that is not there: %v", err)
 		}
 		a.ID = "../../x"
-		if err := c.update(t.Context(), a); chat.KindOf(err) != chat.ErrorGone {
+		if err := c.update(t.Context(), a, chat.PriorityApprover); chat.KindOf(err) != chat.ErrorGone {
 			t.Errorf("an id that is a path: %v", err)
 		}
 	})
@@ -126,7 +127,7 @@ func TestUpdateMayBeRepeated(t *testing.T) {
 
 func TestToken(t *testing.T) {
 	outside(t, func(t *testing.T, tenant *teamstest.Tenant, c *connector) {
-		post := func() error { _, err := c.post(t.Context(), said(tenant, audit)); return err }
+		post := func() error { _, err := c.post(t.Context(), said(tenant, audit), chat.PriorityApprover); return err }
 		check := func(what string, err error, kind chat.ErrorKind, tokens int) {
 			t.Helper()
 			if (kind == "") != (err == nil) || err != nil && chat.KindOf(err) != kind {
@@ -140,16 +141,16 @@ func TestToken(t *testing.T) {
 		check("the service is ill", post(), chat.ErrorRetry, 0)
 		check("well again", post(), "", 1)
 		time.Sleep(54 * time.Minute)
-		_, err := c.post(t.Context(), said(tenant, audit))
+		_, err := c.post(t.Context(), said(tenant, audit), chat.PriorityApprover)
 		check("still good", err, "", 1)
 		time.Sleep(2 * time.Minute)
-		_, err = c.post(t.Context(), said(tenant, audit))
+		_, err = c.post(t.Context(), said(tenant, audit), chat.PriorityApprover)
 		check("replaced before its end", err, "", 2)
 		tenant.ForgetTokens()
-		_, err = c.post(t.Context(), said(tenant, audit))
+		_, err = c.post(t.Context(), said(tenant, audit), chat.PriorityApprover)
 		check("withdrawn", err, "", 3)
 		c.tokens.token, c.tokens.password = "", "wrong"
-		_, err = c.post(t.Context(), said(tenant, audit))
+		_, err = c.post(t.Context(), said(tenant, audit), chat.PriorityApprover)
 		check("a wrong secret", err, chat.ErrorRefused, 4)
 		if !strings.Contains(err.Error(), "AADSTS7000215") || !strings.Contains(err.Error(), "teams.app_password") {
 			t.Errorf("the operator is told: %v", err)
@@ -161,7 +162,7 @@ func TestOneTokenForManyCalls(t *testing.T) {
 	outside(t, func(t *testing.T, tenant *teamstest.Tenant, c *connector) {
 		errs := make(chan error)
 		for range 16 {
-			go func() { _, err := c.post(t.Context(), said(tenant, audit)); errs <- err }()
+			go func() { _, err := c.post(t.Context(), said(tenant, audit), chat.PriorityApprover); errs <- err }()
 		}
 		for range 16 {
 			if err := <-errs; err != nil {
@@ -178,7 +179,7 @@ func TestLimitsAreKept(t *testing.T) {
 	outside(t, func(t *testing.T, tenant *teamstest.Tenant, c *connector) {
 		begun := time.Now()
 		for range 100 { // the tenant objects to one too many
-			if _, err := c.post(t.Context(), said(tenant, audit)); err != nil {
+			if _, err := c.post(t.Context(), said(tenant, audit), chat.PriorityApprover); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -2,11 +2,11 @@ package teams
 
 import (
 	"encoding/json"
-	"net/url"
 	"strings"
 	"time"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // obj is an element of a card. encoding/json writes its keys in order.
@@ -15,11 +15,15 @@ type obj = map[string]any
 // maxText bounds any one text before it is cut to its place.
 const maxText = 10_000
 
+const maxURL = 2000
+
 // literal is s as a TextRun shows it, to the letter: markdown has no meaning there,
 // but {{DATE(…)}} has. https://adaptivecards.io/explorer/TextRun.html
 func literal(s string) string {
-	return strings.ReplaceAll(chat.Literal(s, maxText), "{{", "{\u200b{")
+	return noDates(chat.Literal(s, maxText))
 }
+
+func noDates(s string) string { return strings.ReplaceAll(s, "{{", "{\u200b{") }
 
 func line(s string) string { return strings.Join(strings.Fields(literal(s)), " ") }
 
@@ -122,10 +126,10 @@ func (w *writer) text(t chat.Text) {
 				continue
 			}
 		case chat.SpanLink:
-			l.url, _ = webURL(s.URL)
+			l.url, _ = platform.WebURL(s.URL, maxURL)
 		case chat.SpanText, chat.SpanPerson:
 		}
-		w.add(strings.ReplaceAll(s.Words(maxText), "{{", "{\u200b{"), l)
+		w.add(noDates(s.Words(maxText)), l)
 	}
 }
 
@@ -152,15 +156,6 @@ func (w *writer) done() []any {
 		return []any{}
 	}
 	return w.blocks
-}
-
-// webURL allows what a browser opens.
-func webURL(s string) (string, bool) {
-	u, err := url.Parse(s)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || len(s) > 2000 {
-		return "", false
-	}
-	return u.String(), true
 }
 
 // sizeOf is the size of v in a message, as Teams counts: in bytes of UTF-16.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 const (
@@ -26,11 +27,11 @@ const (
 // https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow
 type tokens struct {
 	url, appID string
-	password   Token
+	password   platform.Token
 	http       *http.Client
 
 	turn  chan struct{} // holds one element: whoever took it may use what follows
-	token Token
+	token platform.Token
 	until time.Time
 }
 
@@ -42,7 +43,7 @@ func newTokens(o Options) *tokens {
 
 // get returns a token that is good for a while. One caller fetches it, and the
 // others wait for that. One that was refused is not returned again.
-func (t *tokens) get(ctx context.Context, refused Token) (Token, error) {
+func (t *tokens) get(ctx context.Context, refused platform.Token) (platform.Token, error) {
 	select {
 	case <-t.turn:
 	case <-ctx.Done():
@@ -62,7 +63,7 @@ func (t *tokens) get(ctx context.Context, refused Token) (Token, error) {
 	return token, nil
 }
 
-func (t *tokens) fetch(ctx context.Context) (Token, time.Duration, error) {
+func (t *tokens) fetch(ctx context.Context) (platform.Token, time.Duration, error) {
 	form := url.Values{
 		"grant_type": {"client_credentials"}, "client_id": {t.appID}, "client_secret": {string(t.password)}, "scope": {tokenScope},
 	}
@@ -73,19 +74,19 @@ func (t *tokens) fetch(ctx context.Context) (Token, time.Duration, error) {
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	res, err := t.http.Do(r)
 	if err != nil {
-		return "", 0, networkError(opToken, true, err)
+		return "", 0, platform.NetworkError(opToken, true, err)
 	}
 	defer func() { _ = res.Body.Close() }() // it was read
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxErrorDoc))
 	if err != nil {
-		return "", 0, networkError(opToken, true, err)
+		return "", 0, platform.NetworkError(opToken, true, err)
 	}
 	if res.StatusCode != http.StatusOK {
 		return "", 0, tokenError(res, body)
 	}
 	var got struct {
-		Token Token `json:"access_token"`
-		Life  int   `json:"expires_in"`
+		Token platform.Token `json:"access_token"`
+		Life  int            `json:"expires_in"`
 	}
 	if json.Unmarshal(body, &got) != nil || got.Token == "" { // the decoder's words could quote the token
 		return "", 0, &chat.Error{Kind: chat.ErrorRetry, Op: opToken, Code: "unreadable"}

@@ -15,6 +15,7 @@ import (
 
 	"apono/bot"
 	"apono/bot/dispatch"
+	"apono/bot/platform"
 	"apono/bot/slack"
 	"apono/bot/sweep"
 	"apono/bot/teams"
@@ -146,7 +147,7 @@ func (a *App) buildSlack(o Options) error {
 		return nil
 	}
 	opts := slack.Options{
-		AppToken: slack.Token(o.Config.Slack.AppToken.Reveal()), BotToken: slack.Token(o.Config.Slack.BotToken.Reveal()),
+		AppToken: platform.Token(o.Config.Slack.AppToken.Reveal()), BotToken: platform.Token(o.Config.Slack.BotToken.Reveal()),
 		APIURL: o.Config.Slack.APIURL, HTTP: o.SlackHTTP, Dialer: o.SlackDialer, Command: o.Config.Slack.Command,
 		AuditChannel: o.Config.Slack.AuditChannel, Files: len(o.Config.Reports) > 0, Log: a.log, Meter: meter{a.metrics},
 	}

@@ -30,9 +30,11 @@ var mayImport = map[string][]string{
 	"bot/chat":                      {},
 	"bot/cards":                     {"flows", "bot/chat"},
 	"bot":                           {"flows", "bot/chat", "bot/cards"},
-	"bot/slack":                     {"bot/chat"},
+	"bot/slack":                     {"bot/chat", "bot/platform"},
+	"bot/platform":                  {"bot/chat"},
+	"bot/platform/platformtest":     {},
 	"bot/slack/slacksim":            {},
-	"bot/teams":                     {"bot/chat"},
+	"bot/teams":                     {"bot/chat", "bot/platform"},
 	"bot/teams/teamstest":           {},
 	"docs/teams-manifest":           {},
 	"bot/dispatch":                  {"flows", "bot/chat", "bot/cards", "provision"},
@@ -54,6 +56,7 @@ var mayImport = map[string][]string{
 // import them but tests and other helpers.
 var helpers = map[string]bool{ // value: the demo may import it
 	"bot/slack/slacksim":            true,
+	"bot/platform/platformtest":     false,
 	"bot/teams/teamstest":           false,
 	"provision/provisiontest":       false,
 	"provision/webhook/webhooktest": true,
@@ -81,7 +84,7 @@ var libraries = map[string][]string{
 	"go.etcd.io/bbolt":                      {"store/bolt", "store/bolt/bolttest"},
 	"go.yaml.in/yaml/v3":                    {"cmd/bot/internal/config"},
 	"github.com/teambition/rrule-go":        {"provision/ical"},
-	"golang.org/x":                          {"bot/slack", "bot/teams", "store/*", "provision/*", "cmd/bot", "cmd/bot/internal/*"},
+	"golang.org/x":                          {"bot/platform", "bot/slack", "bot/teams", "store/*", "provision/*", "cmd/bot", "cmd/bot/internal/*"},
 	// For tests.
 	"github.com/google/go-cmp": {}, "github.com/rogpeppe/go-internal": {}, "pgregory.net/rapid": {},
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 	"apono/bot/slack"
 	"apono/cmd/bot/internal/config"
 	"apono/cmd/bot/internal/living"
@@ -125,7 +126,7 @@ func unreachable(ctx context.Context, client *slack.Client, p *flows.Person) (re
 // checkSlackOnline returns a client that can ask for people; nil: it could not.
 func checkSlackOnline(ctx context.Context, cfg *config.Config, report *config.Report) (*slack.Client, error) {
 	client, err := slack.NewClient(slack.Options{
-		AppToken: slack.Token(cfg.Slack.AppToken.Reveal()), BotToken: slack.Token(cfg.Slack.BotToken.Reveal()),
+		AppToken: platform.Token(cfg.Slack.AppToken.Reveal()), BotToken: platform.Token(cfg.Slack.BotToken.Reveal()),
 		APIURL: cfg.Slack.APIURL, AuditChannel: cfg.Slack.AuditChannel, Files: len(cfg.Reports) > 0, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

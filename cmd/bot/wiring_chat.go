@@ -8,6 +8,7 @@ import (
 
 	"apono/bot/chat"
 	"apono/bot/dispatch"
+	"apono/bot/platform"
 	"apono/bot/slack"
 	"apono/bot/teams"
 	"apono/cmd/bot/internal/ops"
@@ -22,7 +23,7 @@ func (a *App) buildTeams(o Options) error {
 	}
 	var err error
 	a.teams, err = teams.NewClient(teams.Options{
-		AppID: c.AppID, AppPassword: teams.Token(c.AppPassword.Reveal()), TenantID: c.TenantID, AuditConversation: c.AuditConversation,
+		AppID: c.AppID, AppPassword: platform.Token(c.AppPassword.Reveal()), TenantID: c.TenantID, AuditConversation: c.AuditConversation,
 		MetadataURL: c.OpenIDMetadataURL, TokenURL: c.TokenURL, ServiceURLs: c.ServiceURLs,
 		HTTP: o.TeamsHTTP, Log: a.log, Meter: teamsMeter{a.metrics},
 	}, contacts{a.store, a.wrote})

@@ -13,24 +13,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.yaml.in/yaml/v3"
 
 	"apono/flows"
 	"apono/provision"
 	"apono/provision/ical"
+	"apono/provision/provisiontest"
 )
-
-func decode(text string) func(any) error {
-	return func(into any) error {
-		d := yaml.NewDecoder(strings.NewReader(text))
-		d.KnownFields(true)
-		return d.Decode(into)
-	}
-}
 
 func connect(t *testing.T, config string) provision.Connection {
 	t.Helper()
-	c, issues := ical.Type().New(t.Context(), provision.Spec{Name: "on-call", Decode: decode(config)})
+	c, issues := ical.Type().New(t.Context(), provision.Spec{Name: "on-call", Decode: provisiontest.Decode(config)})
 	if len(issues) > 0 {
 		t.Fatalf("issues: %+v", issues)
 	}
@@ -188,7 +180,7 @@ func TestConfig(t *testing.T) {
 		"no address at a": {"calendars: [{shift: a, file: /x}]\nnames: {Carol: carol}", "names", "invalid_value"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, got := ical.Type().New(t.Context(), provision.Spec{Name: "on-call", Decode: decode(tt.config)})
+			_, got := ical.Type().New(t.Context(), provision.Spec{Name: "on-call", Decode: provisiontest.Decode(tt.config)})
 			var want []flows.Issue
 			if tt.code != "" {
 				want = []flows.Issue{{Path: tt.path, Severity: flows.SeverityError, Code: tt.code}}

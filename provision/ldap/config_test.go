@@ -9,6 +9,7 @@ import (
 	"apono/flows"
 	"apono/provision"
 	"apono/provision/ldap"
+	"apono/provision/provisiontest"
 )
 
 // TestConfig is one mistake each.
@@ -39,7 +40,7 @@ func TestConfig(t *testing.T) {
 		"an attribute called user": {good + "people: {base: 'dc=x', attributes: {user: uid}}", "people.attributes.user", "reserved_attribute"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, got := ldap.Type().New(t.Context(), provision.Spec{Name: "company", Decode: decode(tt.config)})
+			c, got := ldap.Type().New(t.Context(), provision.Spec{Name: "company", Decode: provisiontest.Decode(tt.config)})
 			var want []flows.Issue
 			if tt.code != "" {
 				want = []flows.Issue{{Path: tt.path, Severity: flows.SeverityError, Code: tt.code}}

@@ -12,24 +12,16 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.yaml.in/yaml/v3"
 
 	"apono/flows"
 	"apono/provision"
 	"apono/provision/ldap"
+	"apono/provision/provisiontest"
 )
-
-func decode(text string) func(any) error {
-	return func(into any) error {
-		d := yaml.NewDecoder(strings.NewReader(text))
-		d.KnownFields(true)
-		return d.Decode(into)
-	}
-}
 
 func connect(t *testing.T, config string) provision.Connection {
 	t.Helper()
-	c, issues := ldap.Type().New(t.Context(), provision.Spec{Name: "company", Decode: decode(config)})
+	c, issues := ldap.Type().New(t.Context(), provision.Spec{Name: "company", Decode: provisiontest.Decode(config)})
 	if len(issues) > 0 {
 		t.Fatalf("issues: %+v", issues)
 	}

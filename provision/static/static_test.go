@@ -8,21 +8,12 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"go.yaml.in/yaml/v3"
 
 	"apono/flows"
 	"apono/provision"
+	"apono/provision/provisiontest"
 	"apono/provision/static"
 )
-
-// decode reads a configuration as the service does: strictly.
-func decode(text string) func(any) error {
-	return func(into any) error {
-		d := yaml.NewDecoder(strings.NewReader(text))
-		d.KnownFields(true)
-		return d.Decode(into)
-	}
-}
 
 func connect(t *testing.T, config string) (provision.Connection, []flows.Issue) {
 	t.Helper()
@@ -30,7 +21,7 @@ func connect(t *testing.T, config string) (provision.Connection, []flows.Issue) 
 	if typ.Name != "static" {
 		t.Errorf("the type is named %q", typ.Name)
 	}
-	return typ.New(t.Context(), provision.Spec{Name: "people", Decode: decode(config)})
+	return typ.New(t.Context(), provision.Spec{Name: "people", Decode: provisiontest.Decode(config)})
 }
 
 const full = `

@@ -15,6 +15,7 @@ import (
 
 	"apono/flows"
 	"apono/provision"
+	"apono/provision/provisiontest"
 	"apono/provision/webhook"
 )
 
@@ -33,7 +34,7 @@ func bomb(t *testing.T, size int) []byte {
 
 func issues(t *testing.T, config string) []flows.Issue {
 	t.Helper()
-	c, issues := webhook.Type().New(t.Context(), provision.Spec{Name: "deploy", Decode: decode(config)})
+	c, issues := webhook.Type().New(t.Context(), provision.Spec{Name: "deploy", Decode: provisiontest.Decode(config)})
 	if (c == nil) != (len(issues) > 0) {
 		t.Errorf("connection %v with issues %v", c, issues)
 	}

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
-
 	"apono/flows"
 	"apono/provision"
 	"apono/provision/provisiontest"
@@ -55,18 +53,9 @@ func newTarget(t *testing.T, o webhooktest.Options) *webhooktest.Target {
 	return target
 }
 
-// decode reads a configuration as the service does: strictly.
-func decode(text string) func(any) error {
-	return func(into any) error {
-		d := yaml.NewDecoder(strings.NewReader(text))
-		d.KnownFields(true)
-		return d.Decode(into)
-	}
-}
-
 func connect(t *testing.T, config string, opts ...webhook.Option) provision.Driver {
 	t.Helper()
-	c, issues := webhook.Type(opts...).New(t.Context(), provision.Spec{Name: "deploy", Decode: decode(config)})
+	c, issues := webhook.Type(opts...).New(t.Context(), provision.Spec{Name: "deploy", Decode: provisiontest.Decode(config)})
 	if len(issues) > 0 {
 		t.Fatal(issues)
 	}

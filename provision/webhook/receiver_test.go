@@ -12,6 +12,7 @@ import (
 
 	"apono/flows"
 	"apono/provision"
+	"apono/provision/provisiontest"
 	"apono/provision/webhook"
 	"apono/provision/webhook/webhooktest"
 )
@@ -47,7 +48,7 @@ func receiver(t *testing.T) string {
 func TestTheReceiverOfTheGuide(t *testing.T) {
 	address := receiver(t)
 	connect := func(secret string) provision.Connection {
-		c, issues := webhook.Type().New(t.Context(), provision.Spec{Name: "deploy", Decode: decode("url: " + address + "\nsecret: " + secret)})
+		c, issues := webhook.Type().New(t.Context(), provision.Spec{Name: "deploy", Decode: provisiontest.Decode("url: " + address + "\nsecret: " + secret)})
 		if len(issues) > 0 {
 			t.Fatal(issues)
 		}
