@@ -11,7 +11,8 @@
 // answered, that a repeat gets the same answer and changes nothing, and that what
 // was committed is handled after a restart; that tokens of the bot go to the hosts
 // on a list alone; that nothing it draws is refused for its size or for what a
-// person typed; that Teams' rate limits are kept; and that every error is a
+// person typed; that Teams' rate limits are kept, with
+// approvers served first; and that every error is a
 // chat.Error with a kind. Nothing of a request's content reaches the log.
 //
 // It must not know requests, flows, the store or the other platform. It judges no

@@ -11,10 +11,11 @@ import (
 )
 
 const (
-	appID    = "11111111-2222-3333-4444-555555555555"
-	secret   = "app-secret-7Hq"
-	tenantID = "99999999-8888-7777-6666-555555555555"
-	audit    = "19:audit@thread.tacv2"
+	appID        = "11111111-2222-3333-4444-555555555555"
+	secret       = "app-secret-7Hq"
+	tenantID     = "99999999-8888-7777-6666-555555555555"
+	audit        = "19:audit@thread.tacv2"
+	otherChannel = "19:other@thread.tacv2"
 )
 
 func people() []teamstest.Person {
@@ -28,7 +29,7 @@ func people() []teamstest.Person {
 
 func newTenant(t testing.TB) *teamstest.Tenant {
 	t.Helper()
-	tenant := teamstest.New(teamstest.Options{AppID: appID, AppPassword: secret, TenantID: tenantID, People: people(), Channels: []string{audit}})
+	tenant := teamstest.New(teamstest.Options{AppID: appID, AppPassword: secret, TenantID: tenantID, People: people(), Channels: []string{audit, otherChannel}})
 	t.Cleanup(tenant.Close)
 	return tenant
 }

@@ -7,14 +7,18 @@ import (
 	"io/fs"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/infracloudio/msbotbuilder-go/schema"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 	"apono/bot/platform/platformtest"
 	"apono/bot/teams/teamstest"
 )
@@ -185,6 +189,72 @@ func TestLimitsAreKept(t *testing.T) {
 		}
 		if took := time.Since(begun); took > time.Minute {
 			t.Errorf("a hundred messages took %v", took)
+		}
+	})
+}
+
+// TestNoHourHasTooMany: also a channel that is written to without a pause.
+func TestNoHourHasTooMany(t *testing.T) {
+	outside(t, func(t *testing.T, tenant *teamstest.Tenant, c *connector) {
+		begun := time.Now()
+		for range 2500 { // the tenant objects to one too many
+			if _, err := c.post(t.Context(), said(tenant, audit), chat.PriorityAudit); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(begun); took > 3*time.Hour {
+			t.Errorf("2,500 messages took %v", took)
+		}
+	})
+}
+
+// TestApproversGoFirst: in one conversation and in the tenant, whoever came first.
+func TestApproversGoFirst(t *testing.T) {
+	outside(t, func(t *testing.T, tenant *teamstest.Tenant, c *connector) {
+		for range 10 { // so that the next has to wait
+			if _, err := c.post(t.Context(), said(tenant, audit), chat.PriorityAudit); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var mu sync.Mutex
+		var order []chat.Priority
+		var all sync.WaitGroup
+		came := []chat.Priority{
+			chat.PriorityRedraw, chat.PriorityAudit, chat.PriorityRequester, chat.PriorityApprover, chat.PriorityAudit, chat.PriorityApprover, platform.PriorityNow,
+		}
+		for _, p := range came {
+			all.Go(func() {
+				_, err := c.post(t.Context(), said(tenant, audit), p)
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil {
+					t.Error(err)
+				}
+				order = append(order, p)
+			})
+			synctest.Wait()
+		}
+		all.Wait()
+		if diff := cmp.Diff(slices.Sorted(slices.Values(came)), order); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
+}
+
+// TestASlowedConversationHoldsUpNoOther: one that Teams asked to slow down rests, for
+// all that write to it.
+func TestASlowedConversationHoldsUpNoOther(t *testing.T) {
+	outside(t, func(t *testing.T, tenant *teamstest.Tenant, c *connector) {
+		tenant.Fail(teamstest.FaultPost, 1, http.StatusTooManyRequests, "TooManyRequests", 30)
+		begun := time.Now()
+		if _, err := c.post(t.Context(), said(tenant, audit), chat.PriorityApprover); chat.RetryAfterOf(err) != 30*time.Second {
+			t.Fatal(err)
+		}
+		if _, err := c.post(t.Context(), said(tenant, otherChannel), chat.PriorityAudit); err != nil || time.Since(begun) > 10*time.Second {
+			t.Errorf("another chat waited %v: %v", time.Since(begun), err)
+		}
+		if _, err := c.post(t.Context(), said(tenant, audit), chat.PriorityApprover); err != nil || time.Since(begun) < 30*time.Second {
+			t.Errorf("the channel was written to after %v: %v", time.Since(begun), err)
 		}
 	})
 }

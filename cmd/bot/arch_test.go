@@ -251,6 +251,9 @@ func TestArch_TheTablesRefuse(t *testing.T) {
 		{"bot", "apono/provision", false},
 		{"bot", "os", true},
 		{"bot/slack", "apono/bot/teams", false},
+		{"bot/slack", "apono/bot/platform", true},
+		{"bot/platform", "apono/bot/slack", false},
+		{"bot/dispatch", "apono/bot/platform", false},
 		{"bot/slack", "apono/flows", false},
 		{"bot/slack", "golang.org/x/time/rate", true},
 		{"bot/slack", "apono/bot/slack/slacksim", false},
@@ -453,50 +456,4 @@ func excused(list map[string]string, id string) bool {
 	_, ok := list[id]
 	delete(list, id)
 	return ok
-}
-
-// functionLines counts the lines between the braces that are not comments.
-func functionLines(fset *token.FileSet, f *ast.File, fn *ast.FuncDecl) int {
-	line := func(p token.Pos) int { return fset.Position(p).Line }
-	code := map[int]bool{}
-	ast.Inspect(fn.Body, func(n ast.Node) bool {
-		if n != nil {
-			code[line(n.Pos())], code[line(n.End()-1)] = true, true
-		}
-		return true
-	})
-	lines := line(fn.Body.Rbrace) - line(fn.Body.Lbrace) - 1
-	for _, group := range f.Comments {
-		if group.Pos() < fn.Body.Lbrace || group.End() > fn.Body.Rbrace {
-			continue
-		}
-		for l := line(group.Pos()); l <= line(group.End()); l++ {
-			if !code[l] {
-				lines--
-			}
-		}
-	}
-	return lines
-}
-
-func TestArch_FunctionLines(t *testing.T) {
-	const source = `package x
-
-func f(a int) int { // not inside
-	// a comment
-
-	b := a /* beside code */ + 1 // beside code
-	/* two
-	lines */
-	return b
-}
-`
-	fset := token.NewFileSet()
-	f, err := parser.ParseFile(fset, "x.go", source, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := functionLines(fset, f, f.Decls[0].(*ast.FuncDecl)); got != 3 {
-		t.Errorf("%d lines, want 3", got)
-	}
 }
