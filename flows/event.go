@@ -1,6 +1,7 @@
 package flows
 
 import (
+	"fmt"
 	"strconv"
 	"time"
 )
@@ -332,6 +333,7 @@ const (
 	FactRightBack       FactKind = "right_back"       // a right that was reported as lost is back
 	FactOperator        FactKind = "operator"         // the bot itself: configuration, start, sync
 	FactPruned          FactKind = "pruned"           // older events and requests are removed, see Fact.Checkpoint
+	FactAnchored        FactKind = "anchored"         // the head of the trail, for whoever verifies it later, see Fact.Checkpoint
 )
 
 // FactKinds lists all kinds in the order above.
@@ -339,7 +341,7 @@ func FactKinds() []FactKind {
 	return []FactKind{
 		FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn, FactTimedOut, FactFailed, FactExtended,
 		FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactOverdue, FactOverdueOver, FactDeclaredGone,
-		FactCredentials, FactLostRight, FactExtensionAsked, FactExtensionDenied, FactRightBack, FactUnexplained, FactExplained, FactOperator, FactPruned,
+		FactCredentials, FactLostRight, FactExtensionAsked, FactExtensionDenied, FactRightBack, FactUnexplained, FactExplained, FactOperator, FactPruned, FactAnchored,
 	}
 }
 
@@ -348,7 +350,7 @@ func (k FactKind) Told() bool {
 	switch k {
 	case FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn,
 		FactTimedOut, FactFailed, FactExtended, FactOverdue, FactOverdueOver, FactDeclaredGone, FactLostRight, FactRightBack, FactOperator,
-		FactUnexplained, FactExplained:
+		FactUnexplained, FactExplained, FactAnchored:
 		return true
 	case FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactCredentials, FactPruned, FactExtensionAsked, FactExtensionDenied:
 		return false
@@ -379,7 +381,7 @@ type Fact struct {
 	// Hold names what waits for an admin's Proceed or Discard (operator); whoever made
 	// the fact knows what it means.
 	Hold string `json:"hold,omitempty"`
-	// Checkpoint is the last event that is removed (pruned).
+	// Checkpoint is the last event that is removed (pruned), or the head (anchored).
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
 }
 
@@ -387,6 +389,17 @@ type Fact struct {
 type Checkpoint struct {
 	Seq  uint64 `json:"seq"`
 	Hash string `json:"hash"`
+}
+
+// String is "12:5f3a…", as `bot audit verify --head` takes it.
+func (c Checkpoint) String() string { return strconv.FormatUint(c.Seq, 10) + ":" + c.Hash }
+
+// Anchored is the fact that tells the head of the trail.
+func Anchored(head Checkpoint) Fact {
+	return Fact{
+		Kind: FactAnchored, Checkpoint: &head,
+		Text: fmt.Sprintf("Head of the audit trail: event %d. As long as it verifies, nothing up to there was changed.", head.Seq),
+	}
 }
 
 // FactGroup is one access group in a fact.

@@ -96,6 +96,9 @@ func auditSection(e flows.AuditEvent, limit int) chat.Section {
 	if f.Text != "" && f.Request != "" {
 		add("Note", chat.T(f.Text))
 	}
+	if f.Kind == flows.FactAnchored && f.Checkpoint != nil {
+		add("Verify with", chat.Text{chat.Code("bot audit verify --head " + f.Checkpoint.String())})
+	}
 	if f.Hold != "" {
 		s.Actions = holdActions(f.Hold)
 	}

@@ -224,6 +224,9 @@ func (a *App) Start(ctx context.Context) error {
 	}
 	a.work(ctx, "store", a.watchStore)
 	a.work(ctx, "configuration", a.followConfig)
+	if err := a.anchor().Run(ctx); err != nil {
+		a.log.WarnContext(ctx, "the audit channel could not be told the head of the audit trail; it is tried again", "err", err)
+	}
 	a.nameOrphans(ctx)
 	a.comparePolicy(ctx)
 	if a.cfg.Slack.AuditChannel == "" && a.cfg.Teams.AuditConversation == "" {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,7 @@ func auditVerifyCommand() *cobra.Command {
 		Short: "Check the hash chain; names the first broken event",
 		Long: "Checks the hash chain and names the first event that was changed or is missing, also at the end.\n\n" +
 			"Whoever can write the database file can compute a whole new chain. Only a head noted elsewhere shows that: keep\n" +
-			"what this command prints as head, and give it back with --head.",
+			"what this command prints as head, and give it back with --head. The bot tells the audit channel a head once a day.",
 	}
 	path := configFlags(cmd)
 	heads := cmd.Flags().StringSlice("head", nil, "a head of an earlier time, NUMBER:HASH: the trail must still hold it; can be repeated")
@@ -57,6 +58,13 @@ func writeVerify(w io.Writer, s *bolt.Store, heads []store.Head) error {
 	if err != nil {
 		return err
 	}
+	anchored := ""
+	switch ev, ok, err := s.Anchored(); {
+	case err != nil:
+		return err
+	case ok && ev.Fact.Checkpoint != nil:
+		anchored = fmt.Sprintf("told in the audit channel on %s: %s\n", ev.At.Format(time.DateOnly), ev.Fact.Checkpoint)
+	}
 	before, pruned, err := s.Pruned()
 	switch {
 	case err != nil:
@@ -64,9 +72,9 @@ func writeVerify(w io.Writer, s *bolt.Store, heads []store.Head) error {
 	case !some:
 		_, err = fmt.Fprintln(w, "ok: 0 events")
 	case pruned:
-		_, err = fmt.Fprintf(w, "ok: %d events, from %d on; older ones were removed by audit.retention\nhead: %s\n", h.Seq-before.Seq, before.Seq+1, h)
+		_, err = fmt.Fprintf(w, "ok: %d events, from %d on; older ones were removed by audit.retention\nhead: %s\n%s", h.Seq-before.Seq, before.Seq+1, h, anchored)
 	default:
-		_, err = fmt.Fprintf(w, "ok: %d events\nhead: %s\n", h.Seq, h)
+		_, err = fmt.Fprintf(w, "ok: %d events\nhead: %s\n%s", h.Seq, h, anchored)
 	}
 	return err
 }

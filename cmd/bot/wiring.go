@@ -245,7 +245,7 @@ func (a *App) sources() (out []cards.SourceState) {
 // newSweeper builds the jobs that act on stored times.
 func (a *App) newSweeper() (*sweep.Sweeper, error) {
 	return sweep.New(sweep.Options{
-		Requests: lateness{a.counted(), a.living.World}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights(), a.raise(), a.prune(), a.reports(), a.follower.Job(), a.preflight.job(), a.tempo.job()},
+		Requests: lateness{a.counted(), a.living.World}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights(), a.raise(), a.prune(), a.reports(), a.follower.Job(), a.preflight.job(), a.tempo.job(), a.anchor()},
 		Swept: func(job string, _ time.Duration, err error) {
 			outcome := "ok"
 			if err != nil {
@@ -259,6 +259,14 @@ func (a *App) newSweeper() (*sweep.Sweeper, error) {
 // prune removes what is older than the configuration of the moment wants to keep.
 func (a *App) prune() sweep.Job {
 	return sweep.Prune(a.store, func() time.Duration { return a.current.Load().Audit.Retention }, a.now, a.log)
+}
+
+// anchor has the head of the audit trail told daily, where anybody reads it.
+func (a *App) anchor() sweep.Job {
+	return sweep.Anchor(a.store, func() bool {
+		c := a.current.Load()
+		return c.Slack.AuditChannel != "" || c.Teams.AuditConversation != ""
+	}, a.now)
 }
 
 // lateness measures how late a sweep begins to end what has expired, and says whom

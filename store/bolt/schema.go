@@ -49,7 +49,9 @@ var (
 	metaSchema       = []byte("schema")
 	metaAuditCursor  = []byte("audit_cursor")
 	metaAuditPosting = []byte("audit_posting")
-	metaGaps         = []byte("gaps")
+	// When the audit channel was told the head last; see Anchor.
+	metaAuditAnchored = []byte("audit_anchored")
+	metaGaps          = []byte("gaps")
 	// What retention removed; see Prune.
 	metaAuditPruned    = []byte("audit_pruned")
 	metaAuditPruning   = []byte("audit_pruning")
