@@ -2,6 +2,14 @@ package flows
 
 import "time"
 
+// TaggedResource is what somebody beside the integration says of a resource.
+type TaggedResource struct {
+	Integration  string            `json:"integration"`
+	ResourceType string            `json:"resource_type"`
+	Resource     string            `json:"resource"` // its id; else its name, of all that have it
+	Tags         map[string]string `json:"tags"`
+}
+
 // SourceSnapshot is what a source of people or resources said last, as it is kept
 // over a restart.
 type SourceSnapshot struct {

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"apono/cmd/bot/internal/config"
 )
 
 // page is a page of the documentation.
@@ -306,7 +308,8 @@ func (r *reader) read() (ran int) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	r.must(err)
 	r.must(l.Close())
-	r.env = append(r.env, "PATH="+filepath.Join(r.dir, "bin")+":"+os.Getenv("PATH"), "BOT_CONFIG="+r.configPath(), "BOT_HTTP_LISTEN="+l.Addr().String())
+	r.env = append(r.env, "PATH="+filepath.Join(r.dir, "bin")+":"+os.Getenv("PATH"), "BOT_CONFIG="+r.configPath(), "BOT_HTTP_LISTEN="+l.Addr().String(),
+		"BOT_API_TOKEN="+apiToken, "BOT_HTTP_API_TOKEN="+string(config.TokenHash(apiToken)))
 	if own := r.page.configuration(); own != "" {
 		r.own(own)
 	} else {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -180,11 +181,25 @@ func (w *town) forge(ev flows.AuditEvent) {
 	w.must(db.Close())
 }
 
+// putTags calls the API, which knows no token.
+func (p *osProcess) putTags() {
+	p.w.t.Helper()
+	r, err := http.NewRequestWithContext(p.w.ctx, http.MethodPut, "http://"+listens.FindStringSubmatch(p.log.String())[1]+"/api/v1/tags", http.NoBody)
+	p.w.must(err)
+	resp, err := http.DefaultClient.Do(r)
+	p.w.must(err)
+	p.w.must(resp.Body.Close())
+	if resp.StatusCode != http.StatusNotFound {
+		p.w.t.Errorf("without a token in the configuration: %s", resp.Status)
+	}
+}
+
 func processMetrics(t *testing.T, w *town) {
 	p := w.start().ready()
 	w.shut(w.granted("AR-1"))
 	_, err := w.message(w.ws.As(slackAlice), "AR-1 expired")
 	w.must(err)
+	p.putTags()
 	text := p.metrics()
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
 	w.must(err)

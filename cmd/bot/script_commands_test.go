@@ -80,6 +80,7 @@ func commands() map[string]func(*testscript.TestScript, bool, []string) {
 		"target-fails":  {2, (*script).targetFails}, // the same, and is down from then on until target-up
 		"target-loses":  {2, (*script).targetLoses}, // target-loses support-desk 2: offers so many resources less; 0: all again
 		"usergroup":     {1, (*script).usergroup},   // usergroup payments alice bob: who is in a user group of Slack
+		"put-tags":      {2, (*script).putTags},     // put-tags pii.ndjson 200 'pattern' …: a tool calls PUT /api/v1/tags
 		"sync":          {0, (*script).sync},        // the bot reads all integrations, or those named, now
 		// Time and the bot.
 		"advance": {1, (*script).advance}, "file": {1, (*script).file}, // file 'pattern' …: one file in the audit channel has all of them

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -122,4 +125,20 @@ func (s *script) usergroup(_ bool, args []string) {
 		g.Users = append(g.Users, slackID(handle))
 	}
 	s.world.ws.SetGroup(g)
+}
+
+// apiToken is that of the tool that puts tags.
+const apiToken = "a-token-that-nobody-guesses"
+
+// putTags wants a status and patterns of the answer.
+func (s *script) putTags(_ bool, args []string) {
+	body, err := os.ReadFile(filepath.Join(s.world.dir, args[0]))
+	s.ts.Check(err)
+	r := httptest.NewRequestWithContext(s.ctx, http.MethodPut, "/api/v1/tags", bytes.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+apiToken)
+	r.Header.Set("Content-Type", "application/x-ndjson")
+	w := httptest.NewRecorder()
+	s.world.current().app.routes(http.NotFoundHandler()).ServeHTTP(w, r)
+	s.want(false, strconv.Itoa(w.Code) == args[1] && s.match(w.Body.String(), args[2:]), "the answer is %s %q; it is %d %s", args[1], args[2:], w.Code, w.Body)
+	synctest.Wait()
 }

@@ -152,6 +152,7 @@ func load(t *testing.T, path string) (*config.Config, *config.Report) {
 	values := map[string]string{
 		"SLACK_APP_TOKEN": "xapp-1-A", "SLACK_BOT_TOKEN": "xoxb-1-B", "TEAMS_APP_PASSWORD": "secret", "LDAP_PASSWORD": "secret", "ON_CALL_CALENDAR": "https://calendar.example.com/x.ics", "PROD_PG_DSN": "postgres://bot@db.example.com/postgres",
 		"BOT_CREDENTIALS_KEY": "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX",
+		"BOT_API_TOKEN":       apiToken,
 		"DEPLOY_HOOK_SECRET":  "whsec_d2ViaG9va3Rlc3Qgc2lnbmluZyBzZWNyZXQgb25seSE=",
 	}
 	reg, err := registry()

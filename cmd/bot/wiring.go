@@ -220,6 +220,9 @@ func (a *App) snapshot() ops.Snapshot {
 		s.Backlog[lane] = ops.Backlog{Tasks: n, Oldest: oldest}
 	}
 	for _, h := range a.living.Health() {
+		if h.Name == living.TagsSource {
+			continue // nobody asks for them, so no age is too old
+		}
 		s.Sources = append(s.Sources, ops.Source{Name: h.Name, Synced: h.Synced, OK: h.Problem == "" && !h.Synced.IsZero()})
 	}
 	s.Connected = a.adapter != nil && a.adapter.Ready()

@@ -80,12 +80,12 @@ func (m teamsMeter) Count(name, detail string) { m.metrics.Teams.WithLabelValues
 // routes adds what Teams delivers to. Its adapter bounds and authenticates each
 // request.
 func (a *App) routes(rest http.Handler) http.Handler {
-	if a.messages == nil {
-		return rest
-	}
 	mux := http.NewServeMux()
 	mux.Handle("/", rest)
-	mux.Handle("/api/messages", a.messages)
+	mux.Handle("PUT /api/v1/tags", a.tagsAPI())
+	if a.messages != nil {
+		mux.Handle("/api/messages", a.messages)
+	}
 	return mux
 }
 

@@ -242,7 +242,7 @@ func (w *world) fill(dbPath string) string {
 func (w *world) loading(l *line) (config.Options, error) {
 	reg, err := registry(static.Type(), webhook.Type(webhook.WithDialer(l.dial(w.dialSystem))), slack.Type(slack.WithDialer(l.dial(w.ws.Pipe().Dial))))
 	env := map[string]string{
-		"APP_TOKEN": w.ws.AppToken(), "BOT_TOKEN": w.ws.BotToken(), "SYSTEM_SECRET": webhooktest.Secret.Reveal(), "CREDENTIALS_KEY": w.key, "TEAMS_PASSWORD": teamsPassword,
+		"APP_TOKEN": w.ws.AppToken(), "BOT_TOKEN": w.ws.BotToken(), "SYSTEM_SECRET": webhooktest.Secret.Reveal(), "CREDENTIALS_KEY": w.key, "TEAMS_PASSWORD": teamsPassword, "API_TOKEN": apiToken,
 	}
 	return config.Options{
 		Path: w.config, Registry: reg, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok },

@@ -37,7 +37,7 @@ func (c *Config) integration(name string) (Integration, bool) {
 }
 
 // Keep puts back the values that cannot change while the service runs, those of
-// the sections slack, teams, http, store and credentials, and log.format. It
+// the sections slack, teams, http (but api_token), store and credentials, and log.format. It
 // returns the keys that were written otherwise, in order.
 func (c *Config) Keep(old *Config) (keys []string) {
 	for _, s := range []struct {
@@ -52,8 +52,8 @@ func (c *Config) Keep(old *Config) (keys []string) {
 	} {
 		into, from := reflect.ValueOf(s.into).Elem(), reflect.ValueOf(s.from)
 		for i := range into.NumField() {
-			if reflect.DeepEqual(into.Field(i).Interface(), from.Field(i).Interface()) {
-				continue
+			if key := s.section + "." + keyOf(into.Type().Field(i)); key == "http.api_token" || reflect.DeepEqual(into.Field(i).Interface(), from.Field(i).Interface()) {
+				continue // a token can be replaced at any time
 			}
 			into.Field(i).Set(from.Field(i))
 			keys = append(keys, s.section+"."+keyOf(into.Type().Field(i)))
@@ -110,6 +110,9 @@ func (c *Config) Changes(old *Config) (out []string) {
 	}
 	if c.Audit != old.Audit {
 		out = append(out, "audit changed")
+	}
+	if c.HTTP.APIToken != old.HTTP.APIToken {
+		out = append(out, "http api token changed")
 	}
 	if c.Log.Level != old.Log.Level {
 		out = append(out, "log level changed")

@@ -80,6 +80,8 @@ type Teams struct {
 // HTTP is the listener for health, metrics and the API.
 type HTTP struct {
 	Listen string `mapstructure:"listen"` // host:port; empty: no listener; port 0: a free one
+	// APIToken is a TokenHash of the bearer token of /api/v1; empty: nobody may call it.
+	APIToken flows.Secret `mapstructure:"api_token"`
 }
 
 // Store is where the state is kept.

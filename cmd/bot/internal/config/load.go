@@ -78,6 +78,9 @@ func (l *loader) load(ctx context.Context, c *Config) {
 	decoder{p: l.p, secrets: l.secrets}.into(l.p.root, &s, "")
 	l.sections(s, c)
 	l.scalars(c)
+	if c.HTTP.APIToken != "" && c.HTTP.Listen == "" {
+		l.p.warn("http.api_token", "no_listener", "nothing listens, so nobody can call the API", "name an address: listen: 127.0.0.1:8080")
+	}
 	l.chat(s, c)
 	l.reports(s, c)
 	l.integrations(ctx, s.Integrations, c)

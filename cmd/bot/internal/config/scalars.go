@@ -26,6 +26,7 @@ type setting struct {
 	def          string
 	parse        func(text string) (any, *flows.Issue)
 	secret       bool
+	hashed       bool   // of the secret only TokenHash is kept, and that may stand in the file
 	flag         string // usage; empty: no flag
 }
 
@@ -43,6 +44,7 @@ var settings = []setting{
 	{section: "teams", key: "openid_metadata_url", parse: parseServiceURL},
 	{section: "teams", key: "token_url", parse: parseServiceURL},
 	{section: "http", key: "listen", parse: parseListen, flag: "address of the HTTP listener, host:port"},
+	{section: "http", key: "api_token", secret: true, hashed: true},
 	{section: "store", key: "driver", def: DriverBolt, parse: parseStoreDriver},
 	{section: "store", key: "path", def: "data/bot.db", parse: parseNotEmpty, flag: "file of the embedded store"},
 	{section: "store", key: "dsn", secret: true},
@@ -159,6 +161,9 @@ func (l *loader) scalar(s setting, text, source string, ls layers) (any, *flows.
 		secret, issue := l.secrets.resolve(text)
 		if issue != nil && issue.Code == "literal_secret" && source != "" {
 			issue = nil // the environment is where a secret may be
+		}
+		if s.hashed && (issue == nil || issue.Code == "literal_secret") {
+			return hashed(secret, issue)
 		}
 		return secret, issue
 	case s.parse == nil:

@@ -48,7 +48,8 @@ type teamsShape struct {
 }
 
 type httpShape struct {
-	Listen scalar `yaml:"listen"`
+	Listen   scalar `yaml:"listen"`
+	APIToken scalar `yaml:"api_token"`
 }
 
 type storeShape struct {

@@ -68,6 +68,7 @@ type said struct {
 	shifts   []flows.Shift
 	groups   []string
 	holdings *flows.Holdings
+	tags     []flows.TaggedResource // of TagsSource alone
 	health   Health
 	settings string // under which it said so
 	sum      string // digest of what it said
@@ -93,6 +94,8 @@ type Context struct {
 	now atomic.Pointer[snapshot]
 	// changed receives after a Change, for Run.
 	changed chan struct{}
+
+	tagging sync.Mutex // one at a time, so that what is kept is what is in force; before mu
 
 	mu        sync.Mutex
 	setup     Setup
@@ -158,7 +161,7 @@ func (c *Context) Health() []Health {
 		_, h.Directory = c.sources[name].Connection.(provision.Directory)
 		out = append(out, h)
 	}
-	return out
+	return append(out, c.tagsHealth()...)
 }
 
 // Change puts another setup into force, from one moment to the next. Sources that
@@ -416,7 +419,7 @@ func (c *Context) rebuild() {
 	}
 	c.conflicts = people.conflicts
 	c.now.Store(&snapshot{
-		world:   flows.NewWorld(flows.NewDirectory(people.people, shifts, groups...), flows.NewInventory(holdings), c.setup.Catalog),
+		world:   flows.NewWorld(flows.NewDirectory(people.people, shifts, groups...), flows.NewInventory(tagged(holdings, c.said[TagsSource].tags)), c.setup.Catalog),
 		sources: c.sources,
 	})
 }

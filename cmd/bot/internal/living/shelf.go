@@ -22,15 +22,16 @@ type Shelf interface {
 
 // kept is what a source said, as it is kept.
 type kept struct {
-	People   []flows.Person  `json:"people,omitempty"`
-	Shifts   []flows.Shift   `json:"shifts,omitempty"`
-	Groups   []string        `json:"groups,omitempty"`
-	Holdings *flows.Holdings `json:"holdings,omitempty"`
+	People   []flows.Person         `json:"people,omitempty"`
+	Shifts   []flows.Shift          `json:"shifts,omitempty"`
+	Groups   []string               `json:"groups,omitempty"`
+	Holdings *flows.Holdings        `json:"holdings,omitempty"`
+	Tags     []flows.TaggedResource `json:"tags,omitempty"` // of TagsSource alone
 }
 
 // encoded is what a source said, and a digest that is equal where it is the same.
 func (s said) encoded() (raw []byte, digest string) {
-	raw, err := json.Marshal(kept{s.people, s.shifts, s.groups, s.holdings})
+	raw, err := json.Marshal(kept{s.people, s.shifts, s.groups, s.holdings, s.tags})
 	if err != nil {
 		panic("living: what a source said cannot be encoded (this is a bug): " + err.Error())
 	}
@@ -77,7 +78,8 @@ func (c *Context) Remember(ctx context.Context, shelf Shelf) error {
 	defer c.mu.Unlock()
 	c.shelf = shelf
 	for _, snap := range all {
-		if _, ok := c.sources[snap.Name]; !ok {
+		source, ok := c.sources[snap.Name]
+		if !ok && snap.Name != TagsSource {
 			continue
 		}
 		k, err := unpack(snap.Data)
@@ -85,9 +87,10 @@ func (c *Context) Remember(ctx context.Context, shelf Shelf) error {
 			c.log.WarnContext(ctx, "what an integration said last cannot be read; it is asked again", "integration", snap.Name, "err", err)
 			continue
 		}
-		s := said{people: k.People, shifts: k.Shifts, groups: k.Groups, holdings: k.Holdings, settings: snap.Settings, sum: snap.Digest, saved: snap.Digest}
+		s := said{people: k.People, shifts: k.Shifts, groups: k.Groups, holdings: k.Holdings, tags: k.Tags, settings: snap.Settings, sum: snap.Digest, saved: snap.Digest}
 		s.health = Health{Name: snap.Name, Synced: snap.Synced, People: len(k.People)}
-		s.health.Old = snap.Settings != c.sources[snap.Name].Settings
+		s.health.Old = ok && snap.Settings != source.Settings
+		s.health.Items = len(k.Tags)
 		if k.Holdings != nil {
 			s.health.Items = len(k.Holdings.Resources)
 		}
@@ -97,20 +100,24 @@ func (c *Context) Remember(ctx context.Context, shelf Shelf) error {
 	return nil
 }
 
-// keep saves what a source said. What is the same as before costs a short row.
+// keep is save where the source is asked again anyhow.
 func (c *Context) keep(ctx context.Context, name string) {
+	if err := c.save(ctx, name); err != nil {
+		c.log.WarnContext(ctx, "could not keep what an integration said; after a restart it is asked before anything else is known of it", "integration", name, "err", err)
+	}
+}
+
+// save saves what a source said. What is the same as before costs a short row.
+func (c *Context) save(ctx context.Context, name string) error {
 	c.mu.Lock()
 	s, known := c.said[name]
 	shelf := c.shelf
 	c.mu.Unlock()
 	if shelf == nil {
-		return
+		return nil
 	}
 	if !known {
-		if err := shelf.ForgetSource(ctx, name); err != nil {
-			c.log.WarnContext(ctx, "could not forget what an integration said", "integration", name, "err", err)
-		}
-		return
+		return shelf.ForgetSource(ctx, name)
 	}
 	snap := flows.SourceSnapshot{Name: name, Settings: s.settings, Synced: s.health.Synced, Digest: s.sum}
 	var err error
@@ -122,8 +129,7 @@ func (c *Context) keep(ctx context.Context, name string) {
 		err = shelf.SaveSource(ctx, snap)
 	}
 	if err != nil {
-		c.log.WarnContext(ctx, "could not keep what an integration said; after a restart it is asked before anything else is known of it", "integration", name, "err", err)
-		return
+		return err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -131,4 +137,5 @@ func (c *Context) keep(ctx context.Context, name string) {
 		now.saved = s.sum
 		c.said[name] = now
 	}
+	return nil
 }

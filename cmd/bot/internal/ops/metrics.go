@@ -43,6 +43,7 @@ type Metrics struct {
 	Running     *prometheus.GaugeVec     // by lane
 	Slack       *prometheus.CounterVec   // by event, detail
 	Teams       *prometheus.CounterVec   // by event, detail
+	API         *prometheus.CounterVec   // by endpoint, outcome
 	Lateness    prometheus.Histogram
 	Sweeps      *prometheus.CounterVec // by job, outcome
 	Preflight   prometheus.Gauge       // problems that the last preflight found
@@ -82,6 +83,9 @@ func NewMetrics(version string, snapshot func() Snapshot) *Metrics {
 		Teams: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "apono_teams_events_total", Help: "Calls to Microsoft Teams and deliveries from it, by what happened and detail.",
 		}, []string{"event", "detail"}),
+		API: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "apono_api_requests_total", Help: "Calls of the API, by endpoint and outcome.",
+		}, []string{"endpoint", "outcome"}),
 		Lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "apono_expiry_lateness_seconds", Help: "Time from the end of a grant to the moment the bot began to revoke it.",
 			Buckets: []float64{0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000}, // written out: powers of 3 get labels like 0.30000000000000004
@@ -102,7 +106,7 @@ func NewMetrics(version string, snapshot func() Snapshot) *Metrics {
 	build := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "apono_build_info", Help: "The version that runs; always 1."}, []string{"version"})
 	build.WithLabelValues(version).Set(1)
 	m.Registry.MustRegister(
-		m.Transitions, m.Tries, m.TryTime, m.Running, m.Slack, m.Teams, m.Lateness, m.Sweeps, m.Preflight, m.reloadOK, m.reloadAt, build, &live{snapshot: snapshot},
+		m.Transitions, m.Tries, m.TryTime, m.Running, m.Slack, m.Teams, m.API, m.Lateness, m.Sweeps, m.Preflight, m.reloadOK, m.reloadAt, build, &live{snapshot: snapshot},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
