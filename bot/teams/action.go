@@ -72,13 +72,6 @@ func readWire(data json.RawMessage) (wire, map[string]json.RawMessage, error) {
 	return w, all, nil
 }
 
-// dialogs are the actions that open one. Teams opens dialogs for Action.Submit
-// alone. https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/what-are-task-modules
-var dialogs = map[chat.ActionID]bool{
-	chat.ActionDeny: true, chat.ActionDetails: true, chat.ActionCredentials: true, chat.ActionAgain: true,
-	chat.ActionLess: true, chat.ActionExplain: true,
-}
-
 // actions draws the buttons, then the menu. What would not fit beside the others is
 // put into the menu; an action with a question is a part of the card that opens.
 func actions(card chat.Card) (buttons []any, dropped []string) {
@@ -131,6 +124,8 @@ func newWriterOf(t chat.Text) []any {
 	return w.done()
 }
 
+// drawPress draws what is pressed. Teams opens dialogs for Action.Submit alone.
+// https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/what-are-task-modules
 func drawPress(a chat.Action, title, place string) obj {
 	w := wire{Do: doClick, Action: string(a.ID), Target: wireTarget(a.Target)}
 	b := obj{"title": title}
@@ -140,7 +135,7 @@ func drawPress(a chat.Action, title, place string) obj {
 	case chat.StyleDanger:
 		b["style"] = "destructive"
 	}
-	if dialogs[a.ID] {
+	if a.ID.Opens() {
 		b["type"], b["data"] = "Action.Submit", w.fetch()
 		return b
 	}

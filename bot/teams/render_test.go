@@ -1,11 +1,13 @@
 package teams
 
 import (
+	gocmp "cmp"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -370,5 +372,31 @@ func TestTargetsSurviveTheTrip(t *testing.T) {
 	got, err := w.Target.chat()
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("target (-want +got): %v\n%s", err, diff)
+	}
+}
+
+// TestWhatOpensADialogIsASubmit: Teams opens dialogs for Action.Submit with task/fetch
+// alone, and answers all others best by Action.Execute.
+func TestWhatOpensADialogIsASubmit(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join("..", "chat", "card.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := regexp.MustCompile(`ActionID += "(\w+)"|Action\w+ +ActionID = "(\w+)"`).FindAllStringSubmatch(string(source), -1)
+	if len(ids) < 20 {
+		t.Fatalf("only %d actions", len(ids))
+	}
+	for _, m := range ids {
+		id := chat.ActionID(gocmp.Or(m[1], m[2]))
+		for _, confirm := range []*chat.Confirm{nil, {Title: "Sure?", Text: "It ends.", Yes: "Yes"}} {
+			b := button(chat.Action{ID: id, Label: "Press", Confirm: confirm}, "0")
+			if confirm != nil {
+				b = b["card"].(obj)["actions"].([]any)[0].(obj)
+			}
+			teams, _ := b["data"].(obj)["msteams"].(obj)
+			if opens := b["type"] == "Action.Submit" && teams["type"] == "task/fetch"; opens != id.Opens() || !opens && b["type"] != "Action.Execute" {
+				t.Errorf("%s, which opens a dialog: %t, is drawn as %v", id, id.Opens(), b)
+			}
+		}
 	}
 }
