@@ -3,10 +3,10 @@ package slack
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"time"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // click takes a press on a card: commit, ack, handle, answer, finish, in this order.
@@ -47,68 +47,45 @@ func (a *Adapter) click(ctx context.Context, d delivery, in interaction) {
 	a.press(ctx, "click", p, at)
 }
 
-// What was committed and cannot be done, because Slack or the store cannot be asked, is
-// kept and tried again, at first after a second and then ever more rarely. So is an
-// answer that cannot be delivered.
-const (
-	pressPatience  = 24 * time.Hour   // since it arrived
-	answerPatience = 30 * time.Minute // since it was done
-	pressPause     = time.Minute      // between two tries, at most
-	pressSilence   = 4 * time.Second  // the pause from which on whoever pressed is told to wait
-	waitLimit      = 5 * time.Second  // of telling that
-)
-
-// keep runs f in the background until it reports that it need not run again. What was
-// not done when the adapter stops is left to the next start.
-func (a *Adapter) keep(ctx context.Context, kind string, pause time.Duration, f func(ctx context.Context, pause time.Duration) bool) {
-	a.background(ctx, kind, func(bounded context.Context) {
-		if f(bounded, pause) {
-			return
-		}
-		time.AfterFunc(pause, func() {
-			a.mu.Lock()
-			stopping := a.stopping
-			a.mu.Unlock()
-			if !stopping {
-				a.keep(ctx, kind, min(2*pause, pressPause), f)
-			}
-		})
-	})
-}
+// waitLimit bounds telling somebody that their press is kept.
+const waitLimit = 5 * time.Second
 
 // press handles what was committed, until it could be done and its answer was read. It
 // stays undone meanwhile, so that a restart does not lose it.
 func (a *Adapter) press(ctx context.Context, kind string, p press, at place) {
-	var left *chat.Card // of an answer
-	var done time.Time
-	a.keep(ctx, kind, time.Second, func(ctx context.Context, pause time.Duration) bool {
-		switch {
-		case !done.IsZero():
-			left = a.tell(ctx, at, *left)
-		default:
-			answer := a.handle(ctx, p)
-			if answer.Later && (ctx.Err() != nil || time.Since(p.Click.At) < pressPatience) {
-				a.delay(ctx, &p, &at, pause)
-				return false
+	k := &platform.Kept{
+		Start: func(again bool, f func(context.Context)) {
+			if !again || !a.ends() {
+				a.background(ctx, kind, f)
 			}
-			left, done = a.answer(ctx, at, answer), time.Now()
+		},
+		At:     p.Click.At,
+		Handle: func(ctx context.Context) chat.Answer { return a.handle(ctx, p) },
+		Show: func(ctx context.Context, answer chat.Answer) *chat.Card {
+			left := a.answer(ctx, at, answer)
 			if at.after != nil {
 				at.after(ctx)
 			}
-		}
-		if left != nil && errors.Is(ctx.Err(), context.Canceled) {
-			return true // the process ends; whoever pressed is told after the next start
-		}
-		if left != nil && time.Since(done) < answerPatience {
-			return false
-		}
-		if left != nil {
-			a.meter.Count(CountDropped, "private")
-			a.log.WarnContext(ctx, "slack answer is given up")
-		}
-		a.finish(ctx, p.Key)
-		return true
-	})
+			return left
+		},
+		Tell:  func(ctx context.Context, left chat.Card) *chat.Card { return a.tell(ctx, at, left) },
+		Delay: func(ctx context.Context, pause time.Duration) { a.delay(ctx, &p, &at, pause) },
+		Finish: func(ctx context.Context, lost bool) {
+			if lost {
+				a.meter.Count(CountDropped, "private")
+				a.log.WarnContext(ctx, "slack answer is given up")
+			}
+			a.finish(ctx, p.Key)
+		},
+	}
+	k.Begin()
+}
+
+// ends reports whether the adapter stops.
+func (a *Adapter) ends() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.stopping
 }
 
 // delay notes that a press is kept, and says so once to whoever pressed.
@@ -116,15 +93,14 @@ func (a *Adapter) delay(ctx context.Context, p *press, at *place, pause time.Dur
 	a.log.InfoContext(ctx, "slack press is kept and tried again", "again_in", pause)
 	p.Click.Replayed, p.Click.Delayed = true, true
 	at.replayed, at.delayed, at.onHome = true, true, false // the page may be closed; a message reaches them
-	if pause == pressSilence {
+	if pause == platform.KeptSilence {
 		ctx, cancel := context.WithTimeout(ctx, waitLimit)
 		defer cancel()
-		a.tell(ctx, *at, *chat.Say("I cannot do that at the moment. It is kept and tried again, so you need not do it again.").Private)
+		a.tell(ctx, *at, *platform.KeptWait.Private)
 	}
 }
 
-// handle does what was committed asks for. One that was cut off by the end of the
-// process is for later.
+// handle does what was committed asks for.
 func (a *Adapter) handle(ctx context.Context, p press) chat.Answer {
 	answer := sorry
 	a.guard(ctx, "click", func() {
@@ -134,9 +110,6 @@ func (a *Adapter) handle(ctx context.Context, p press) chat.Answer {
 			answer = a.handler.Click(ctx, p.Click)
 		}
 	})
-	if ctx.Err() != nil && answer.Private == nil && answer.Open == nil {
-		answer.Later = true
-	}
 	return answer
 }
 

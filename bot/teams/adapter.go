@@ -127,6 +127,8 @@ type response struct {
 	status int
 	body   []byte
 	err    error
+	// late, if set, says the same in a message, for whoever waits no longer.
+	late func(ctx context.Context)
 }
 
 func answerWith(v any) response {
@@ -209,7 +211,11 @@ func (a *Adapter) invoke(ctx context.Context, got received) response {
 		a.meter.Count(CountDuplicate, kind)
 	} else if !a.background(ctx, kind, func(ctx context.Context) {
 		out := response{status: http.StatusInternalServerError, err: errors.New("the handler panicked")}
-		defer func() { one.settle(out, time.Now()) }()
+		defer func() {
+			if late := one.settle(out, time.Now()); late && out.late != nil {
+				a.guard(ctx, kind, func() { out.late(ctx) })
+			}
+		}()
 		out = a.invoked(ctx, got)
 	}) {
 		one.settle(response{status: http.StatusServiceUnavailable, err: errStopping}, time.Now())
@@ -220,21 +226,29 @@ func (a *Adapter) invoke(ctx context.Context, got received) response {
 	case <-one.done:
 		return one.out
 	case <-timer.C:
+		if !one.leave() {
+			return one.out
+		}
 		a.meter.Count(CountLate, kind)
-		return a.late(kind)
+		return a.late(got)
 	}
 }
 
 // late answers an invoke whose handler is not done.
-func (a *Adapter) late(kind string) response {
-	const sentence = "This takes longer than usual. Please look again in a moment, and press again if nothing has changed."
-	switch kind {
+func (a *Adapter) late(got received) response {
+	const (
+		look  = "This takes longer than usual. Please look again in a moment, and press again if nothing has changed."
+		press = "This takes longer than usual. You need not press again: I go on, and I write to you where there is something to say or to open."
+	)
+	switch got.Name {
 	case "adaptiveCard/action":
-		return toast(sentence)
+		return toast(press)
 	case "application/search":
 		return results(nil)
+	case "task/fetch":
+		return taskMessage(press)
 	}
-	return taskMessage(sentence)
+	return taskMessage(look)
 }
 
 func (a *Adapter) invoked(ctx context.Context, got received) response {

@@ -68,7 +68,10 @@ type service struct {
 	change   func(chat.FormEvent) *chat.Form
 	submit   func(chat.FormEvent) chat.Submitted
 	redraw   func(chat.Click) (chat.Card, bool)
+	manner   chat.Manner // of commands
 }
+
+func (s *service) Foretell(chat.Command) chat.Manner { return s.manner }
 
 func (s *service) Command(_ context.Context, c chat.Command) chat.Answer {
 	s.mu.Lock()

@@ -12,45 +12,31 @@ import (
 	"apono/bot/platform"
 )
 
-// press is a click as it is kept in the inbox until it is answered.
-type press struct {
-	Key   string     `json:"key"`
-	Click chat.Click `json:"click"`
-	Where string     `json:"where"` // the chat of the clicker, as a spot
-}
-
 const done = "Done. The message above is brought up to date in a moment."
 
 var sorry = chat.Say("Something went wrong here. Please try again; if it happens twice, tell an admin.")
 
 // committed writes a click down, handles it and returns the answer. The first of its
 // errors is that it could not be written down; then nothing was done.
-func (a *Adapter) committed(ctx context.Context, got received, w wire) (chat.Click, chat.Answer, error) {
+func (a *Adapter) committed(ctx context.Context, got received, w wire) (press, chat.Answer, error) {
 	target, err := w.Target.chat()
 	if err != nil {
-		return chat.Click{}, chat.Answer{}, errUnreadable
+		return press{}, chat.Answer{}, errUnreadable
 	}
 	p := press{
 		Key:   strings.Join([]string{"teams", got.From.AadObjectID, got.ReplyToID, w.Action, got.ID}, "/"),
 		Click: chat.Click{User: user(got.Activity), Action: chat.ActionID(w.Action), Target: target, At: time.Now().UTC()},
 		Where: spot{got.Conversation.ID, got.ServiceURL, got.From.ID}.String(),
 	}
-	payload, err := json.Marshal(p)
+	fresh, err := a.commit(ctx, p)
 	if err != nil {
-		return p.Click, chat.Answer{}, err // (this is a bug)
-	}
-	fresh, err := a.inbox.Receive(ctx, p.Click.At, p.Key, payload)
-	if err != nil {
-		return p.Click, chat.Answer{}, err
+		return p, chat.Answer{}, err
 	}
 	if !fresh {
 		a.meter.Count(CountDuplicate, "click")
-		return p.Click, chat.Say("This press has arrived before, and is being handled."), nil
+		return p, chat.Say("This press has arrived before, and is being handled."), nil
 	}
-	answer := sorry
-	a.guard(ctx, "click", func() { answer = a.handler.Click(ctx, p.Click) })
-	a.finish(ctx, p.Key)
-	return p.Click, answer, nil
+	return p, a.now(ctx, p), nil
 }
 
 var errUnreadable = errors.New("not a button of this bot")
@@ -82,21 +68,36 @@ func (a *Adapter) executed(ctx context.Context, got received) response {
 	if w.Do != doClick {
 		return response{status: http.StatusBadRequest}
 	}
-	click, answer, err := a.committed(ctx, got, w)
+	p, answer, err := a.committed(ctx, got, w)
 	switch {
 	case errors.Is(err, errUnreadable):
 		return toast("This button is from another version of the bot. Please open the latest message.")
 	case err != nil:
 		return response{status: http.StatusInternalServerError, err: err}
 	case answer.Open != nil:
-		return cardAnswer(asking(*answer.Open, click, w))
-	case answer.Private != nil:
-		return a.say(ctx, got, *answer.Private)
+		return a.orWritten(p, answer, cardAnswer(asking(*answer.Open, p.Click, w)))
+	case answer.Private != nil && brief(*answer.Private):
+		return a.orWritten(p, answer, toast(sentence(*answer.Private)))
+	case answer.Private != nil: // a toast cannot hold it
+		a.write(ctx, p, answer)
+		return toast(sentence(*answer.Private))
 	}
-	if card, ok := a.redrawn(ctx, click); ok {
+	if card, ok := a.redrawn(ctx, p.Click); ok {
 		return cardAnswer(RenderCard(card).Card)
 	}
 	return toast(done)
+}
+
+// orWritten is an answer on the screen that is written to the person where their client
+// waits no longer.
+func (a *Adapter) orWritten(p press, answer chat.Answer, out response) response {
+	out.late = func(ctx context.Context) { a.write(ctx, p, answer) }
+	return out
+}
+
+// brief reports whether a toast holds a private answer.
+func brief(card chat.Card) bool {
+	return card.Title == "" && len(card.Sections) == 0 && len(card.Notes) == 0 && len(card.Actions) == 0
 }
 
 // asking is a card for the clicker alone, with the button that opens the dialog that
@@ -105,16 +106,6 @@ func asking(form chat.Form, click chat.Click, w wire) obj {
 	m := RenderCard(chat.Card{Title: form.Title, Body: chat.T("One thing more is needed for " + click.Target.Request + "."), Fallback: form.Title})
 	m.Card["actions"] = []any{obj{"type": "Action.Submit", "title": label(form.Submit, form.Title), "style": "positive", "data": w.fetch()}}
 	return m.Card
-}
-
-// say shows a private answer: as a toast, and where that cannot hold it, as a message
-// in the person's own chat.
-func (a *Adapter) say(ctx context.Context, got received, card chat.Card) response {
-	words := sentence(card)
-	if card.Title != "" || len(card.Sections) > 0 || len(card.Notes) > 0 || len(card.Actions) > 0 {
-		a.tell(ctx, spot{got.Conversation.ID, got.ServiceURL, got.From.ID}, card)
-	}
-	return toast(words)
 }
 
 func sentence(card chat.Card) string {
@@ -127,12 +118,22 @@ func sentence(card chat.Card) string {
 	return fallback(card)
 }
 
-// tell posts a private answer to somebody's own chat.
-func (a *Adapter) tell(ctx context.Context, where spot, card chat.Card) {
-	if _, err := a.client.postAt(ctx, where, card, platform.PriorityNow); err != nil {
-		a.meter.Count(CountDropped, "private")
-		a.log.WarnContext(ctx, "teams answer could not be delivered", "error", err)
+// tell posts a private answer to somebody's own chat. It reports whether it could not,
+// and may later.
+func (a *Adapter) tell(ctx context.Context, where spot, card chat.Card) (left bool) {
+	_, err := a.client.postAt(ctx, where, card, platform.PriorityNow)
+	return a.untold(ctx, "private", err)
+}
+
+// untold notes that an answer could not be delivered, and reports whether it may be
+// later.
+func (a *Adapter) untold(ctx context.Context, what string, err error) (left bool) {
+	if err == nil {
+		return false
 	}
+	a.meter.Count(CountDropped, what)
+	a.log.WarnContext(ctx, "teams answer could not be delivered", "error", err)
+	return chat.KindOf(err) == chat.ErrorRetry
 }
 
 // redrawn is the card of a request as it is now for whoever clicked.
@@ -154,36 +155,6 @@ func (a *Adapter) refresh(ctx context.Context, got received, w wire) response {
 		return toast("There is nothing new here for you.")
 	}
 	return cardAnswer(RenderCard(card, got.From.ID).Card)
-}
-
-// replay handles the clicks that an earlier run committed and did not finish. Their
-// clients do not wait any more, so answers come as messages.
-func (a *Adapter) replay(ctx context.Context) {
-	undone, err := a.inbox.Undone(ctx)
-	if err != nil {
-		a.log.ErrorContext(ctx, "undone teams deliveries could not be read; they are left for the next start", "error", err)
-		return
-	}
-	for _, payload := range undone {
-		var p press
-		if err := json.Unmarshal(payload, &p); err != nil || p.Click.User.Platform != Platform {
-			continue
-		}
-		p.Click.Replayed = true
-		a.background(ctx, "replay", func(ctx context.Context) {
-			answer := sorry
-			a.guard(ctx, "click", func() { answer = a.handler.Click(ctx, p.Click) })
-			where, ok := parseSpot(p.Where)
-			switch {
-			case !ok:
-			case answer.Open != nil:
-				a.tell(ctx, where, *chat.Say("The bot was restarted before it could open that. Please press the button again.").Private)
-			case answer.Private != nil:
-				a.tell(ctx, where, *answer.Private)
-			}
-			a.finish(ctx, p.Key)
-		})
-	}
 }
 
 // toast is a short answer that the client shows to the clicker.

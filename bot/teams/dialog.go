@@ -51,16 +51,20 @@ func (a *Adapter) fetched(ctx context.Context, got received) response {
 	case doCommand:
 		answer := sorry
 		a.guard(ctx, "command", func() { answer = a.handler.Command(ctx, chat.Command{User: user(got.Activity), Text: w.Text}) })
-		return a.opened(ctx, got, w, answer)
+		out := a.opened(ctx, got, w, answer)
+		out.late = func(ctx context.Context) {
+			a.told(ctx, spot{got.Conversation.ID, got.ServiceURL, got.From.ID}, w, answer)
+		}
+		return out
 	case doClick:
-		_, answer, err := a.committed(ctx, got, w)
+		p, answer, err := a.committed(ctx, got, w)
 		if errors.Is(err, errUnreadable) {
 			return taskMessage("This button is from another version of the bot. Please open the latest message.")
 		}
 		if err != nil {
 			return response{status: http.StatusInternalServerError, err: err}
 		}
-		return a.opened(ctx, got, w, answer)
+		return a.orWritten(p, answer, a.opened(ctx, got, w, answer))
 	}
 	return response{status: http.StatusBadRequest}
 }

@@ -27,9 +27,18 @@ func (a *Adapter) message(ctx context.Context, got received) response {
 		a.meter.Count(CountDuplicate, "message")
 		return accepted
 	}
+	do, err := a.acts(ctx, got)
+	if err != nil {
+		failed := response{status: http.StatusInternalServerError, err: err}
+		one.settle(failed, time.Now())
+		return failed
+	}
+	if do == nil {
+		do = func(ctx context.Context) { a.read(ctx, got) }
+	}
 	ok := a.background(ctx, "message", func(ctx context.Context) {
 		defer func() { one.settle(response{status: http.StatusOK}, time.Now()) }()
-		a.read(ctx, got)
+		do(ctx)
 	})
 	if !ok {
 		one.settle(response{status: http.StatusServiceUnavailable}, time.Now())
@@ -38,23 +47,63 @@ func (a *Adapter) message(ctx context.Context, got received) response {
 	return accepted
 }
 
+// acts commits a command that changes something, so that it is not lost, and returns
+// what is to be done in the place of reading it; nil: it is another message.
+func (a *Adapter) acts(ctx context.Context, got received) (do func(context.Context), err error) {
+	f, ok := a.handler.(chat.Foreteller)
+	if !ok || !converses(got) || carries(got) {
+		return nil, nil
+	}
+	c := chat.Command{User: user(got.Activity), Text: command(got.Text)}
+	if f.Foretell(c) != chat.MannerActs {
+		return nil, nil
+	}
+	p := press{
+		Key:   strings.Join([]string{"teams", got.From.AadObjectID, "command", got.ID}, "/"),
+		Click: chat.Click{User: c.User, At: time.Now().UTC()}, Command: &c,
+		Where: spot{got.Conversation.ID, got.ServiceURL, got.From.ID}.String(),
+	}
+	fresh, err := a.commit(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	if !fresh {
+		a.meter.Count(CountDuplicate, "message")
+		return func(context.Context) {}, nil
+	}
+	return func(ctx context.Context) { a.kept(ctx, p, false).Begin() }, nil
+}
+
+// converses reports whether a message is of a person in their own chat with the bot.
+func converses(got received) bool {
+	return got.Conversation.ConversationType == personal && got.From.AadObjectID != ""
+}
+
+// carries reports whether a message is the press of a button.
+func carries(got received) bool { return len(got.Value) > 0 && string(got.Value) != "null" }
+
 func (a *Adapter) read(ctx context.Context, got received) {
 	where := spot{got.Conversation.ID, got.ServiceURL, ""}
-	if got.Conversation.ConversationType != personal || got.From.AadObjectID == "" {
+	if !converses(got) {
 		a.tell(ctx, where, *chat.Say("I answer in your own chat with me alone. Please write to me there.").Private)
 		return
 	}
 	where.member = got.From.ID
-	if len(got.Value) > 0 && string(got.Value) != "null" {
+	if carries(got) {
 		a.pressed(ctx, got, where)
 		return
 	}
 	text := command(got.Text)
 	answer := sorry
 	a.guard(ctx, "command", func() { answer = a.handler.Command(ctx, chat.Command{User: user(got.Activity), Text: text}) })
+	a.told(ctx, where, wire{Do: doCommand, Text: text}, answer)
+}
+
+// told answers a command in a message; w opens what it opens.
+func (a *Adapter) told(ctx context.Context, where spot, w wire, answer chat.Answer) {
 	switch {
 	case answer.Open != nil:
-		a.offer(ctx, where, *answer.Open, wire{Do: doCommand, Text: text})
+		a.offer(ctx, where, "", *answer.Open, w)
 	case answer.Private != nil:
 		a.tell(ctx, where, *answer.Private)
 	}
@@ -91,7 +140,7 @@ func (a *Adapter) pressed(ctx context.Context, got received, where spot) {
 	case answer.Open != nil && fetching(got.Value):
 		a.postForm(ctx, where, dialog{form: a.listed(ctx, got, *answer.Open), key: rand.Text()})
 	case answer.Open != nil:
-		a.offer(ctx, where, *answer.Open, w)
+		a.offer(ctx, where, "", *answer.Open, w)
 	case answer.Private != nil:
 		a.tell(ctx, where, *answer.Private)
 	}
@@ -130,14 +179,13 @@ func (a *Adapter) postForm(ctx context.Context, where spot, d dialog) {
 	}
 }
 
-// offer posts a button that opens a dialog: Teams opens none for a message.
-func (a *Adapter) offer(ctx context.Context, where spot, form chat.Form, w wire) {
-	m := RenderCard(chat.Card{Body: chat.T("Press the button to go on."), Fallback: form.Title})
+// offer posts a button that opens a dialog, under a sentence: Teams opens none for a
+// message. It reports whether it could not, and may later.
+func (a *Adapter) offer(ctx context.Context, where spot, sentence string, form chat.Form, w wire) (left bool) {
+	m := RenderCard(chat.Card{Body: chat.T(strings.TrimSpace(sentence + " Press the button to go on.")), Fallback: form.Title})
 	m.Card["actions"] = []any{obj{"type": "Action.Submit", "title": label(form.Title, "Open"), "style": "positive", "data": w.fetch()}}
-	if _, err := a.client.post(ctx, message(where, m), platform.PriorityNow); err != nil {
-		a.meter.Count(CountDropped, "form")
-		a.log.WarnContext(ctx, "teams answer could not be delivered", "error", err)
-	}
+	_, err := a.client.post(ctx, message(where, m), platform.PriorityNow)
+	return a.untold(ctx, "form", err)
 }
 
 var (

@@ -23,13 +23,24 @@ type repeat struct {
 
 	mu    sync.Mutex
 	ended time.Time // zero: under way
+	left  bool      // whoever waited was told that it takes longer
 }
 
-func (r *repeat) settle(out response, now time.Time) {
+// settle gives the answer, and reports whether somebody left without it.
+func (r *repeat) settle(out response, now time.Time) (late bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.out, r.ended = out, now
 	close(r.done)
+	return r.left
+}
+
+// leave notes that somebody waits no longer; false: the answer is there.
+func (r *repeat) leave() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = r.left || r.ended.IsZero()
+	return r.ended.IsZero()
 }
 
 // over reports whether a repeat that comes now is another act.
