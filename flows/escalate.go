@@ -39,10 +39,13 @@ func (r *Request) escalatesAt() (at time.Time, ok bool) {
 }
 
 // DueEvent is what to apply to a request that time changes. Where a request is
-// escalated it says whom to ask, as the directory is at this moment; while that
+// or an extension is escalated it says whom to ask, as the directory is at this moment; while that
 // knows nobody, as at a start, it does not escalate.
 func (w World) DueEvent(r *Request, now time.Time) Event {
 	ev := Event{Kind: EventDue}
+	if v, waits := r.ExtensionView(r.OpenExtension()); waits {
+		r = &v
+	}
 	at, ok := r.escalatesAt()
 	if !ok || now.Before(at) || w.People.Size() == 0 {
 		return ev

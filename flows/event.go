@@ -3,6 +3,7 @@ package flows
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -219,11 +220,14 @@ const (
 	TopicFailed    Topic = "failed"
 	TopicExplain   Topic = "explain" // why the glass was broken; reminders have numbers, see Topic.Explain
 	// Those are numbered: PostKey.N.
-	TopicReminder    Topic = "reminder"     // to approvers: it still waits
-	TopicExtension   Topic = "extension"    // to approvers: the n-th extension waits
-	TopicExtended    Topic = "extended"     // the n-th extension was granted
-	TopicNotExtended Topic = "not_extended" // the n-th extension was denied
-	TopicEndingSoon  Topic = "ending_soon"  // the n-th end is near
+	TopicReminder  Topic = "reminder"  // to approvers: it still waits
+	TopicExtension Topic = "extension" // to approvers: the n-th extension waits
+	// TopicExtensionReminder is to approvers: more time still waits; N is "2.1" for the
+	// first about the second extension.
+	TopicExtensionReminder Topic = "extension_reminder"
+	TopicExtended          Topic = "extended"     // the n-th extension was granted
+	TopicNotExtended       Topic = "not_extended" // the n-th extension was denied, or timed out
+	TopicEndingSoon        Topic = "ending_soon"  // the n-th end is near
 	// To admins.
 	TopicOverdue     Topic = "overdue"
 	TopicOverdueOver Topic = "overdue_over"
@@ -249,9 +253,10 @@ func (k PostKey) On(platform string) PostKey {
 	return k
 }
 
-// Number is N; 0 where the topic has none.
+// Number is N up to a dot; 0 where the topic has none.
 func (k PostKey) Number() int {
-	n, err := strconv.Atoi(k.N)
+	first, _, _ := strings.Cut(k.N, ".")
+	n, err := strconv.Atoi(first)
 	if err != nil {
 		return 0
 	}

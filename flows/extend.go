@@ -21,6 +21,8 @@ const (
 	ExtensionGranted ExtensionState = "granted"
 	ExtensionDenied  ExtensionState = "denied"
 	ExtensionLapsed  ExtensionState = "lapsed" // the access ended before anybody decided
+	// Nobody decided in time; the access goes on until its end.
+	ExtensionTimedOut ExtensionState = "timed_out"
 )
 
 // Extension is one asking for more time while the access is live.
@@ -39,6 +41,8 @@ type Extension struct {
 	// From and Until are the ends of the access before and after; zero unless granted.
 	From  time.Time `json:"from,omitzero"`
 	Until time.Time `json:"until,omitzero"`
+	// Waiting for a decision.
+	Waiting Waiting `json:"waiting,omitzero"`
 }
 
 // Extended counts the extensions that were granted.
@@ -75,13 +79,16 @@ func (r *Request) ExtensionView(n int) (Request, bool) {
 	}
 	e := r.Extensions[n-1]
 	v := r.Clone()
-	v.Need, v.Asked, v.Decisions, v.Escalated, v.FlowHash = e.Need, slices.Clone(e.Asked), slices.Clone(e.Decisions), 0, e.FlowHash
-	v.DecidedAt, v.PendingUntil = e.DecidedAt, r.EndsAt
+	v.Need, v.Asked, v.Decisions, v.FlowHash = e.Need, slices.Clone(e.Asked), slices.Clone(e.Decisions), e.FlowHash
+	v.DecidedAt = e.DecidedAt
+	e.Waiting.show(&v, e.At)
 	switch e.State {
 	case ExtensionAsked:
 		v.State = StatePending
 	case ExtensionDenied:
 		v.State = StateDenied
+	case ExtensionTimedOut:
+		v.State = StateTimedOut
 	case ExtensionGranted, ExtensionLapsed:
 	}
 	return v, true
@@ -101,6 +108,8 @@ func (r *Request) ExtensionStanding(n int) string {
 		return "The extension of " + r.ID + " was already approved" + cmp.Or(v.by(), " automatically") + "."
 	case ExtensionDenied:
 		return "The extension of " + r.ID + " was already denied" + v.by() + "."
+	case ExtensionTimedOut:
+		return "The extension of " + r.ID + " timed out: nobody decided in time."
 	case ExtensionLapsed:
 	}
 	return "The access of " + r.ID + " ended before anybody decided on the extension."
@@ -144,7 +153,8 @@ func (w World) Extension(r *Request, p *Person, now time.Time) (Extension, int, 
 		return Extension{}, 0, err
 	}
 	e := Extension{By: p.Ref(), For: f.Settings.extension(), Need: a.Need(f), Asked: a.Ask(), FlowHash: w.Catalog.hashes[f.Name]}
-	e.Need.Tiers, e.Need.TierEvery = 0, 0 // it waits until the end of the access, and no longer
+	e.Need.Fallback = !a.Automatic && len(w.Catalog.policy.Fallback.Approvers) > 0
+	e.Waiting.Until = now.Add(w.Catalog.RequestTimeout()) // or until the end of the access, if that is sooner
 	return e, f.Settings.MaxExtensions, nil
 }
 
@@ -184,11 +194,16 @@ func (t *transition) extend() error {
 	}
 	ask := *e
 	ask.By, ask.At, ask.Reason, ask.State, ask.Decisions = t.ev.By, t.now, t.ev.Reason, ExtensionAsked, nil
+	ask.Waiting = Waiting{}
+	if until := e.Waiting.Until; !until.IsZero() {
+		ask.Waiting.Until = stamp(until)
+	}
 	t.r.Extensions = append(t.r.Extensions, ask)
 	if ask.Need.Automatic {
 		t.prolong()
 		return nil
 	}
+	t.onExtension(func(v *transition) bool { v.r.remindFrom(t.now); return true })
 	var names []string
 	for _, a := range ask.Asked {
 		names = append(names, a.DisplayName())

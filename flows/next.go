@@ -49,6 +49,7 @@ var edges = map[State]map[EventKind]func(*transition) error{
 		EventLostRight:    (*transition).lostRight, EventExplain: (*transition).explain,
 		EventExtend: (*transition).extend, EventApprove: (*transition).decideExtension, EventDeny: (*transition).decideExtension,
 		EventProlonged: (*transition).prolonged, EventExtendFailed: (*transition).extendFailed,
+		EventUnreached: (*transition).unreachedOfExtension,
 	},
 	StateRevoking: {
 		EventGone: (*transition).gone, EventConfirmGone: (*transition).confirmGone, EventDue: (*transition).due, EventRaised: (*transition).raised, EventRevokeFailed: (*transition).revokeFailed,
@@ -286,6 +287,7 @@ func (t *transition) due() error {
 	}
 	acted = t.escalate() || acted
 	acted = t.remind() || acted
+	acted = t.dueExtension() || acted
 	acted = t.chase() || acted
 	acted = t.warn() || acted
 	for i := range t.r.Groups {

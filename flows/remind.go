@@ -60,6 +60,9 @@ func (r *Request) BringsOn(a Asked) bool {
 // unreached: somebody who was asked cannot be written to. That is silence at once:
 // where those who can be reached are not enough, the next are asked without waiting.
 func (t *transition) unreached() error {
+	if t.r.OpenExtension() == 0 && t.ev.Extension != 0 {
+		return Errorf(CodeLate, "Nobody waits for that person to answer.")
+	}
 	i := slices.IndexFunc(t.r.Asked, func(a Asked) bool { return a.Is(t.ev.By.Email) })
 	if i < 0 || t.r.Asked[i].Unreached || t.r.approvedBy(t.ev.By) {
 		return Errorf(CodeLate, "Nobody waits for that person to answer.")

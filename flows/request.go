@@ -404,6 +404,9 @@ func (r *Request) DueAt() (at time.Time, ok bool) {
 		if t, soon := r.EndsSoonAt(); soon {
 			consider(t)
 		}
+		if t, waits := r.dueOfExtension(); waits {
+			consider(t)
+		}
 	case StateApproved, StateRevoking, StateExpired, StateRevoked, StateDenied, StateWithdrawn, StateTimedOut, StateFailed:
 	}
 	if t, ok := r.chaseAt(); ok {

@@ -58,10 +58,11 @@ func (r *Request) laterPosts() (out []PostKey) {
 		for _, a := range e.Asked {
 			out = append(out, PostKey{Request: r.ID, Audience: AudienceApprover, Person: a.Email, Topic: TopicExtension, N: strconv.Itoa(i + 1)})
 		}
+		out = append(out, r.reminderPostsOf(i+1)...)
 		switch e.State {
 		case ExtensionGranted:
 			tell(TopicExtended, i+1)
-		case ExtensionDenied:
+		case ExtensionDenied, ExtensionTimedOut:
 			tell(TopicNotExtended, i+1)
 		case ExtensionAsked, ExtensionLapsed:
 		}

@@ -15,6 +15,9 @@ func Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool) {
 	if key.Topic == flows.TopicExtension {
 		return extension(r, key.Number(), key.Person, now)
 	}
+	if key.Topic == flows.TopicExtensionReminder {
+		return reminderOfExtension(r, key.Number(), key.Person, now)
+	}
 	if key.Topic == flows.TopicReminder {
 		return reminder(r, key.Person, now)
 	}
@@ -45,7 +48,7 @@ func Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool) {
 		return notExtended(r, key.Number())
 	case flows.TopicEndingSoon:
 		return endingSoon(r, key.Number(), now)
-	case flows.TopicRequest, flows.TopicExtension, flows.TopicExplain, flows.TopicReminder:
+	case flows.TopicRequest, flows.TopicExtension, flows.TopicExplain, flows.TopicReminder, flows.TopicExtensionReminder:
 	}
 	return chat.Card{}, false
 }

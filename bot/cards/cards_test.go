@@ -59,7 +59,7 @@ func decide(kind flows.EventKind, by flows.PersonRef, group int, reason string) 
 // extend asks for an hour more, of those who approved the request.
 func extend(automatic bool) flows.Event {
 	e := draft()
-	ask := &flows.Extension{For: time.Hour, Need: e.Need, Asked: e.Asked}
+	ask := &flows.Extension{For: time.Hour, Need: e.Need, Asked: e.Asked, Waiting: flows.Waiting{Until: noon.Add(24 * time.Hour)}}
 	if automatic {
 		ask.Need, ask.Asked = flows.Need{Automatic: true}, nil
 	}
@@ -144,6 +144,8 @@ func specimens(t testing.TB) []specimen {
 	raised := []flows.Event{end, ev(flows.EventDue), {Kind: flows.EventRaised, Admins: []flows.PersonRef{{Email: "eve@example.com", Name: "Eve"}}}, of(flows.EventRevokeFailed, "prod-postgres")}
 	more := draft()
 	more.MaxExtensions = 2
+	long := more
+	long.Duration = 48 * time.Hour
 	soon := then(active, of(flows.EventView, "prod-postgres"), ev(flows.EventDue))
 	gap := play(t, "pending, its time is up", draft())
 	gap.now = gap.r.PendingUntil
@@ -186,7 +188,9 @@ func specimens(t testing.TB) []specimen {
 		play(t, "active, extended", more, then(soon, extend(false), onExtension(flows.EventApprove, bob, 0, "Take your time."), onExtension(flows.EventApprove, carol, 1, ""), of(flows.EventExtendFailed, "deploy-tool"))...),
 		play(t, "active, extended automatically", more, then(active, extend(true), of(flows.EventProlonged, "prod-postgres"))...),
 		play(t, "active, not extended", more, then(soon, extend(false), onExtension(flows.EventDeny, carol, 1, "Enough for today."))...),
-		play(t, "expired, nobody decided on more time", more, then(soon, extend(false), ev(flows.EventDue), of(flows.EventGone, "prod-postgres"), of(flows.EventGone, "deploy-tool"))...),
+		play(t, "active, reminded of more time", long, then(active, of(flows.EventView, "prod-postgres"), extend(false), ev(flows.EventDue))...),
+		play(t, "active, more time timed out", long, then(active, of(flows.EventView, "prod-postgres"), extend(false), ev(flows.EventDue), ev(flows.EventDue))...),
+		play(t, "expired, nobody decided on more time", more, then(soon, extend(false), ev(flows.EventDue), ev(flows.EventDue), of(flows.EventGone, "prod-postgres"), of(flows.EventGone, "deploy-tool"))...),
 	}
 }
 

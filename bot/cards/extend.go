@@ -28,7 +28,7 @@ func moreTime(r flows.Request) (out []chat.Text) {
 		if missing := stillNeeded(inOwnWords(v)); missing != "" {
 			t = append(t, chat.Plain(" Still needed: "+missing+"."))
 		}
-		out = append(out, t)
+		out = append(append(out, t), outOfReach(v)...)
 	}
 	for _, g := range r.Groups {
 		if g.ExtendProblem != "" && g.Status == flows.GroupGranted {
@@ -56,7 +56,7 @@ func extension(r flows.Request, n int, email string, now time.Time) (chat.Card, 
 	if missing := stillNeeded(v); missing != "" {
 		c.Notes = append(c.Notes, chat.Text{chat.Bold("Still needed: "), chat.Plain(missing)})
 	}
-	c.Notes = append(c.Notes, chat.Text{chat.Plain("The access ends "), chat.At(r.EndsAt), chat.Plain(" if nobody decides")})
+	c.Notes = append(c.Notes, ifNobody(r, v))
 	c.Actions = decisionButtons(v, email, n, &c.Notes)
 	return c, true
 }
@@ -132,6 +132,8 @@ func extensionStatus(v flows.Request, e flows.Extension, now time.Time) (chat.Te
 		return by("Denied"), chat.ToneBad
 	case waiting(v, now):
 		return chat.Text{chat.Bold("Waiting for a decision")}, chat.ToneWaiting
+	case e.State == flows.ExtensionTimedOut:
+		return chat.Text{chat.Bold("Timed out"), chat.Plain(": nobody decided in time "), chat.At(e.DecidedAt)}, chat.ToneOver
 	}
 	return chat.Text{chat.Bold("Too late"), chat.Plain(": the access ended before anybody decided")}, chat.ToneOver
 }
@@ -168,10 +170,19 @@ func grantedBy(v flows.Request) chat.Text {
 
 // notExtended tells the requester that the end stays.
 func notExtended(r flows.Request, n int) (chat.Card, bool) {
-	if n < 1 || n > len(r.Extensions) || r.Extensions[n-1].State != flows.ExtensionDenied {
+	if n < 1 || n > len(r.Extensions) {
 		return chat.Card{}, false
 	}
 	e := r.Extensions[n-1]
+	if e.State == flows.ExtensionTimedOut {
+		c := chat.Card{Title: r.ID + " not extended", Tone: chat.ToneBad, Fallback: r.ID + ": your access was not extended"}
+		v, _ := r.ExtensionView(n)
+		c.Body = chat.Text{chat.Plain("Nobody decided in time on more time for "), chat.Bold(held(r)), chat.Plain(". Asked: " + whoIsAsked(v) + ". The access ends as it was going to.")}
+		return c, true
+	}
+	if e.State != flows.ExtensionDenied {
+		return chat.Card{}, false
+	}
 	who := e.Decisions[len(e.Decisions)-1]
 	c := chat.Card{Title: r.ID + " not extended", Tone: chat.ToneBad, Fallback: r.ID + ": your access was not extended"}
 	c.Body = chat.Text{chat.Plain("More time for "), chat.Bold(held(r)), chat.Plain(" was denied by "), person(who.By)[0], chat.Plain(". The access ends as it was going to.")}

@@ -31,6 +31,41 @@ func reminder(r flows.Request, email string, now time.Time) (chat.Card, bool) {
 	return c, true
 }
 
+// reminderOfExtension asks an approver again about more time.
+func reminderOfExtension(r flows.Request, n int, email string, now time.Time) (chat.Card, bool) {
+	v, ok := r.ExtensionView(n)
+	if !ok {
+		return chat.Card{}, false
+	}
+	e := r.Extensions[n-1]
+	c := chat.Card{Title: "Reminder: more time for " + r.ID, Fallback: r.ID + ": more time still waits for your decision"}
+	c.Status, c.Tone = extensionStatus(v, e, now)
+	c.Body = chat.Text{
+		person(e.By)[0], chat.Plain(" asked for " + flows.FormatDuration(e.For) + " more of "), chat.Bold(held(r)), chat.Plain(" "), chat.At(e.At), chat.Plain("."),
+	}
+	c.Menu = []chat.Action{button(r, chat.ActionDetails, "Details", "")}
+	if !waiting(v, now) {
+		return c, true
+	}
+	if missing := stillNeeded(v); missing != "" {
+		c.Notes = append(c.Notes, chat.Text{chat.Bold("Still needed: "), chat.Plain(missing)})
+	}
+	if e.Reason != "" {
+		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Reason", Value: chat.T(e.Reason)}}}}
+	}
+	c.Notes = append(append(c.Notes, whyAsked(v, email)...), ifNobody(r, v))
+	c.Actions = decisionButtons(v, email, n, &c.Notes)
+	return c, true
+}
+
+// ifNobody says until when an extension can be decided on.
+func ifNobody(r, v flows.Request) chat.Text {
+	if v.PendingUntil.Before(r.EndsAt) {
+		return chat.Text{chat.Plain("Times out "), chat.At(v.PendingUntil), chat.Plain("; the access ends "), chat.At(r.EndsAt)}
+	}
+	return chat.Text{chat.Plain("The access ends "), chat.At(r.EndsAt), chat.Plain(" if nobody decides")}
+}
+
 // outOfReach tells the requester who cannot be written to, and what that means.
 func outOfReach(r flows.Request) []chat.Text {
 	var lost []string

@@ -217,7 +217,7 @@ func over(r flows.Request, topic flows.Topic, now time.Time) chat.Card {
 			c.Notes = append(c.Notes, chat.Text{chat.Bold(g.Integration + ": "), chat.Plain(g.Problem)})
 		}
 	case flows.TopicRequest, flows.TopicAsked, flows.TopicApproved, flows.TopicDenied, flows.TopicGranted, flows.TopicAccess, flows.TopicExplain, flows.TopicOverdue, flows.TopicOverdueOver,
-		flows.TopicReminder, flows.TopicExtension, flows.TopicExtended, flows.TopicNotExtended, flows.TopicEndingSoon:
+		flows.TopicReminder, flows.TopicExtensionReminder, flows.TopicExtension, flows.TopicExtended, flows.TopicNotExtended, flows.TopicEndingSoon:
 	}
 	if !undoing(r) {
 		c.Actions = []chat.Action{button(r, chat.ActionAgain, "Request again", "")}

@@ -412,7 +412,7 @@ func (m message) gone(ctx context.Context, cause error) outcome {
 // silent tells that an approver will not answer. It comes first: what is on record as
 // given up is not looked at again.
 func (d *chats) silent(ctx context.Context, k flows.PostKey) error {
-	if d.Unreached == nil || k.Audience != flows.AudienceApprover || k.Topic != flows.TopicRequest {
+	if d.Unreached == nil || k.Audience != flows.AudienceApprover || k.Topic != flows.TopicRequest && k.Topic != flows.TopicExtension {
 		return nil
 	}
 	err := d.Unreached(context.WithoutCancel(ctx), k)

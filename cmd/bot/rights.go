@@ -55,6 +55,8 @@ func (a *App) raise() sweep.Job {
 
 // unreached records that no platform delivers to an approver: that is silence at once.
 func (a *App) unreached(ctx context.Context, key flows.PostKey) error {
-	_, err := a.store.Apply(ctx, a.now(), key.Request, flows.Event{Kind: flows.EventUnreached, By: flows.PersonRef{Email: key.Person}})
+	_, err := a.store.Apply(ctx, a.now(), key.Request, flows.Event{
+		Kind: flows.EventUnreached, By: flows.PersonRef{Email: key.Person}, Extension: key.Number(),
+	})
 	return err
 }

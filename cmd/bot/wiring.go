@@ -281,7 +281,7 @@ type lateness struct {
 
 func (l lateness) Apply(ctx context.Context, now time.Time, id string, ev flows.Event) (flows.Request, error) {
 	if ev.Kind == flows.EventDue {
-		if r, err := l.Request(id); err == nil && r.State == flows.StatePending {
+		if r, err := l.Request(id); err == nil && (r.State == flows.StatePending || r.OpenExtension() > 0) {
 			ev = l.world().DueEvent(&r, now)
 		}
 	}
