@@ -219,6 +219,9 @@ func processMetrics(t *testing.T, w *town) {
 		if strings.HasPrefix(m[1], "apono_teams_") {
 			continue // nobody is in Teams here
 		}
+		if m[1] == "apono_orphans" || m[1] == "apono_missing_grants" {
+			continue // no integration here says what it holds; see processOrphans
+		}
 		value := regexp.MustCompile(`(?m)^` + m[1] + `(_count)?(\{.*\})? (.*)$`).FindStringSubmatch(text)
 		if value == nil || (value[3] == "0" && !slices.Contains(calm, m[1])) {
 			t.Errorf("%s is never set: %q", m[1], value)

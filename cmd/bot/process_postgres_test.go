@@ -55,7 +55,8 @@ func (w *town) server(version int) *pgx.Conn {
 func (w *town) withPostgres(dsn string) {
 	w.t.Helper()
 	w.pgDSN = dsn
-	w.env = append(w.env, "DEMO_PG_DSN="+dsn)
+	// All stories share the servers, and each would tell of the others' roles.
+	w.env = append(w.env, "DEMO_PG_DSN="+dsn, "BOT_SYNC_DRIFT_INTERVAL=0")
 	w.change("\nbundles:", demoPostgresIntegration+"\nbundles:")
 	text, err := os.ReadFile(w.configPath())
 	w.must(err)

@@ -225,6 +225,7 @@ func (a *App) snapshot() ops.Snapshot {
 		}
 		s.Sources = append(s.Sources, ops.Source{Name: h.Name, Synced: h.Synced, OK: h.Problem == "" && !h.Synced.IsZero()})
 	}
+	s.Drifts = a.drifts()
 	s.Connected = a.adapter != nil && a.adapter.Ready()
 	if stats, err := a.store.Stats(); err == nil {
 		s.Bytes, s.Unreadable = stats.FileBytes, stats.Unreadable
@@ -248,7 +249,7 @@ func (a *App) sources() (out []cards.SourceState) {
 // newSweeper builds the jobs that act on stored times.
 func (a *App) newSweeper() (*sweep.Sweeper, error) {
 	return sweep.New(sweep.Options{
-		Requests: lateness{a.counted(), a.living.World}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights(), a.raise(), a.prune(), a.reports(), a.follower.Job(), a.preflight.job(), a.tempo.job(), a.anchor()},
+		Requests: lateness{a.counted(), a.living.World}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights(), a.raise(), a.prune(), a.reports(), a.drift(), a.follower.Job(), a.preflight.job(), a.tempo.job(), a.anchor()},
 		Swept: func(job string, _ time.Duration, err error) {
 			outcome := "ok"
 			if err != nil {

@@ -29,6 +29,7 @@
 //	submits       submit key -> JSON of ids; submits_at: nanoseconds key
 //	sources       head/name -> JSON of when a source said what; data/name -> what it said
 //	reports       name -> JSON of flows.ReportRun
+//	drift         integration -> JSON of flows.Drift
 //	audit         seq -> the canonical encoding of store.Chain; the bucket's sequence is the last seq
 //
 // meta's gaps are pairs of numbers: after request number a, the next was b. Restore

@@ -36,13 +36,14 @@ var (
 	bucketFavorites     = []byte("favorites")
 	bucketReports       = []byte("reports")
 	bucketSources       = []byte("sources")
+	bucketDrift         = []byte("drift")
 )
 
 var buckets = [][]byte{
 	bucketMeta, bucketRequests, bucketByState, bucketByDue, bucketByPerson, bucketByIntegration, bucketByAsked, bucketHolders,
 	bucketTasks, bucketTasksDue, bucketPosts, bucketSealed, bucketInbox, bucketInboxUndone, bucketInboxDone,
 	bucketSubmits, bucketSubmitsAt, bucketAudit, bucketContacts, bucketByOpen, bucketFavorites, bucketSources,
-	bucketReports,
+	bucketReports, bucketDrift,
 }
 
 var (
@@ -69,6 +70,7 @@ var migrations = []func(*bolt.Tx) error{
 	createBuckets, // sources
 	indexIntegrations,
 	createBuckets, // reports
+	createBuckets, // drift
 }
 
 // grantIDsWithStamps keeps older programs out: they would not understand the ids of

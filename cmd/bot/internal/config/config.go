@@ -112,6 +112,9 @@ type Sync struct {
 	// HoldWhenShrinkingBy is a percentage, 0 to 100: a sync that returns fewer
 	// people, groups or resources than before by more than this is held.
 	HoldWhenShrinkingBy int `mapstructure:"hold_when_shrinking_by"`
+	// DriftInterval is how often integrations are asked what they hold in the name of
+	// the bot; 0: never.
+	DriftInterval time.Duration `mapstructure:"drift_interval"`
 }
 
 // Audit says how long what is over is kept.

@@ -40,7 +40,7 @@ func TestLoad_Defaults(t *testing.T) {
 		Store:       config.Store{Driver: "bolt", Path: "data/bot.db"},
 		Credentials: config.Credentials{TTL: time.Hour},
 		Approvals:   config.Approvals{RequestTimeout: 24 * time.Hour},
-		Sync:        config.Sync{Interval: time.Hour, HoldWhenShrinkingBy: 30},
+		Sync:        config.Sync{Interval: time.Hour, HoldWhenShrinkingBy: 30, DriftInterval: 24 * time.Hour},
 		Audit:       config.Audit{Retention: 157 * 7 * 24 * time.Hour},
 		Log:         config.Log{Level: slog.LevelInfo, Format: config.LogJSON},
 		Policy:      flows.Policy{RequestTimeout: 24 * time.Hour},
@@ -66,7 +66,7 @@ approvals:
   request_timeout: 1w
   fallback: {match: any, approvers: [{attribute: group, values: [Admins]}]}
 admins: {match: any, conditions: [{attribute: user, operator: is, values: [Ann@Example.com]}]}
-sync: {interval: 30m, hold_when_shrinking_by: 10%}
+sync: {interval: 30m, hold_when_shrinking_by: 10%, drift_interval: 0}
 audit: {retention: 30d}
 log: {level: debug, format: text}
 access_scopes: []

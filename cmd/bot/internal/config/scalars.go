@@ -53,6 +53,7 @@ var settings = []setting{
 	{section: "approvals", key: "request_timeout", def: "24h", parse: parsePositive},
 	{section: "sync", key: "interval", def: "1h", parse: parsePositive},
 	{section: "sync", key: "hold_when_shrinking_by", def: "30%", parse: parsePercent},
+	{section: "sync", key: "drift_interval", def: "24h", parse: parseDrift},
 	{section: "audit", key: "retention", def: "157w", parse: parseRetention}, // 36 months and a few days
 	{section: "log", key: "level", def: "info", parse: parseLevel, flag: "debug, info, warn or error"},
 	{section: "log", key: "format", def: LogJSON, parse: parseFormat, flag: "json or text"},
@@ -225,6 +226,18 @@ func parseRetention(text string) (any, *flows.Issue) {
 		return d, invalid("invalid_duration", err.Error(), "write 157w for three years, or 0 to keep everything")
 	case d != 0 && d < 24*time.Hour:
 		return d, invalid("retention_too_short", "at least a day is kept", "write 157w for three years, or 0 to keep everything")
+	}
+	return d, nil
+}
+
+// parseDrift: 0 is never.
+func parseDrift(text string) (any, *flows.Issue) {
+	d, err := flows.ParseDuration(text)
+	switch {
+	case err != nil:
+		return d, invalid("invalid_duration", err.Error(), "write 24h for once a day, or 0 for never")
+	case d < 0 || d != 0 && d < time.Second:
+		return d, invalid("duration_too_short", "at least a second lies between two looks", "write 24h for once a day, or 0 for never")
 	}
 	return d, nil
 }

@@ -71,6 +71,7 @@ type approvalsShape struct {
 type syncShape struct {
 	Interval            scalar `yaml:"interval"`
 	HoldWhenShrinkingBy scalar `yaml:"hold_when_shrinking_by"`
+	DriftInterval       scalar `yaml:"drift_interval"`
 }
 
 type reportShape struct {

@@ -15,6 +15,7 @@ type Snapshot struct {
 	Overdue    int                 // access groups whose revoke is overdue
 	Backlog    map[flows.Lane]Backlog
 	Sources    []Source
+	Drifts     []Drift
 	Connected  bool  // Slack can reach the bot
 	Bytes      int64 // size of the database
 	Unreadable int   // rows of the database that were passed over
@@ -31,6 +32,13 @@ type Source struct {
 	Name   string
 	Synced time.Time // zero: never
 	OK     bool
+}
+
+// Drift is where one integration and the records disagree, as it was found last.
+type Drift struct {
+	Integration string
+	Orphans     int // grants that it holds and no record explains
+	Missing     int // live grants that it does not hold
 }
 
 // Metrics of the bot. Each is set somewhere; a test proves it.
@@ -121,13 +129,15 @@ var (
 	descOldest     = prometheus.NewDesc("apono_outbox_oldest_seconds", "Age of the oldest waiting task, by lane; 0 without one.", []string{"lane"}, nil)
 	descSource     = prometheus.NewDesc("apono_integration_up", "Whether the last sync of an integration succeeded.", []string{"integration"}, nil)
 	descSynced     = prometheus.NewDesc("apono_integration_synced_timestamp_seconds", "Time of the last successful sync; 0: never.", []string{"integration"}, nil)
+	descOrphans    = prometheus.NewDesc("apono_orphans", "Grants that an integration holds in the name of the bot and no live request explains, as the last comparison found.", []string{"integration"}, nil)
+	descMissing    = prometheus.NewDesc("apono_missing_grants", "Live grants that an integration does not hold, as the last comparison found.", []string{"integration"}, nil)
 	descConnected  = prometheus.NewDesc("apono_slack_connected", "Whether Slack can reach the bot over at least one socket.", nil, nil)
 	descBytes      = prometheus.NewDesc("apono_store_size_bytes", "Size of the database file.", nil, nil)
 	descUnreadable = prometheus.NewDesc("apono_store_unreadable_rows", "Rows of the database that could not be read and were passed over since the start.", nil, nil)
 )
 
 func (l *live) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRequests, descOverdue, descTasks, descOldest, descSource, descSynced, descConnected, descBytes, descUnreadable} {
+	for _, d := range []*prometheus.Desc{descRequests, descOverdue, descTasks, descOldest, descSource, descSynced, descOrphans, descMissing, descConnected, descBytes, descUnreadable} {
 		ch <- d
 	}
 }
@@ -161,6 +171,10 @@ func (l *live) Collect(ch chan<- prometheus.Metric) {
 		}
 		gauge(descSource, up, src.Name)
 		gauge(descSynced, synced, src.Name)
+	}
+	for _, d := range s.Drifts {
+		gauge(descOrphans, float64(d.Orphans), d.Integration)
+		gauge(descMissing, float64(d.Missing), d.Integration)
 	}
 	connected := 0.0
 	if s.Connected {
