@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -23,7 +22,7 @@ func (r *crashRun) person(handle string) *slacksim.Person { return r.world.ws.As
 
 func (r *crashRun) message(handle string, patterns ...string) (slacksim.Message, bool) {
 	for _, m := range slices.Backward(r.person(handle).DMs()) {
-		if !slices.ContainsFunc(patterns, func(p string) bool { return !regexp.MustCompile(p).MatchString(flat(m.String())) }) {
+		if matchAll(m.String(), patterns) {
 			return m, true
 		}
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"time"
 
@@ -49,7 +48,7 @@ func init() {
 // messageInTeams is the newest message with all patterns.
 func (r *crashRun) messageInTeams(handle string, patterns ...string) (teamstest.Message, bool) {
 	for _, m := range slices.Backward(r.world.tenant.As(handle).Messages()) {
-		if !slices.ContainsFunc(patterns, func(p string) bool { return !regexp.MustCompile(p).MatchString(flat(teamstest.Text(m.Card))) }) {
+		if matchAll(teamstest.Text(m.Card), patterns) {
 			return m, true
 		}
 	}

@@ -117,10 +117,8 @@ func (a *App) comparePolicy(ctx context.Context) {
 // where every source of them was read: in half a directory much is missing.
 func unknownNames(cfg *config.Config, sources *living.Context) []config.Problem {
 	w := sources.World()
-	for _, h := range sources.Health() {
-		if h.Directory && (h.Synced.IsZero() || h.Old) {
-			w.People = nil
-		}
+	if !sources.Settled() {
+		w.People = nil
 	}
 	return cfg.Check(w)
 }

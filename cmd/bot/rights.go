@@ -10,12 +10,7 @@ import (
 // judged is the world in which rights are judged. settled says that every source
 // of people has answered under its present settings, before the last restart maybe.
 func (a *App) judged() (w flows.World, settled bool) {
-	settled = true
-	for _, h := range a.living.Health() {
-		if h.Directory && (h.Synced.IsZero() || h.Old) {
-			settled = false
-		}
-	}
+	settled = a.living.Settled()
 	return a.living.World(), settled
 }
 

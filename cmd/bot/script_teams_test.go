@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"apono/bot/teams/teamstest"
 )
@@ -124,7 +125,18 @@ func (a *teamsActor) find(neg bool, button string, patterns []string) (found tea
 
 func matchAll(text string, patterns []string) bool {
 	text = strings.Join(strings.Fields(text), " ")
-	return !slices.ContainsFunc(patterns, func(p string) bool { return !regexp.MustCompile(p).MatchString(text) })
+	return !slices.ContainsFunc(patterns, func(p string) bool { return !pattern(p).MatchString(text) })
+}
+
+var compiled sync.Map // patterns by text: stories look for the same ones thousands of times
+
+func pattern(text string) *regexp.Regexp {
+	if re, ok := compiled.Load(text); ok {
+		return re.(*regexp.Regexp)
+	}
+	re := regexp.MustCompile(text)
+	compiled.Store(text, re)
+	return re
 }
 
 func (a *teamsActor) chat() string {

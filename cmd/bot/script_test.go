@@ -112,7 +112,7 @@ func playScripts(t *testing.T, inTeams bool, files []string) {
 // bubbleT runs every script in its own bubble.
 type bubbleT struct{ *testing.T }
 
-// Parallel is not allowed inside a bubble.
+// Parallel is not allowed inside a bubble; Run did it.
 func (bubbleT) Parallel() {}
 
 // Verbose implements testscript.T.
@@ -120,7 +120,10 @@ func (bubbleT) Verbose() bool { return testing.Verbose() }
 
 // Run implements testscript.T.
 func (b bubbleT) Run(name string, f func(testscript.T)) {
-	b.T.Run(name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { f(bubbleT{t}) }) })
+	b.T.Run(name, func(t *testing.T) {
+		t.Parallel()
+		synctest.Test(t, func(t *testing.T) { f(bubbleT{t}) })
+	})
 }
 
 // FailNow and the others are those of testing.T.

@@ -17,6 +17,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,10 +71,11 @@ type system struct {
 // life is one run of the bot. A new run after a crash has a copy of the
 // database, so that nothing the old one still does can be seen.
 type life struct {
-	app    *App
-	cfg    *config.Config
-	hangup chan struct{}
-	line   *line
+	app     *App
+	cfg     *config.Config
+	hangup  chan struct{}
+	line    *line
+	commits atomic.Int64
 }
 
 // The people of the world by handle. Their addresses are handle@example.com.
@@ -202,6 +204,7 @@ func (w *world) start() error {
 		TeamsHTTP:   &http.Client{Transport: p.line.calls(p, "teams", &http.Transport{DialContext: p.line.dial(w.tenant.Transport().DialContext), DisableKeepAlives: true}), Timeout: 30 * time.Second},
 		SlackDialer: &websocket.Dialer{NetDialContext: p.line.dial(w.ws.Pipe().Dial), HandshakeTimeout: 10 * time.Second},
 		Store: bolt.Options{NoSync: true, OnCommit: func() {
+			p.commits.Add(1)
 			if seen := w.hooks().commit; seen != nil && w.current() == p {
 				seen(p)
 			}

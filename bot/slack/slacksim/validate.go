@@ -151,15 +151,43 @@ func decodeJSON(raw []byte) (any, error) {
 
 // clone returns a deep copy in the form decodeJSON makes.
 func clone[T any](v T) T {
+	out, _ := copied(v).(T)
+	return out
+}
+
+// copied walks what decodeJSON makes, and lets JSON turn anything else into that:
+// what people read is copied all the time.
+func copied(v any) any {
+	switch v := v.(type) {
+	case nil, bool, string, json.Number:
+		return v
+	case obj:
+		if v == nil {
+			return nil
+		}
+		out := make(obj, len(v))
+		for key, e := range v {
+			out[key] = copied(e)
+		}
+		return out
+	case arr:
+		if v == nil {
+			return nil
+		}
+		out := make(arr, len(v))
+		for i, e := range v {
+			out[i] = copied(e)
+		}
+		return out
+	}
 	raw, err := json.Marshal(v)
 	if err != nil {
-		panic(fmt.Sprintf("slacksim: clone: %v", err)) // only values decoded from JSON come here
+		panic(fmt.Sprintf("slacksim: clone: %v", err)) // only values of JSON come here
 	}
-	c, err := decodeJSON(raw)
+	out, err := decodeJSON(raw)
 	if err != nil {
 		panic(fmt.Sprintf("slacksim: clone: %v", err))
 	}
-	out, _ := c.(T)
 	return out
 }
 

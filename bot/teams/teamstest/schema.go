@@ -150,7 +150,7 @@ func check(s *schema, v any, path string) []string {
 	if s.Enum != nil && !slices.ContainsFunc(s.Enum, func(e any) bool { return reflect.DeepEqual(e, v) }) {
 		bad("%v is none of %v", v, s.Enum)
 	}
-	if text, ok := v.(string); ok && s.Pattern != "" && !regexp.MustCompile(s.Pattern).MatchString(text) {
+	if text, ok := v.(string); ok && s.Pattern != "" && !pattern(s.Pattern).MatchString(text) {
 		bad("%q does not match", text)
 	}
 	for _, one := range s.AllOf {
@@ -210,4 +210,15 @@ func typeOf(v any) string {
 		return "array"
 	}
 	return "object"
+}
+
+var compiled sync.Map // patterns of the schema by text
+
+func pattern(text string) *regexp.Regexp {
+	if re, ok := compiled.Load(text); ok {
+		return re.(*regexp.Regexp)
+	}
+	re := regexp.MustCompile(text)
+	compiled.Store(text, re)
+	return re
 }

@@ -66,7 +66,12 @@ func readLimited(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // it is only read
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	var text bytes.Buffer
+	if info, err := f.Stat(); err == nil && info.Size() <= limit {
+		text.Grow(int(info.Size()) + bytes.MinRead) // the file is looked at every second
+	}
+	_, err = text.ReadFrom(io.LimitReader(f, limit+1))
+	data := text.Bytes()
 	switch {
 	case err != nil:
 		return nil, err

@@ -147,6 +147,21 @@ func (h *held) retire() {
 	}
 }
 
+// Settled says that every source of people has answered under its present settings,
+// before the last restart maybe. It is asked every second.
+func (c *Context) Settled() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for name, source := range c.sources {
+		if _, directory := source.Connection.(provision.Directory); directory {
+			if h := c.said[name].health; h.Synced.IsZero() || h.Old {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // Health of all sources, by name.
 func (c *Context) Health() []Health {
 	c.mu.Lock()
