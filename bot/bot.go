@@ -47,10 +47,10 @@ type Store interface {
 
 // Accounts is what the platforms know about their users.
 type Accounts interface {
-	Account(ctx context.Context, u chat.User) (chat.Account, error)
+	Account(ctx context.Context, u chat.User, p chat.Priority) (chat.Account, error)
 	// Shared reports whether the platform names another account for the address of this
 	// one. It may have to wait for its turn to ask.
-	Shared(ctx context.Context, a chat.Account) (bool, error)
+	Shared(ctx context.Context, a chat.Account, p chat.Priority) (bool, error)
 }
 
 // Opener opens sealed credentials.

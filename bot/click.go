@@ -65,9 +65,13 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 	w := s.World()
 	var p *flows.Person
 	var err error
-	if c.Action == chat.ActionRequest {
+	//nolint:exhaustive // the others act, or open what is about one request
+	switch c.Action {
+	case chat.ActionRequest:
 		p, _, err = s.visitor(ctx, w, c.User)
-	} else {
+	case chat.ActionMoreRequests, chat.ActionMoreTasks, chat.ActionMoreActivity:
+		p, err = s.onlooker(ctx, w, c.User)
+	default:
 		p, err = s.person(ctx, w, c.User)
 	}
 	if err != nil {

@@ -19,10 +19,13 @@ func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 	w := s.World()
 	var p *flows.Person
 	var err error
-	if s.Foretell(c) == chat.MannerOpens {
+	switch s.Foretell(c) {
+	case chat.MannerOpens:
 		p, _, err = s.visitor(ctx, w, c.User)
-	} else {
+	case chat.MannerActs:
 		p, err = s.person(ctx, w, c.User)
+	case chat.MannerTells:
+		p, err = s.onlooker(ctx, w, c.User)
 	}
 	if err != nil {
 		return s.refuse(ctx, "command", err)
@@ -63,6 +66,32 @@ func (s *Service) Foretell(c chat.Command) chat.Manner {
 		return chat.MannerActs
 	}
 	return chat.MannerTells
+}
+
+// ForetellClick says what a press will do, without asking anybody who made it.
+func (s *Service) ForetellClick(c chat.Click) chat.Manner {
+	if c.Action.Opens() {
+		return chat.MannerOpens
+	}
+	if c.Action == chat.ActionApprove && s.reasoned(c.Target) {
+		return chat.MannerOpens
+	}
+	return chat.MannerActs
+}
+
+// reasoned reports whether whoever approves what waits for a decision has to say why.
+func (s *Service) reasoned(t chat.Target) bool {
+	r, err := s.Store.Request(t.Request)
+	if err != nil || r.Stamp != t.Stamp {
+		return false
+	}
+	if t.Extension != 0 {
+		if r, _ = r.ExtensionView(t.Extension); r.ID == "" {
+			return false
+		}
+	}
+	f, ok := s.World().Catalog.Flow(r.Flow)
+	return r.State == flows.StatePending && (r.Need.RequireReason || ok && f.Settings.RequireApproverReason)
 }
 
 // verbs are the words that a command may begin with.

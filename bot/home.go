@@ -53,7 +53,7 @@ type homemaker struct {
 // Home draws somebody's home. It reads what it shows, by indexes, and little else.
 func (s *Service) Home(ctx context.Context, q chat.HomeQuery) chat.Home {
 	w := s.World()
-	p, err := s.person(ctx, w, q.User)
+	p, err := s.onlooker(ctx, w, q.User)
 	if err != nil {
 		s.note(ctx, "home", err)
 		return chat.Home{Notes: []chat.Text{chat.T(flows.ErrorMessage(err))}}

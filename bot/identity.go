@@ -12,13 +12,23 @@ import (
 // addresses that are not verified, belong to two people, or to another account of
 // the platform as well. A bound account id
 // goes before an address, and an address never stands in for a person who is
-// bound to another account.
+// bound to another account. Whoever acts is asked about before those who look.
 func (s *Service) person(ctx context.Context, w flows.World, u chat.User) (*flows.Person, error) {
-	p, acc, err := s.visitor(ctx, w, u)
+	return s.known(ctx, w, u, chat.PriorityNow)
+}
+
+// onlooker is person for somebody who only looks at what is theirs: a home, a list.
+// However many do, whoever presses a button is not held up by them.
+func (s *Service) onlooker(ctx context.Context, w flows.World, u chat.User) (*flows.Person, error) {
+	return s.known(ctx, w, u, chat.PriorityRequester)
+}
+
+func (s *Service) known(ctx context.Context, w flows.World, u chat.User, haste chat.Priority) (*flows.Person, error) {
+	p, acc, err := s.account(ctx, w, u, haste)
 	if err != nil || isBound(p, acc) {
 		return p, err
 	}
-	shared, err := s.Accounts.Shared(ctx, acc)
+	shared, err := s.Accounts.Shared(ctx, acc, haste)
 	if err != nil {
 		return nil, nobody(err)
 	}
@@ -38,7 +48,11 @@ func nobody(err error) error {
 // leaves out whether another account has the same address, because to ask that of
 // Slack for everybody who opens a form is more than Slack answers.
 func (s *Service) visitor(ctx context.Context, w flows.World, u chat.User) (*flows.Person, chat.Account, error) {
-	acc, err := s.Accounts.Account(ctx, u)
+	return s.account(ctx, w, u, chat.PriorityNow)
+}
+
+func (s *Service) account(ctx context.Context, w flows.World, u chat.User, haste chat.Priority) (*flows.Person, chat.Account, error) {
+	acc, err := s.Accounts.Account(ctx, u, haste)
 	if err != nil {
 		return nil, acc, nobody(err)
 	}

@@ -15,7 +15,7 @@ var _ chat.Redrawer = (*Service)(nil)
 // has one, and nothing about the request is told to them.
 func (s *Service) Redraw(ctx context.Context, c chat.Click) (chat.Card, bool) {
 	w := s.World()
-	p, err := s.person(ctx, w, c.User)
+	p, err := s.onlooker(ctx, w, c.User)
 	if err != nil {
 		s.note(ctx, "redraw", err)
 		return chat.Card{}, false

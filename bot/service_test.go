@@ -31,6 +31,7 @@ type office struct {
 	accounts map[string]chat.Account
 	broken   error // of the platform
 	shared   map[string]bool
+	haste    []chat.Priority // of the questions about people
 	world    atomic.Pointer[flows.World]
 }
 
@@ -95,7 +96,8 @@ func (o *office) person(name string) *flows.Person {
 	return &o.people[i]
 }
 
-func (o *office) Account(_ context.Context, u chat.User) (chat.Account, error) {
+func (o *office) Account(_ context.Context, u chat.User, p chat.Priority) (chat.Account, error) {
+	o.haste = append(o.haste, p)
 	if o.broken != nil {
 		return chat.Account{}, o.broken
 	}
@@ -107,7 +109,8 @@ func (o *office) Account(_ context.Context, u chat.User) (chat.Account, error) {
 	return acc, nil
 }
 
-func (o *office) Shared(_ context.Context, a chat.Account) (bool, error) {
+func (o *office) Shared(_ context.Context, a chat.Account, p chat.Priority) (bool, error) {
+	o.haste = append(o.haste, p)
 	return o.shared[a.ID], o.broken
 }
 

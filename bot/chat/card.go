@@ -4,7 +4,8 @@ package chat
 type ActionID string
 
 // Opens reports whether an action opens a dialog for whoever may do it, and does
-// nothing before that is submitted. Approve may open one and is not among them.
+// nothing before that is submitted. Approve may open one and is not among them; see
+// Foreteller.
 func (a ActionID) Opens() bool {
 	//nolint:exhaustive // those that open one
 	switch a {

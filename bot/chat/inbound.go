@@ -122,11 +122,12 @@ const (
 	MannerActs                // it changes something, and must not be lost
 )
 
-// Foreteller is a Handler that says what a command will do, at once and without asking
-// anybody: a platform keeps a command that acts until it is done, and opens a dialog
-// in time.
+// Foreteller is a Handler that says what a command or a press will do, at once and
+// without asking anybody: a platform keeps a command that acts until it is done, and
+// opens a dialog in time. It may be wrong: what was to open may be refused or done.
 type Foreteller interface {
 	Foretell(c Command) Manner
+	ForetellClick(c Click) Manner
 }
 
 // Redrawer is a Handler that draws the card of a request as it is now, for whoever

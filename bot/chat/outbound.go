@@ -20,11 +20,13 @@ type MessageRef struct {
 	Message  string `json:"message"`
 }
 
-// Priority of a message; lower goes first where the platform limits the rate.
+// Priority of a message, or of a question about somebody; lower goes first where the
+// platform limits the rate.
 type Priority uint8
 
 // Priorities.
 const (
+	PriorityNow       Priority = 0 // somebody acts and waits
 	PriorityApprover  Priority = 1
 	PriorityRequester Priority = 2
 	PriorityAudit     Priority = 3

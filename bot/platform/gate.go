@@ -12,7 +12,7 @@ import (
 )
 
 // PriorityNow is before all others: somebody looks at the screen and waits.
-const PriorityNow chat.Priority = 0
+const PriorityNow = chat.PriorityNow
 
 // Lane is one limit on calls. Lanes of one name are the same lane, and have the same
 // limit.

@@ -36,6 +36,7 @@ const (
 const (
 	maxReceiving = 512
 	maxWorking   = 64 // after an ack
+	maxLooking   = 16 // of people who opened a home
 	maxAnswering = 32 // of a kind whose answer is in the ack
 	connections  = 2  // so that one is open while Slack renews the other
 )
@@ -55,7 +56,8 @@ type Adapter struct {
 	homes    *homes
 	repeats  *repeats
 	receives *semaphore.Weighted
-	works    *semaphore.Weighted
+	works    *semaphore.Weighted // what people press
+	looks    *semaphore.Weighted // homes that people open
 	// Those who wait for one kind of answer never hold up another.
 	commands, submissions, searches *pool
 
@@ -84,6 +86,7 @@ func NewAdapter(o Options, client *Client, handler chat.Handler, inbox platform.
 		repeats:  newRepeats(),
 		receives: semaphore.NewWeighted(maxReceiving),
 		works:    semaphore.NewWeighted(maxWorking),
+		looks:    semaphore.NewWeighted(maxLooking),
 		commands: newPool(maxAnswering), submissions: newPool(maxAnswering), searches: newPool(maxAnswering),
 	}, nil
 }
@@ -213,6 +216,12 @@ func (a *Adapter) take(ctx context.Context, g *tally, room *semaphore.Weighted, 
 // background does work after an ack.
 func (a *Adapter) background(ctx context.Context, kind string, f func(context.Context)) {
 	a.take(ctx, &a.working, a.works, kind, bounded(f))
+}
+
+// looking draws a home after an ack. However many open theirs at once, there is room
+// for what people press.
+func (a *Adapter) looking(ctx context.Context, f func(context.Context)) {
+	a.take(ctx, &a.working, a.looks, "home", bounded(f))
 }
 
 func bounded(f func(context.Context)) func(context.Context) {

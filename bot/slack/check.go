@@ -221,7 +221,7 @@ func (c *Client) Find(ctx context.Context, to chat.Recipient) error {
 		}
 		code = codeOf(err)
 	} else {
-		a, err := c.Account(ctx, chat.User{Platform: Platform, ID: to.ID})
+		a, err := c.Account(ctx, chat.User{Platform: Platform, ID: to.ID}, chat.PriorityAudit)
 		switch {
 		case err != nil && chat.KindOf(err) != chat.ErrorGone:
 			return err

@@ -38,13 +38,21 @@ func (a *Adapter) click(ctx context.Context, d delivery, in interaction) {
 		user: p.Click.User, channel: p.Channel, responseURL: p.ResponseURL, trigger: in.TriggerID, arrived: d.arrived,
 		again: "Please press the button again.", onHome: onHome,
 	}
-	if p.Click.Action.Opens() {
+	if a.opens(p.Click) {
 		at.moment = a.oneMoment(ctx, at)
 	}
 	if onHome { // the change of the page is the answer
 		at.after = func(ctx context.Context) { a.showHome(ctx, at.user, in.View.Metadata, in.View.Hash) }
 	}
 	a.press(ctx, "click", p, at)
+}
+
+// opens reports whether a press is to open a dialog.
+func (a *Adapter) opens(c chat.Click) bool {
+	if f, ok := a.handler.(chat.Foreteller); ok {
+		return f.ForetellClick(c) == chat.MannerOpens
+	}
+	return c.Action.Opens()
 }
 
 // waitLimit bounds telling somebody that their press is kept.

@@ -373,7 +373,7 @@ func TestAccounts(t *testing.T) {
 	)
 	quiet(t, o, func(r *rig) {
 		of := func(id, team string) chat.Account {
-			a, err := r.client.Account(r.ctx, chat.User{Platform: "slack", ID: id, Team: team})
+			a, err := r.client.Account(r.ctx, chat.User{Platform: "slack", ID: id, Team: team}, chat.PriorityNow)
 			r.must(err)
 			return a
 		}
@@ -385,7 +385,7 @@ func TestAccounts(t *testing.T) {
 			t.Errorf("an unconfirmed address is %+v", a)
 		}
 		shared := func(id string) bool {
-			yes, err := r.client.Shared(r.ctx, of(id, ""))
+			yes, err := r.client.Shared(r.ctx, of(id, ""), chat.PriorityNow)
 			r.must(err)
 			return yes
 		}
@@ -407,9 +407,9 @@ func TestAccounts(t *testing.T) {
 		if !of("U0LEFT0001", "").Deactivated {
 			t.Error("who has left is here")
 		}
-		_, err := r.client.Account(r.ctx, chat.User{Platform: "slack", ID: "U0NOBODY01"})
+		_, err := r.client.Account(r.ctx, chat.User{Platform: "slack", ID: "U0NOBODY01"}, chat.PriorityNow)
 		wantError(t, err, chat.ErrorGone, "user_not_found")
-		_, err = r.client.Account(r.ctx, chat.User{Platform: "teams", ID: alice})
+		_, err = r.client.Account(r.ctx, chat.User{Platform: "teams", ID: alice}, chat.PriorityNow)
 		wantError(t, err, chat.ErrorGone, "user_not_found")
 
 		before := len(r.Calls("users.info"))

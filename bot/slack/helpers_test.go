@@ -72,6 +72,14 @@ func (s *service) Command(ctx context.Context, c chat.Command) chat.Answer {
 
 func (s *service) Foretell(c chat.Command) chat.Manner { return s.manners[c.Text] }
 
+// ForetellClick: Manners holds "press " and the action.
+func (s *service) ForetellClick(c chat.Click) chat.Manner {
+	if c.Action.Opens() {
+		return chat.MannerOpens
+	}
+	return s.manners["press "+string(c.Action)]
+}
+
 func (s *service) Click(ctx context.Context, c chat.Click) chat.Answer {
 	s.note(func() { s.clicks = append(s.clicks, c) })
 	if s.click != nil {

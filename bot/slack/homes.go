@@ -244,12 +244,12 @@ func (a *Adapter) event(ctx context.Context, d delivery) {
 		return
 	}
 	u := chat.User{Platform: Platform, ID: e.Event.User, Team: e.TeamID}
-	a.background(ctx, "home", func(ctx context.Context) { a.showHome(ctx, u, "", e.Event.View.Hash) })
+	a.looking(ctx, func(ctx context.Context) { a.showHome(ctx, u, "", e.Event.View.Hash) })
 }
 
 // turnHome takes a press that shows another part of a home. It changes nothing else, so
 // it is not committed.
 func (a *Adapter) turnHome(ctx context.Context, d delivery, in interaction, page string) {
 	a.ack(ctx, d, nil)
-	a.background(ctx, "home", func(ctx context.Context) { a.showHome(ctx, in.user(), page, in.View.Hash) })
+	a.looking(ctx, func(ctx context.Context) { a.showHome(ctx, in.user(), page, in.View.Hash) })
 }

@@ -186,6 +186,90 @@ func TestDialogIsOpenedAhead(t *testing.T) {
 	}
 }
 
+// TestApproveOpensItsDialogAhead: with an identity that takes longer than the trigger
+// works, the reason that a flow asks for is on the screen all the same; one that needs
+// none opens nothing.
+func TestApproveOpensItsDialogAhead(t *testing.T) {
+	form := requestForm()
+	for name, tc := range map[string]struct {
+		manner chat.Manner
+		answer chat.Answer
+		title  string // empty: no dialog
+	}{
+		"with a reason": {chat.MannerOpens, chat.Answer{Open: &form}, "Request access"},
+		"refused":       {chat.MannerOpens, chat.Say("You are not an approver of AR-12."), "Please note"},
+		"without":       {chat.MannerActs, chat.Answer{}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &service{manners: map[string]chat.Manner{"press approve": tc.manner}}
+			s.click = func(ctx context.Context, _ chat.Click) chat.Answer {
+				sleep(ctx, 10*time.Second)
+				return tc.answer
+			}
+			story(t, world(), s, func(r *rig) {
+				r.must(r.As(bob).Click(r.ctx, r.post(bob, approval()), "Approve"))
+				time.Sleep(time.Minute)
+				if v, ok := r.As(bob).View(); ok != (tc.title != "") || v.Title != tc.title || strings.Contains(v.Text, "One moment") {
+					t.Errorf("view %t %q %q\n%s", ok, v.Title, v.Text, r.log)
+				}
+				r.wantTold(bob)
+			})
+		})
+	}
+}
+
+// TestWhoPressesGoesBeforeWhoLooks: hundreds whom the bot never met open their homes at
+// once, which is more than Slack answers questions about in minutes; a press is judged
+// within moments, and every home is drawn in the end.
+func TestWhoPressesGoesBeforeWhoLooks(t *testing.T) {
+	o := world()
+	const crowd = 200
+	for i := range crowd {
+		u := slacksim.User{ID: fmt.Sprintf("U0CROWD%03d", i), Name: fmt.Sprintf("c%d", i), Email: fmt.Sprintf("c%d@example.com", i)}
+		o.Users = append(o.Users, u)
+		o.Channels[0].Members = append(o.Channels[0].Members, u.ID)
+	}
+	var r *rig
+	known := func(ctx context.Context, u chat.User, p chat.Priority) bool {
+		a, err := r.client.Account(ctx, u, p)
+		if err == nil {
+			_, err = r.client.Shared(ctx, a, p)
+		}
+		return err == nil
+	}
+	s := &service{}
+	s.home = func(ctx context.Context, q chat.HomeQuery) chat.Home {
+		if !known(ctx, q.User, chat.PriorityRequester) {
+			return chat.Home{Notes: []chat.Text{chat.T("I could not find out who you are.")}}
+		}
+		return chat.Home{Notes: []chat.Text{chat.T("Home of " + q.User.ID)}}
+	}
+	s.click = func(ctx context.Context, c chat.Click) chat.Answer {
+		if !known(ctx, c.User, chat.PriorityNow) {
+			t.Error("nobody knows who pressed")
+		}
+		return chat.Say("Judged.")
+	}
+	story(t, o, s, func(begun *rig) {
+		r = begun
+		m := r.post(bob, approval())
+		for i := range crowd {
+			r.must(r.As(fmt.Sprintf("U0CROWD%03d", i)).OpenHome())
+		}
+		time.Sleep(10 * time.Second)
+		r.must(r.As(bob).Click(r.ctx, m, "Approve"))
+		time.Sleep(8 * time.Second)
+		r.wantTold(bob, "Judged.")
+		time.Sleep(10 * time.Minute)
+		for i := range crowd {
+			id := fmt.Sprintf("U0CROWD%03d", i)
+			if v, ok := r.As(id).Home(); !ok || !strings.Contains(v.Text, "Home of "+id) {
+				t.Fatalf("the home of %s reads %q", id, v.Text)
+			}
+		}
+	})
+}
+
 // TestQuickAnswerOpensNothingAhead: where the answer is there at once, no dialog flashes.
 func TestQuickAnswerOpensNothingAhead(t *testing.T) {
 	s := &service{manners: map[string]chat.Manner{"request x": chat.MannerOpens}}
@@ -265,7 +349,7 @@ func TestCrowdOpensForms(t *testing.T) {
 	s := &service{manners: map[string]chat.Manner{"": chat.MannerOpens}}
 	story(t, o, s, func(r *rig) {
 		s.command = func(ctx context.Context, c chat.Command) chat.Answer {
-			if _, err := r.client.Account(ctx, c.User); err != nil {
+			if _, err := r.client.Account(ctx, c.User, chat.PriorityNow); err != nil {
 				return chat.Say(err.Error())
 			}
 			return chat.Answer{Open: &form}

@@ -33,7 +33,7 @@ func (c *Client) identity(ctx context.Context) (*slack.AuthTestResponse, error) 
 
 // Account asks Slack who a user is. An answer is believed for 30 seconds. A user
 // that Slack does not know is chat.ErrorGone.
-func (c *Client) Account(ctx context.Context, u chat.User) (chat.Account, error) {
+func (c *Client) Account(ctx context.Context, u chat.User, p chat.Priority) (chat.Account, error) {
 	if u.Platform != Platform || u.ID == "" {
 		return chat.Account{}, &chat.Error{Kind: chat.ErrorGone, Op: usersInfo.name, Code: "user_not_found", Err: errors.New("not a user of Slack")}
 	}
@@ -43,7 +43,7 @@ func (c *Client) Account(ctx context.Context, u chat.User) (chat.Account, error)
 	}
 	user, ok := c.accounts.Get(u.ID)
 	if !ok {
-		err := c.call(ctx, usersInfo, "", priorityNow, func(ctx context.Context) (err error) {
+		err := c.call(ctx, usersInfo, "", p, func(ctx context.Context) (err error) {
 			user, err = c.api.GetUserInfoContext(ctx, u.ID)
 			return err
 		})
@@ -64,11 +64,11 @@ func (c *Client) Account(ctx context.Context, u chat.User) (chat.Account, error)
 // Shared compares an account with the one that Slack names for its address. Two
 // accounts with one address must not both act for one person. An answer is believed
 // for ten minutes.
-func (c *Client) Shared(ctx context.Context, a chat.Account) (bool, error) {
+func (c *Client) Shared(ctx context.Context, a chat.Account, p chat.Priority) (bool, error) {
 	if !a.EmailVerified || a.Bot || a.Guest || a.External || a.Deactivated {
 		return false, nil // refused for that
 	}
-	id, err := c.byEmail(ctx, a.Email, priorityNow)
+	id, err := c.byEmail(ctx, a.Email, p)
 	if e, ok := errors.AsType[*chat.Error](err); ok && e.Kind == chat.ErrorGone {
 		// Slack that finds nobody does not name another.
 		return e.Code != "users_not_found" && e.Code != "other_email", nil

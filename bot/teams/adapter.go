@@ -192,7 +192,7 @@ func (a *Adapter) take(ctx context.Context, got received) response {
 func (a *Adapter) installed(ctx context.Context, got received) response {
 	if got.Conversation.ConversationType == personal {
 		a.background(ctx, "installationUpdate", func(ctx context.Context) {
-			if _, err := a.client.Account(ctx, user(got.Activity)); err != nil {
+			if _, err := a.client.Account(ctx, user(got.Activity), platform.PriorityNow); err != nil {
 				a.log.WarnContext(ctx, "teams did not say who installed the app", "error", err)
 			}
 		})

@@ -73,6 +73,8 @@ type service struct {
 
 func (s *service) Foretell(chat.Command) chat.Manner { return s.manner }
 
+func (s *service) ForetellClick(chat.Click) chat.Manner { return chat.MannerActs }
+
 func (s *service) Command(_ context.Context, c chat.Command) chat.Answer {
 	s.mu.Lock()
 	s.commands = append(s.commands, c)

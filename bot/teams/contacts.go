@@ -8,7 +8,6 @@ import (
 	"github.com/infracloudio/msbotbuilder-go/schema"
 
 	"apono/bot/chat"
-	"apono/bot/platform"
 )
 
 // Contact is where a person can be written to. Teams makes it known when the app is
@@ -54,7 +53,7 @@ const accountTTL = 30 * time.Second
 
 // Account asks Teams who a user is. An answer is believed for 30 seconds. A user who
 // is not in touch with the bot is chat.ErrorGone.
-func (c *Client) Account(ctx context.Context, u chat.User) (chat.Account, error) {
+func (c *Client) Account(ctx context.Context, u chat.User, p chat.Priority) (chat.Account, error) {
 	unknown := &chat.Error{Kind: chat.ErrorGone, Op: opMember.name, Code: "not_in_touch"}
 	if u.Platform != Platform || u.ID == "" {
 		return chat.Account{}, unknown
@@ -66,7 +65,7 @@ func (c *Client) Account(ctx context.Context, u chat.User) (chat.Account, error)
 	if !ok {
 		return chat.Account{}, unknown
 	}
-	a, err := c.account(ctx, contact, platform.PriorityNow)
+	a, err := c.account(ctx, contact, p)
 	if err != nil {
 		return chat.Account{}, err
 	}

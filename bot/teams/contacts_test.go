@@ -20,32 +20,32 @@ func TestAccounts(t *testing.T) {
 			{"gus", chat.Account{Email: "gus@elsewhere.example", Guest: true}},
 		} {
 			o.enter(tt.handle)
-			got, err := o.client.Account(o.Context(), chat.User{Platform: "teams", ID: "aad-" + tt.handle, Team: tenantID})
+			got, err := o.client.Account(o.Context(), chat.User{Platform: "teams", ID: "aad-" + tt.handle, Team: tenantID}, chat.PriorityNow)
 			o.must(err)
 			if got.Email != tt.want.Email || got.EmailVerified != tt.want.EmailVerified || got.Guest != tt.want.Guest || got.External || got.Bot {
 				t.Errorf("%s: %+v", tt.handle, got)
 			}
 		}
-		got, err := o.client.Account(o.Context(), chat.User{Platform: "teams", ID: "aad-alice", Team: "another"})
+		got, err := o.client.Account(o.Context(), chat.User{Platform: "teams", ID: "aad-alice", Team: "another"}, chat.PriorityNow)
 		o.must(err)
 		if !got.External {
 			t.Error("somebody who claims another tenant is ours")
 		}
 		for _, u := range []chat.User{{Platform: "slack", ID: "aad-alice"}, {Platform: "teams"}, {Platform: "teams", ID: "aad-nobody"}} {
-			if _, err := o.client.Account(o.Context(), u); chat.KindOf(err) != chat.ErrorGone {
+			if _, err := o.client.Account(o.Context(), u, chat.PriorityNow); chat.KindOf(err) != chat.ErrorGone {
 				t.Errorf("%+v: %v", u, err)
 			}
 		}
 		before := o.tenant.Count("member")
 		for range 5 {
-			_, err := o.client.Account(o.Context(), chat.User{Platform: "teams", ID: "aad-alice"})
+			_, err := o.client.Account(o.Context(), chat.User{Platform: "teams", ID: "aad-alice"}, chat.PriorityNow)
 			o.must(err)
 		}
 		if n := o.tenant.Count("member"); n != before {
 			t.Errorf("asked %d times more", n-before)
 		}
 		time.Sleep(time.Minute)
-		_, err = o.client.Account(o.Context(), chat.User{Platform: "teams", ID: "aad-alice"})
+		_, err = o.client.Account(o.Context(), chat.User{Platform: "teams", ID: "aad-alice"}, chat.PriorityNow)
 		o.must(err)
 		if n := o.tenant.Count("member"); n != before+1 {
 			t.Error("an old answer is believed")

@@ -53,21 +53,21 @@ func (a *App) platforms() []dispatch.Platform {
 // accounts asks the platform that an account is of.
 type accounts struct{ app *App }
 
-func (a accounts) Account(ctx context.Context, u chat.User) (chat.Account, error) {
+func (a accounts) Account(ctx context.Context, u chat.User, p chat.Priority) (chat.Account, error) {
 	switch {
 	case u.Platform == slack.Platform && a.app.client != nil:
-		return a.app.client.Account(ctx, u)
+		return a.app.client.Account(ctx, u, p)
 	case u.Platform == teams.Platform && a.app.teams != nil:
-		return a.app.teams.Account(ctx, u)
+		return a.app.teams.Account(ctx, u, p)
 	}
 	return chat.Account{}, flows.Errorf(flows.CodeForbidden, "I do not know the platform you come from.")
 }
 
 // Shared asks Slack. In Teams an account is the only one of its address: it is the
 // object of the tenant's directory.
-func (a accounts) Shared(ctx context.Context, acc chat.Account) (bool, error) {
+func (a accounts) Shared(ctx context.Context, acc chat.Account, p chat.Priority) (bool, error) {
 	if acc.Platform == slack.Platform && a.app.client != nil {
-		return a.app.client.Shared(ctx, acc)
+		return a.app.client.Shared(ctx, acc, p)
 	}
 	return false, nil
 }
