@@ -12,7 +12,7 @@ import (
 // Automatic is what an automatic flow gives at this moment, and to whom.
 type Automatic struct {
 	Flow *Flow
-	Hash string // of the flow
+	Hash string // of the flow and all that it uses; see Catalog.HashOf
 	// Units in order, without doubles. Over MaxUnits they are cut off after one more,
 	// and nothing is granted.
 	Units  []Unit
@@ -32,7 +32,7 @@ func (w World) Automatics() []Automatic {
 		if !f.Active || f.Trigger != TriggerAutomatic {
 			continue
 		}
-		a := Automatic{Flow: f, Hash: w.Catalog.hashes[f.Name], Units: w.automaticUnits(f)}
+		a := Automatic{Flow: f, Hash: w.Catalog.wholes[f.Name], Units: w.automaticUnits(f)}
 		a.Digest = UnitsDigest(a.Units)
 		for _, p := range w.People.likely(ApproverGroup{Match: f.Requestors.Match, Approvers: f.Requestors.Conditions}, nil) {
 			if status, _ := w.Matches(f.Requestors, p, p); status == Met && !p.Disabled && w.People.certain(p) {
@@ -120,8 +120,9 @@ type AutomaticStep struct {
 type AutomaticEnd struct {
 	ID    string
 	Cause string // a sentence for people
-	// Policy says that the flow was changed since, and the person loses something: a
-	// mistake in a policy looks like many of these at once.
+	// Policy says that the flow, or a bundle or access scope that it uses, was changed
+	// since, and the person loses something: a mistake in a policy looks like many of
+	// these at once.
 	Policy bool
 }
 

@@ -18,6 +18,7 @@ type duty struct {
 	people  []flows.Person
 	flow    flows.Flow
 	bundles []flows.Bundle
+	scopes  []flows.AccessScope
 	nothing bool // the integration has not answered yet
 }
 
@@ -44,12 +45,12 @@ func (d *duty) world() flows.World {
 		holdings = nil
 	}
 	return flows.NewWorld(flows.NewDirectory(d.people, []flows.Shift{{Name: "primary", Members: d.onCall}}), flows.NewInventory(holdings),
-		flows.NewCatalog(flows.Policy{Flows: []flows.Flow{d.flow}, Bundles: d.bundles}))
+		flows.NewCatalog(flows.Policy{Flows: []flows.Flow{d.flow}, Bundles: d.bundles, Scopes: d.scopes}))
 }
 
 // holds is a request under the flow as it is now.
 func (d *duty) holds(seq uint64, who string, tables ...string) flows.Holding {
-	r := flows.Request{ID: fmt.Sprintf("AR-%d", seq), Seq: seq, Flow: d.flow.Name, FlowHash: d.flow.Hash(), Grantee: flows.PersonRef{Email: who, Name: who}}
+	r := flows.Request{ID: fmt.Sprintf("AR-%d", seq), Seq: seq, Flow: d.flow.Name, FlowHash: d.world().Catalog.HashOf(d.flow.Name), Grantee: flows.PersonRef{Email: who, Name: who}}
 	g := flows.AccessGroup{Integration: "db"}
 	for _, t := range tables {
 		g.Items = append(g.Items, flows.Item{Unit: flows.Unit{Integration: "db", ResourceType: "table", Resource: t, Permission: "read"}})
@@ -149,6 +150,34 @@ func TestPlanAutomatic(t *testing.T) {
 			d.flow.Targets[0].Include = &flows.Selector{Names: []string{"b"}}
 			return []flows.Holding{held}
 		}, []string{"carol@x +b -AR-1! " + changed}},
+		"less by a changed bundle": {func(d *duty) []flows.Holding {
+			d.flow.Targets, d.bundles = []flows.Target{{Bundle: "all"}}, []flows.Bundle{{Name: "all", Targets: d.flow.Targets}}
+			held := d.holds(1, "carol@x", "a", "b")
+			d.bundles = []flows.Bundle{{Name: "all", Targets: slices.Clone(d.bundles[0].Targets)}}
+			d.bundles[0].Targets[0].Include = &flows.Selector{Names: []string{"b"}}
+			return []flows.Holding{held}
+		}, []string{"carol@x +b -AR-1! " + changed}},
+		"less by a changed access scope": {func(d *duty) []flows.Holding {
+			d.scopes = []flows.AccessScope{{Name: "all", Query: `resource_type = "table"`}}
+			d.flow.Targets = []flows.Target{{AccessScope: "all"}}
+			held := d.holds(1, "carol@x", "a", "b")
+			d.scopes = []flows.AccessScope{{Name: "all", Query: `resource_name = "b"`}}
+			return []flows.Holding{held}
+		}, []string{"carol@x +b -AR-1! " + changed}},
+		"less by a changed access scope of a bundle": {func(d *duty) []flows.Holding {
+			d.scopes = []flows.AccessScope{{Name: "all", Query: `resource_type = "table"`}}
+			d.flow.Targets, d.bundles = []flows.Target{{Bundle: "all"}}, []flows.Bundle{{Name: "all", Targets: []flows.Target{{AccessScope: "all"}}}}
+			held := d.holds(1, "carol@x", "a", "b")
+			d.scopes = []flows.AccessScope{{Name: "all", Query: `resource_name = "b"`}}
+			return []flows.Holding{held}
+		}, []string{"carol@x +b -AR-1! " + changed}},
+		"less of an access scope that is as it was": {func(d *duty) []flows.Holding {
+			d.scopes = []flows.AccessScope{{Name: "all", Query: `resource_type = "table"`}, {Name: "of others", Query: `resource_name = "b"`}}
+			d.flow.Targets = []flows.Target{{AccessScope: "all"}}
+			held := d.holds(1, "carol@x", "a", "b")
+			d.tables, d.scopes[1].Query = []string{"b"}, `resource_name = "a"`
+			return []flows.Holding{held}
+		}, []string{"carol@x +b -AR-1 " + changed}},
 		"more by a changed policy": {func(d *duty) []flows.Holding {
 			d.flow.Targets[0].Include = &flows.Selector{Names: []string{"b"}}
 			held := d.holds(1, "carol@x", "b")

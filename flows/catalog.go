@@ -165,14 +165,7 @@ type Flow struct {
 
 // Hash identifies the content of the flow. A request keeps it, so that a later
 // reader can tell whether the policy it was made under still stands.
-func (f *Flow) Hash() string {
-	b, err := json.Marshal(f)
-	if err != nil {
-		panic("flows: a flow that cannot be encoded (this is a bug): " + err.Error())
-	}
-	sum := sha256.Sum256(b)
-	return hex.EncodeToString(sum[:8])
-}
+func (f *Flow) Hash() string { return hashOf(f) }
 
 // Policy is the content of a catalog as it was written.
 type Policy struct {
@@ -190,7 +183,8 @@ type Policy struct {
 type Catalog struct {
 	policy  Policy
 	flows   map[string]*Flow
-	hashes  map[string]string
+	hashes  map[string]string // see Flow.Hash
+	wholes  map[string]string // see HashOf
 	bundles map[string]*Bundle
 	scopes  map[string]*Query // by name; those that cannot be read are left out
 	likely  map[string][]int  // see likelyFlows
@@ -206,7 +200,7 @@ func NewCatalog(p Policy) *Catalog {
 		p.RequestTimeout = DefaultRequestTimeout
 	}
 	c := &Catalog{
-		policy: p, flows: map[string]*Flow{}, hashes: map[string]string{}, bundles: map[string]*Bundle{}, scopes: map[string]*Query{},
+		policy: p, flows: map[string]*Flow{}, hashes: map[string]string{}, wholes: map[string]string{}, bundles: map[string]*Bundle{}, scopes: map[string]*Query{},
 		likely: map[string][]int{},
 	}
 	for i := range p.Flows {
@@ -223,14 +217,53 @@ func NewCatalog(p Policy) *Catalog {
 	for i := range p.Bundles {
 		c.bundles[p.Bundles[i].Name] = &p.Bundles[i]
 	}
+	for i := range p.Flows {
+		c.wholes[p.Flows[i].Name] = c.whole(&p.Flows[i])
+	}
 	return c
 }
 
 // Flow finds a flow by name.
 func (c *Catalog) Flow(name string) (*Flow, bool) { f, ok := c.flows[name]; return f, ok }
 
-// HashOf is Flow.Hash of a flow by name; empty: there is none.
-func (c *Catalog) HashOf(name string) string { return c.hashes[name] }
+// HashOf identifies the content of a flow by name, and of the bundles and access scopes
+// that it uses: all of the policy that says what it gives, and to whom. For a flow that
+// uses none it is Flow.Hash. Empty: there is no such flow.
+func (c *Catalog) HashOf(name string) string { return c.wholes[name] }
+
+// whole is HashOf of a flow.
+func (c *Catalog) whole(f *Flow) string {
+	var parts []any
+	scopes := func(targets []Target) {
+		for i := range targets {
+			at := slices.IndexFunc(c.policy.Scopes, func(s AccessScope) bool { return s.Name == targets[i].AccessScope })
+			if at >= 0 && targets[i].AccessScope != "" {
+				parts = append(parts, c.policy.Scopes[at].Query)
+			}
+		}
+	}
+	scopes(f.Targets)
+	for i := range f.Targets {
+		if b := c.bundles[f.Targets[i].Bundle]; b != nil {
+			parts = append(parts, b)
+			scopes(b.Targets)
+		}
+	}
+	if len(parts) == 0 {
+		return c.hashes[f.Name]
+	}
+	return hashOf(append(parts, c.hashes[f.Name]))
+}
+
+// hashOf identifies content of a policy.
+func hashOf(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic("flows: a part of a policy that cannot be encoded (this is a bug): " + err.Error())
+	}
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:8])
+}
 
 // Bundle finds a bundle by name.
 func (c *Catalog) Bundle(name string) (*Bundle, bool) { b, ok := c.bundles[name]; return b, ok }
