@@ -20,8 +20,11 @@ const (
 // Change is what a new policy changes for some people. Either Bundle is set, or
 // Integration, ResourceType, Permission and Resources.
 type Change struct {
-	Kind                                  ChangeKind
-	People                                []PersonRef // sorted by address
+	Kind   ChangeKind
+	People []PersonRef // who ask; sorted by address
+	// For says for whom they may ask: "their direct reports", "others who are group
+	// developers"; empty: for themselves.
+	For                                   string
 	Bundle                                string
 	Integration, ResourceType, Permission string
 	Resources                             []string // names, in order
@@ -35,7 +38,8 @@ type Plan struct {
 }
 
 // PlanFor compares the policies of two worlds that know the same people and
-// things. What people may ask for others is not compared.
+// things: what people may ask for themselves and for others, and what they hold by
+// automatic flows.
 func PlanFor(before, after World) Plan {
 	p := Plan{}
 	for _, f := range before.Catalog.Flows() {
@@ -65,10 +69,8 @@ func PlanFor(before, after World) Plan {
 	}
 	index := map[string]int{}
 	for _, key := range order {
-		was, bundlesBefore := before.terms(groups[key][0])
-		is, bundlesAfter := after.terms(groups[key][0])
-		for _, c := range differences(was, bundlesBefore, is, bundlesAfter, after.Inventory) {
-			id := fmt.Sprintf("%q", []string{string(c.Kind), c.Bundle, c.Integration, c.ResourceType, c.Permission, c.Before, c.After, strings.Join(c.Resources, "\x00")})
+		for _, c := range differences(before.terms(groups[key][0]), after.terms(groups[key][0]), after.Inventory) {
+			id := fmt.Sprintf("%q", []string{string(c.Kind), c.For, c.Bundle, c.Integration, c.ResourceType, c.Permission, c.Before, c.After, strings.Join(c.Resources, "\x00")})
 			at, seen := index[id]
 			if !seen {
 				at = len(p.Changes)
@@ -84,7 +86,7 @@ func PlanFor(before, after World) Plan {
 		slices.SortFunc(p.Changes[i].People, func(a, b PersonRef) int { return cmp.Compare(a.Email, b.Email) })
 	}
 	slices.SortStableFunc(p.Changes, func(a, b Change) int {
-		return cmp.Or(cmp.Compare(kindOrder(a.Kind), kindOrder(b.Kind)), cmp.Compare(a.Bundle, b.Bundle), cmp.Compare(a.Integration, b.Integration),
+		return cmp.Or(cmp.Compare(kindOrder(a.Kind), kindOrder(b.Kind)), cmp.Compare(a.For, b.For), cmp.Compare(a.Bundle, b.Bundle), cmp.Compare(a.Integration, b.Integration),
 			cmp.Compare(a.ResourceType, b.ResourceType), cmp.Compare(a.Permission, b.Permission), slices.Compare(a.Resources, b.Resources))
 	})
 	return p
@@ -94,10 +96,17 @@ func kindOrder(k ChangeKind) int {
 	return slices.Index([]ChangeKind{ChangeLoses, ChangeGains, ChangeOther}, k)
 }
 
-// usable lists the flows that mean something to a person at some time: those
-// under which they may ask for themselves, and those that give by themselves.
-func (w World) usable(p *Person) []*Flow {
-	var out []*Flow
+// use is a flow that means something to a person at some time, and for whom; see
+// Change.For.
+type use struct {
+	*Flow
+	whom string
+}
+
+// usable lists the flows under which a person may ask, and those that give by
+// themselves.
+func (w World) usable(p *Person) []use {
+	var out []use
 	for _, f := range w.likelyFlows(p) {
 		if !f.Active {
 			continue
@@ -106,11 +115,19 @@ func (w World) usable(p *Person) []*Flow {
 			continue
 		}
 		if status, _ := w.mayGet(f, p, p); status == Met || f.Trigger == TriggerAutomatic {
-			out = append(out, f)
+			out = append(out, use{f, ""})
+		}
+		if r := f.RequestFor; r != nil && f.Trigger != TriggerAutomatic {
+			if r.DirectReports && len(w.People.reportsOf(p)) > 0 {
+				out = append(out, use{f, "their direct reports"})
+			}
+			if r.Others {
+				out = append(out, use{f, "others who are " + textOf(r.Grantees.Match, r.Grantees.Conditions)})
+			}
 		}
 	}
 	// What is held beats what is asked for; what is automatic beats what is approved.
-	slices.SortStableFunc(out, func(a, b *Flow) int { return cmp.Compare(a.ease(), b.ease()) })
+	slices.SortStableFunc(out, func(a, b use) int { return cmp.Compare(a.ease(), b.ease()) })
 	return out
 }
 
@@ -127,7 +144,7 @@ func (f *Flow) ease() int {
 func (w World) flowNamesFor(p *Person) []string {
 	var out []string
 	for _, f := range w.usable(p) {
-		out = append(out, f.Name)
+		out = append(out, f.Name+"\x02"+f.whom)
 	}
 	return out
 }
@@ -135,36 +152,44 @@ func (w World) flowNamesFor(p *Person) []string {
 // grants are the terms of one permission on the resources of a kind.
 type grants struct {
 	kind
-	permission string
+	permission, whom string
 }
 
-// terms says on what terms a person gets what: for each permission the terms by
+// bundled is a bundle for somebody.
+type bundled struct{ bundle, whom string }
+
+// allTerms says on what terms a person gets what: for each permission the terms by
 // place, and for each bundle.
-func (w World) terms(p *Person) (of map[grants][]string, bundles map[string]string) {
-	of, bundles = map[grants][]string{}, map[string]string{}
+type allTerms struct {
+	of      map[grants][]string
+	bundles map[bundled]string
+}
+
+func (w World) terms(p *Person) allTerms {
+	all := allTerms{map[grants][]string{}, map[bundled]string{}}
 	rs := w.reaches()
 	for _, f := range w.usable(p) {
 		terms := f.terms()
 		for _, t := range f.Targets {
-			if t.Bundle != "" && bundles[t.Bundle] == "" {
-				bundles[t.Bundle] = terms
+			if b := (bundled{t.Bundle, f.whom}); t.Bundle != "" && all.bundles[b] == "" {
+				all.bundles[b] = terms
 			}
 		}
 		for _, r := range rs.flows[f.Name] {
 			for k, parts := range r {
 				for i := range parts {
-					w.fillIn(of, k, &parts[i], terms)
+					w.fillIn(all.of, k, f.whom, &parts[i], terms)
 				}
 			}
 		}
 	}
-	return of, bundles
+	return all
 }
 
-func (w World) fillIn(of map[grants][]string, k kind, p *part, terms string) {
+func (w World) fillIn(of map[grants][]string, k kind, whom string, p *part, terms string) {
 	n := len(w.Inventory.Resources(k.integration, k.typ))
 	for _, perm := range p.permissions {
-		g := grants{k, perm}
+		g := grants{k, perm, whom}
 		if of[g] == nil {
 			of[g] = make([]string, n)
 		}
@@ -200,26 +225,7 @@ func (f *Flow) terms() string {
 func (a *Approval) text() string {
 	var groups []string
 	for _, g := range a.Groups {
-		var parts []string
-		for _, c := range g.Approvers {
-			switch {
-			case c.Attribute == AttrManager && len(c.Values) == 0:
-				parts = append(parts, "their manager")
-			case c.Attribute == AttrOwner:
-				parts = append(parts, "the owner")
-			default:
-				words := []string{c.Attribute, strings.ReplaceAll(string(c.Operator), "_", " "), strings.Join(c.Values, " or ")}
-				if c.Operator == OpIs || c.Operator == "" {
-					words = slices.Delete(words, 1, 2)
-				}
-				parts = append(parts, strings.Join(words, " "))
-			}
-		}
-		join := " and "
-		if g.Match == MatchAny {
-			join = " or "
-		}
-		groups = append(groups, strings.Join(parts, join))
+		groups = append(groups, textOf(g.Match, g.Approvers))
 	}
 	if a.Mode == ModeAllOf {
 		return "all of (" + strings.Join(groups, "; ") + ")"
@@ -227,43 +233,65 @@ func (a *Approval) text() string {
 	return strings.Join(groups, " or ")
 }
 
-func differences(before map[grants][]string, bundlesBefore map[string]string, after map[grants][]string, bundlesAfter map[string]string, inv *Inventory) []Change {
+// textOf says what conditions mean.
+func textOf(match Match, conditions []Condition) string {
+	var parts []string
+	for _, c := range conditions {
+		switch {
+		case c.Attribute == AttrManager && len(c.Values) == 0:
+			parts = append(parts, "their manager")
+		case c.Attribute == AttrOwner:
+			parts = append(parts, "the owner")
+		default:
+			words := []string{c.Attribute, strings.ReplaceAll(string(c.Operator), "_", " "), strings.Join(c.Values, " or ")}
+			if c.Operator == OpIs || c.Operator == "" {
+				words = slices.Delete(words, 1, 2)
+			}
+			parts = append(parts, strings.Join(words, " "))
+		}
+	}
+	join := " and "
+	if match == MatchAny {
+		join = " or "
+	}
+	return strings.Join(parts, join)
+}
+
+func differences(before, after allTerms, inv *Inventory) []Change {
 	var out []Change
-	all := map[grants]bool{}
-	for g := range before {
-		all[g] = true
-	}
-	for g := range after {
-		all[g] = true
-	}
-	for g := range all {
+	for g := range keysOf(before.of, after.of) {
 		byTerms := map[[2]string][]string{}
 		for place, r := range inv.Resources(g.integration, g.typ) {
-			was, is := at(before[g], place), at(after[g], place)
+			was, is := at(before.of[g], place), at(after.of[g], place)
 			if was != is {
 				byTerms[[2]string{was, is}] = append(byTerms[[2]string{was, is}], cmp.Or(r.Name, r.ID))
 			}
 		}
 		for terms, resources := range byTerms {
 			out = append(out, Change{
-				Kind: kindOf(terms[0], terms[1]), Integration: g.integration, ResourceType: g.typ, Permission: g.permission,
+				Kind: kindOf(terms[0], terms[1]), For: g.whom, Integration: g.integration, ResourceType: g.typ, Permission: g.permission,
 				Resources: resources, Before: terms[0], After: terms[1],
 			})
 		}
 	}
-	names := map[string]bool{}
-	for b := range bundlesBefore {
-		names[b] = true
-	}
-	for b := range bundlesAfter {
-		names[b] = true
-	}
-	for b := range names {
-		if was, is := bundlesBefore[b], bundlesAfter[b]; was != is {
-			out = append(out, Change{Kind: kindOf(was, is), Bundle: b, Before: was, After: is})
+	for b := range keysOf(before.bundles, after.bundles) {
+		if was, is := before.bundles[b], after.bundles[b]; was != is {
+			out = append(out, Change{Kind: kindOf(was, is), For: b.whom, Bundle: b.bundle, Before: was, After: is})
 		}
 	}
 	return out
+}
+
+// keysOf are the keys of both.
+func keysOf[K comparable, V any](a, b map[K]V) map[K]bool {
+	all := map[K]bool{}
+	for k := range a {
+		all[k] = true
+	}
+	for k := range b {
+		all[k] = true
+	}
+	return all
 }
 
 func at(terms []string, place int) string {

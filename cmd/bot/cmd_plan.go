@@ -58,6 +58,7 @@ type planned struct {
 type change struct {
 	Kind         flows.ChangeKind `json:"kind"`
 	People       []string         `json:"people"`
+	For          string           `json:"for,omitempty"` // whom they may ask for; empty: themselves
 	Bundle       string           `json:"bundle,omitempty"`
 	Integration  string           `json:"integration,omitempty"`
 	ResourceType string           `json:"resource_type,omitempty"`
@@ -92,7 +93,7 @@ func plan(cmd *cobra.Command, before, after string, offline bool) (*planned, err
 	p := &planned{Added: some(found.Added), Removed: some(found.Removed), Changed: some(found.Changed), Changes: []change{}, Ending: []endingEntry{}}
 	for _, c := range found.Changes {
 		out := change{
-			Kind: c.Kind, Bundle: c.Bundle, Integration: c.Integration, ResourceType: c.ResourceType, Permission: c.Permission,
+			Kind: c.Kind, For: c.For, Bundle: c.Bundle, Integration: c.Integration, ResourceType: c.ResourceType, Permission: c.Permission,
 			Resources: c.Resources, Before: c.Before, After: c.After,
 		}
 		for _, person := range c.People {
@@ -105,12 +106,33 @@ func plan(cmd *cobra.Command, before, after string, offline bool) (*planned, err
 		return nil, err
 	}
 	p.Looked = looked
+	p.Ending = append(p.Ending, automaticEnding(w, live)...)
 	for i := range live {
 		if because := w.WouldEnd(&live[i]); because != "" {
 			p.Ending = append(p.Ending, endingEntry{live[i].ID, live[i].Grantee.Email, string(live[i].State), because})
 		}
 	}
 	return p, nil
+}
+
+// automaticEnding lists what automatic flows gave and would not, or not all of it,
+// because of the policy of a world.
+func automaticEnding(w flows.World, live []flows.Request) (out []endingEntry) {
+	var held []flows.Holding
+	by := map[string]*flows.Request{}
+	for i := range live {
+		if r := &live[i]; r.Trigger == flows.TriggerAutomatic && (r.State == flows.StateApproved || r.State == flows.StateActive) {
+			held, by[r.ID] = append(held, flows.HoldingOf(r)), r
+		}
+	}
+	for _, s := range w.PlanAutomatic(held).Steps {
+		for _, e := range s.Ends {
+			if e.Policy {
+				out = append(out, endingEntry{e.ID, by[e.ID].Grantee.Email, string(by[e.ID].State), e.Cause})
+			}
+		}
+	}
+	return out
 }
 
 // liveRequests reads what is under way from a copy of the database, be the bot
@@ -159,6 +181,9 @@ func (p *planned) write(out io.Writer) error {
 		what := c.Permission + " on " + some(c.Resources) + " in " + c.Integration
 		if c.Bundle != "" {
 			what = "the bundle " + c.Bundle
+		}
+		if c.For != "" {
+			what += ", for " + c.For
 		}
 		switch c.Kind {
 		case flows.ChangeLoses:

@@ -216,5 +216,33 @@ end    AR-1 of alice@example.com (approved): The access flow Any database but th
 		t.Errorf("%v %s", err, out)
 	}
 	said(t, exitUsage, "plan", "--old", was)
+
+	// An automatic flow that gives less, and one that is for others too.
+	automatic := func(more string) string {
+		return strings.Replace(before, "flows:\n", "flows:\n  - name: Held\n    trigger: automatic\n    requestors: { conditions: [{ attribute: user, values: [alice@example.com] }] }\n"+
+			"    targets: [{ integration: prod-postgres, resource_type: database, permissions: [read_only]"+more+" }]\n", 1)
+	}
+	holds := draft
+	holds.Trigger, holds.Flow, holds.Indefinite, holds.Duration = flows.TriggerAutomatic, "Held", true, 0
+	if s, err = bolt.Open(db, bolt.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Submit(t.Context(), time.Now(), "b", []flows.Request{holds}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	forOthers := strings.Replace(automatic(", resources: { exclude: { names: [orders] } }"), "  - name: Any database\n",
+		"  - name: Any database\n    request_for: { scopes: [self, others], grantees: { conditions: [{ attribute: group, values: [dba] }] } }\n", 1)
+	out, _ = said(t, exitOK, "plan", "--offline", "--old", write("held.yaml", automatic("")), "--new", write("less.yaml", forOthers))
+	for _, want := range []string{
+		"end    AR-2 of alice@example.com (approved): What the automatic access flow Held covers has changed.\n",
+		"in prod-postgres, for others who are group dba (at most 1 hour, approved by group dba)\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the plan does not say %q:\n%s", want, out)
+		}
+	}
 	said(t, exitProblems, "plan", "--old", was, "--new", write("bad.yaml", "flows: [{}]\n"))
 }
