@@ -81,6 +81,15 @@ func KindOf(err error) ErrorKind {
 	return ErrorUnknown
 }
 
+// CodeOf is the platform's word for what went wrong; empty for an error of unknown
+// origin.
+func CodeOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
 // RetryAfterOf is how long the platform asked to wait; 0 if it did not.
 func RetryAfterOf(err error) time.Duration {
 	if e, ok := errors.AsType[*Error](err); ok {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -51,10 +50,6 @@ var methodScopes = map[string][]string{
 	"views.update":                 nil,
 }
 
-// MaxSkew is how far the clock of this machine may be from Slack's before a check
-// minds it. Ends of access are times of this machine's clock.
-const MaxSkew = 30 * time.Second
-
 // Report is what a check before the start found.
 type Report struct {
 	Team, TeamID, Bot string
@@ -72,17 +67,6 @@ type Report struct {
 
 	appID string // of the app-level token; empty: not known
 }
-
-// Problem is one thing that an operator has to mend in Slack or in the configuration.
-type Problem struct {
-	Setting string // of the configuration: "slack.bot_token"; empty: of none
-	Code    string // stable, snake_case: Slack's own where there is one
-	Message string // what is wrong
-	Todo    string // what to do, and on which page
-	Warning bool   // the bot runs all the same
-}
-
-func (p Problem) String() string { return p.Message + ": " + p.Todo }
 
 // page names a section of the app's settings, with its address.
 func page(appID, section string) string {
@@ -104,33 +88,25 @@ const (
 )
 
 // Problems are what the report found, the tokens first.
-func (r Report) Problems() []Problem {
-	var out []Problem
+func (r Report) Problems() []platform.Problem {
+	var out []platform.Problem
 	if r.Token != nil {
-		out = append(out, problem("slack.bot_token", r.Token, page(r.appID, pageFor(codeOf(r.Token), pageOAuth))))
+		out = append(out, problem("slack.bot_token", r.Token, page(r.appID, pageFor(chat.CodeOf(r.Token), pageOAuth))))
 	}
 	for _, scope := range r.MissingScopes {
-		out = append(out, Problem{
+		out = append(out, platform.Problem{
 			Setting: "slack.bot_token", Code: "missing_scope", Message: "the bot token lacks the scope " + scope,
 			Todo: "add it under Bot Token Scopes and install the app again: " + page(r.appID, pageOAuth),
 		})
 	}
 	if r.Socket != nil {
-		out = append(out, problem("slack.app_token", r.Socket, page(r.appID, pageFor(codeOf(r.Socket), pageBasic))))
+		out = append(out, problem("slack.app_token", r.Socket, page(r.appID, pageFor(chat.CodeOf(r.Socket), pageBasic))))
 	}
-	if r.Audit != nil && (codeOf(r.Audit) != "missing_scope" || len(r.MissingScopes) == 0) { // else said already
+	if r.Audit != nil && (chat.CodeOf(r.Audit) != "missing_scope" || len(r.MissingScopes) == 0) { // else said already
 		out = append(out, problem("slack.audit_channel", r.Audit, "in Slack"))
 	}
-	if r.Skew.Abs() > MaxSkew {
-		ahead := "behind"
-		if r.Skew < 0 {
-			ahead = "ahead of"
-		}
-		out = append(out, Problem{
-			Code: "clock_skew", Warning: true,
-			Message: fmt.Sprintf("the clock of this machine is %s %s Slack's", r.Skew.Abs().Round(time.Second), ahead),
-			Todo:    "access ends by this clock: let NTP keep it (timedatectl status)",
-		})
+	if p, wrong := platform.SkewProblem(r.Skew, "Slack's"); wrong {
+		out = append(out, p)
 	}
 	return out
 }
@@ -146,8 +122,8 @@ func pageFor(code, otherwise string) string {
 	return otherwise
 }
 
-func problem(setting string, err error, where string) Problem {
-	p := Problem{Setting: setting, Code: cmp.Or(codeOf(err), "unknown"), Message: setting + " cannot be used", Todo: err.Error()}
+func problem(setting string, err error, where string) platform.Problem {
+	p := platform.Problem{Setting: setting, Code: cmp.Or(chat.CodeOf(err), "unknown"), Message: setting + " cannot be used", Todo: err.Error()}
 	e, ok := errors.AsType[*chat.Error](err)
 	if !ok {
 		return p
@@ -172,7 +148,7 @@ func (c *Client) Check(ctx context.Context) Report {
 		_, _, err := c.api.StartSocketModeContext(ctx)
 		return err
 	})
-	if code := codeOf(r.Socket); fatalCodes[code] {
+	if code := chat.CodeOf(r.Socket); fatalCodes[code] {
 		r.Socket = cmp.Or(c.wrongApp(), fatalError(code))
 	}
 	return r
@@ -198,9 +174,7 @@ func (c *Client) CheckBot(ctx context.Context) Report {
 		r.Audit = c.checkAudit(ctx)
 	}
 	r.MissingScopes = c.missingScopes()
-	if skew := c.skew.Load(); skew != nil {
-		r.Skew = *skew
-	}
+	r.Skew = c.skew.Last()
 	return r
 }
 
@@ -219,7 +193,7 @@ func (c *Client) Find(ctx context.Context, to chat.Recipient) error {
 		if err == nil || chat.KindOf(err) != chat.ErrorGone {
 			return err
 		}
-		code = codeOf(err)
+		code = chat.CodeOf(err)
 	} else {
 		a, err := c.Account(ctx, chat.User{Platform: Platform, ID: to.ID}, chat.PriorityAudit)
 		switch {
@@ -289,14 +263,6 @@ func appOf(t platform.Token) string {
 		return ""
 	}
 	return parts[2]
-}
-
-// measure compares the time of an answer with this machine's.
-func (c *Client) measure(h http.Header, now time.Time) {
-	if at, err := http.ParseTime(h.Get("Date")); err == nil {
-		skew := at.Sub(now.Truncate(time.Second))
-		c.skew.Store(&skew)
-	}
 }
 
 func (c *Client) missingScopes() []string {

@@ -43,7 +43,7 @@ type Client struct {
 
 	self   atomic.Pointer[slack.AuthTestResponse]
 	scopes atomic.Pointer[string] // X-OAuth-Scopes of the last answer
-	skew   atomic.Pointer[time.Duration]
+	skew   platform.Skew
 }
 
 var _ chat.Messenger = (*Client)(nil)
@@ -73,7 +73,7 @@ func (c *Client) headers(_ string, h http.Header) {
 	if scopes := h.Get("X-OAuth-Scopes"); scopes != "" {
 		c.scopes.Store(&scopes)
 	}
-	c.measure(h, time.Now())
+	c.skew.Note(h, time.Now())
 }
 
 // call makes one call: it waits for its turn, calls, and classifies the error.

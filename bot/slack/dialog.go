@@ -72,7 +72,7 @@ func (a *Adapter) work(ctx context.Context, viewID string, line *viewLine) {
 		switch {
 		case err == nil:
 			line.drew(hash, *form, time.Now())
-		case chat.KindOf(err) == chat.ErrorGone, codeOf(err) == codeConflict, line.isHeld(): // closed meanwhile, or another is there
+		case chat.KindOf(err) == chat.ErrorGone, chat.CodeOf(err) == codeConflict, line.isHeld(): // closed meanwhile, or another is there
 		default:
 			a.meter.Count(CountDropped, "redraw")
 			a.log.WarnContext(ctx, "slack dialog could not be redrawn", "form", string(form.ID), "error", err)

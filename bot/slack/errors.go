@@ -125,11 +125,3 @@ func statusError(op string, repeatable bool, code int) error {
 	}
 	return e
 }
-
-// codeOf is Slack's code of a classified error, or empty.
-func codeOf(err error) string {
-	if e, ok := errors.AsType[*chat.Error](err); ok {
-		return e.Code
-	}
-	return ""
-}

@@ -29,7 +29,7 @@ func TestFiles(t *testing.T) {
 				r.t.Errorf("the file is %q, %v", got, there)
 			}
 			err = r.client.ShareFile(r.ctx, id, "Weekly", to.channel, to.person, "again")
-			if codeOf(err) != CodeFileUnknown {
+			if chat.CodeOf(err) != CodeFileUnknown {
 				r.t.Errorf("the second time: %v", err)
 			}
 		}

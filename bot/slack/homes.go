@@ -181,7 +181,7 @@ func (a *Adapter) drawHome(ctx context.Context, h *home, page *string, hash stri
 	}
 	err := a.persist(ctx, func() error {
 		err := a.publishHome(ctx, maker, h, p)
-		if codeOf(err) == "hash_conflict" {
+		if chat.CodeOf(err) == "hash_conflict" {
 			err = a.publishHome(ctx, maker, h, p)
 		}
 		return err

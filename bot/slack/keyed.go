@@ -25,7 +25,7 @@ func (c *Client) PostKeyed(ctx context.Context, to chat.Recipient, card chat.Car
 		return chat.MessageRef{}, err
 	}
 	ref, err := c.post(ctx, channel, card, p, key)
-	if codeOf(err) == "channel_not_found" {
+	if chat.CodeOf(err) == "channel_not_found" {
 		c.directs.Drop(user)
 	}
 	return ref, err

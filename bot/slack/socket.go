@@ -61,8 +61,8 @@ func (a *Adapter) connect(ctx, work context.Context, number int) error {
 			return nil //nolint:nilerr // it was ended, whatever it says
 		case reason == reasonDisabled:
 			return fatalError(reasonDisabled)
-		case fatalCodes[codeOf(err)]:
-			return fatalError(codeOf(err))
+		case fatalCodes[chat.CodeOf(err)]:
+			return fatalError(chat.CodeOf(err))
 		case err != nil:
 			a.log.WarnContext(ctx, "slack socket could not be opened", "connection", number, "error", err)
 		case reason == reasonWarning || reason == reasonRefresh:

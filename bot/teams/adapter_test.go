@@ -211,6 +211,42 @@ func (o *office) asked(a *teamstest.Actor) (teamstest.Message, chat.MessageRef) 
 	return o.last(a), ref
 }
 
+// TestALostAnswerToAPost: nobody can tell whether the message is there, so it may be
+// there twice. The older copy shows what is true all the same: it refreshes itself when
+// it comes into view, and a press on it is a press.
+func TestALostAnswerToAPost(t *testing.T) {
+	inOffice(t, func(o *office) {
+		bob := o.enter("bob")
+		o.tenant.Fail(teamstest.FaultPosted, 1, 0, "", 0)
+		if _, err := o.client.Post(o.Context(), chat.Recipient{Email: bob.Person.Email}, approval(), chat.PriorityApprover); chat.KindOf(err) != chat.ErrorUnknown {
+			t.Fatalf("the answer was lost: %v", err)
+		}
+		_, ref := o.asked(bob)
+		copies := bob.Messages()
+		if len(copies) != 2 || copies[1].ID != ref.Message {
+			t.Fatalf("%d copies, the last is not %v", len(copies), ref)
+		}
+		over := chat.Card{Title: "Access request AR-7", Status: chat.T("Approved by Carol"), Fallback: "x"}
+		o.service.redraw = func(chat.Click) (chat.Card, bool) { return over, true }
+		o.service.click = func(context.Context, chat.Click) chat.Answer {
+			return chat.Say("That is too late: Carol approved it.")
+		}
+		o.must(o.client.Update(o.Context(), ref, over, chat.PriorityRedraw))
+		seen, err := bob.Refresh(copies[0])
+		if err != nil || !strings.Contains(teamstest.Text(seen), "Approved by Carol") {
+			t.Errorf("the older copy shows %v, %v", seen, err)
+		}
+		_, err = bob.Press(copies[0], "Approve")
+		if err != nil || !strings.Contains(bob.Toast, "too late") {
+			t.Errorf("a press on the older copy: %q, %v", bob.Toast, err)
+		}
+		now := bob.Messages()
+		if now[1].Edits != 1 || !strings.Contains(teamstest.Text(now[1].Card), "Approved by Carol") {
+			t.Errorf("the later copy: %+v", now[1])
+		}
+	})
+}
+
 func TestAClickIsCommittedHandledAndAnswered(t *testing.T) {
 	inOffice(t, func(o *office) {
 		bob := o.enter("bob")

@@ -1,6 +1,7 @@
 package teams
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -104,10 +105,7 @@ func (c *Client) account(ctx context.Context, contact Contact, p chat.Priority) 
 // addresses of a tenant's own people are set by its admins, so they are verified;
 // those of guests are theirs.
 func (c *Client) judge(contact Contact, m member) chat.Account {
-	object := m.Aad
-	if object == "" {
-		object = m.ObjectID
-	}
+	object := objectOf(m)
 	email := strings.ToLower(m.Email)
 	if email == "" && strings.Contains(m.UPN, "@") {
 		email = strings.ToLower(m.UPN)
@@ -120,6 +118,10 @@ func (c *Client) judge(contact Contact, m member) chat.Account {
 		Bot: strings.HasPrefix(m.ID, "28:"), Guest: guest, External: external,
 	}
 }
+
+// objectOf is the Entra object id of a member: services name it in one field or the
+// other.
+func objectOf(m member) string { return cmp.Or(m.Aad, m.ObjectID) }
 
 // meet keeps where somebody who just did something in their own chat can be written
 // to.

@@ -33,7 +33,8 @@ var hints = map[string]string{
 	"MessageWritesBlocked":        "the person has blocked the app or taken it out",
 	"BotDisabledByAdmin":          "an admin of Teams has disabled the app",
 	"BotNotRegistered":            "no bot is registered with teams.app_id, or its Teams channel is off: see docs/teams.md",
-	"NotEnoughPermissions":        "the app may not do this here",
+	"NotEnoughPermissions":        "the app may not do this here: look at the scopes of its bot in the manifest, or make the package anew with bot teams manifest",
+	"InvalidBotApiHost":           "teams.service_urls names the host of another cloud: the first of them has to be that of the tenant's",
 }
 
 const (

@@ -34,6 +34,7 @@ var (
 	opUpdate = operation{name: "update", repeatable: true}
 	opOpen   = operation{name: "open", repeatable: true} // one chat a person, however often it is opened
 	opMember = operation{name: "member", repeatable: true}
+	opRoster = operation{name: "roster", repeatable: true}
 )
 
 const (
@@ -53,6 +54,7 @@ type connector struct {
 	gate     gate
 	log      *slog.Logger
 	meter    platform.Meter
+	skew     platform.Skew
 }
 
 func newConnector(o Options) (*connector, error) {
@@ -182,10 +184,12 @@ func (c *connector) persist(ctx context.Context, method, address string, op oper
 	if err != nil {
 		return err
 	}
+	address, query, _ := strings.Cut(address, "?")
 	target, err := c.services.allow(address)
 	if err != nil {
 		return err
 	}
+	target.RawQuery = query
 	var refused platform.Token
 	for try := 1; ; try++ {
 		if err := c.gate.wait(ctx, t); err != nil {
@@ -263,6 +267,7 @@ func (c *connector) once(ctx context.Context, method, address string, op operati
 		return 0, platform.NetworkError(op.name, op.repeatable, err)
 	}
 	defer func() { _ = res.Body.Close() }() // it was read
+	c.skew.Note(res.Header, time.Now())
 	answer, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return res.StatusCode, platform.NetworkError(op.name, op.repeatable, err)

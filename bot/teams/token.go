@@ -100,6 +100,9 @@ var tokenHints = map[int]string{
 	700016:  "the app is not known in this tenant: compare teams.app_id and teams.tenant_id with the app registration",
 	7000215: "the client secret is wrong: teams.app_password takes its value, not its id",
 	7000222: "the client secret has expired: make a new one in the app registration",
+	7000112: "the app registration is disabled: enable it, or let an admin do so",
+	7000229: "the app has no service principal in this tenant: register it in this tenant, or let an admin consent to it",
+	900023:  "teams.tenant_id is no tenant id: copy the Directory (tenant) ID of the app registration",
 	90002:   "there is no such tenant: compare teams.tenant_id with the app registration",
 }
 
@@ -124,7 +127,7 @@ func tokenError(res *http.Response, body []byte) error {
 		if hint == "" {
 			hint = "see https://login.microsoftonline.com/error"
 		}
-		e.Err = fmt.Errorf("AADSTS%d: %s", got.Codes[0], hint)
+		e.Code, e.Err = fmt.Sprintf("AADSTS%d", got.Codes[0]), errors.New(hint)
 	}
 	return e
 }

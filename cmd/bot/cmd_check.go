@@ -14,7 +14,7 @@ func checkCommand() *cobra.Command {
 	}
 	path := configFlags(cmd)
 	format := cmd.Flags().String("format", "text", "text or json")
-	online := cmd.Flags().Bool("online", false, "also ask Slack and every integration: tokens, scopes, audit channel, clock")
+	online := cmd.Flags().Bool("online", false, "also ask Slack, Teams and every integration: tokens, scopes, audit channel, clock")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *format != "text" && *format != "json" {
 			return fmt.Errorf("--format is text or json, not %q", *format)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"apono/bot/chat"
-	"apono/bot/slack"
+	"apono/bot/platform"
 	"apono/bot/sweep"
 	"apono/flows"
 	"apono/store/bolt"
@@ -83,8 +83,8 @@ func (p *preflight) look(ctx context.Context) (problems []string, err error) {
 		}
 	}
 	for _, found := range r.Problems() {
-		if found.Code == skewCode { // that its size changes is no change of the result
-			problems = append(problems, "The clock of this machine is wrong by more than "+slack.MaxSkew.String()+". Access ends by this clock: let NTP keep it.")
+		if found.Code == platform.CodeSkew { // that its size changes is no change of the result
+			problems = append(problems, "The clock of this machine is wrong by more than "+platform.MaxSkew.String()+". Access ends by this clock: let NTP keep it.")
 			continue
 		}
 		problems = append(problems, found.String())
@@ -101,7 +101,7 @@ func (p *preflight) look(ctx context.Context) (problems []string, err error) {
 			case <-time.After(p.pace):
 			}
 		}
-		reason, err := unreachable(ctx, p.app.client, who)
+		reason, _, err := slackBook(p.app.client).reason(ctx, who)
 		if err != nil {
 			return nil, err
 		}
@@ -111,9 +111,6 @@ func (p *preflight) look(ctx context.Context) (problems []string, err error) {
 	}
 	return problems, nil
 }
-
-// skewCode is slack.Problem's for a clock that is wrong.
-const skewCode = "clock_skew"
 
 // tell records a result that differs from the last one that was told. A first result
 // without problems is none.

@@ -11,27 +11,34 @@ import (
 	"apono/bot/platform"
 	"apono/bot/slack"
 	"apono/bot/teams"
+	"apono/cmd/bot/internal/config"
 	"apono/cmd/bot/internal/ops"
 	"apono/flows"
 	"apono/store/bolt"
 )
 
 func (a *App) buildTeams(o Options) error {
-	c := o.Config.Teams
-	if c.AppID == "" {
+	if o.Config.Teams.AppID == "" {
 		return nil
 	}
+	options := teamsOptions(o.Config)
+	options.HTTP, options.Log, options.Meter = o.TeamsHTTP, a.log, teamsMeter{a.metrics}
 	var err error
-	a.teams, err = teams.NewClient(teams.Options{
-		AppID: c.AppID, AppPassword: platform.Token(c.AppPassword.Reveal()), TenantID: c.TenantID, AuditConversation: c.AuditConversation,
-		MetadataURL: c.OpenIDMetadataURL, TokenURL: c.TokenURL, ServiceURLs: c.ServiceURLs,
-		HTTP: o.TeamsHTTP, Log: a.log, Meter: teamsMeter{a.metrics},
-	}, contacts{a.store, a.wrote})
+	a.teams, err = teams.NewClient(options, contacts{a.store, a.wrote})
 	if err != nil {
 		return err
 	}
 	a.messages = teams.NewAdapter(a.teams, a.service, inbox{a.store, a.wrote, teams.Platform})
 	return nil
+}
+
+// teamsOptions are what the configuration says.
+func teamsOptions(cfg *config.Config) teams.Options {
+	c := cfg.Teams
+	return teams.Options{
+		AppID: c.AppID, AppPassword: platform.Token(c.AppPassword.Reveal()), TenantID: c.TenantID, AuditConversation: c.AuditConversation,
+		MetadataURL: c.OpenIDMetadataURL, TokenURL: c.TokenURL, ServiceURLs: c.ServiceURLs,
+	}
 }
 
 // platforms are those that are connected. At least one is: config sees to that.

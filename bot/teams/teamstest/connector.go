@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf16"
@@ -190,6 +191,9 @@ func (t *Tenant) postActivity(w http.ResponseWriter, r *http.Request) {
 	m.ID = fmt.Sprintf("%d", 1700000000000+t.ids)
 	c.messages = append(c.messages, m)
 	t.mu.Unlock()
+	if t.faulted(w, FaultPosted) {
+		return
+	}
 	writeJSON(w, http.StatusCreated, map[string]any{"id": m.ID})
 }
 
@@ -222,21 +226,59 @@ func (t *Tenant) getMember(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.PathValue("member")
-	for _, p := range t.o.People {
-		if (p.ID != id && p.MRI() != id) || (c.person != nil && c.person.ID != p.ID) {
-			continue
+	for _, p := range t.members(c) {
+		if p.ID == id || p.MRI() == id {
+			writeJSON(w, http.StatusOK, p.profile())
+			return
 		}
-		role := "user"
-		if p.Guest {
-			role = "guest"
-		}
-		writeJSON(w, http.StatusOK, map[string]any{
-			"id": p.MRI(), "objectId": p.ID, "aadObjectId": p.ID, "name": p.Name, "email": p.Email, "userPrincipalName": p.UPN,
-			"tenantId": p.Tenant, "userRole": role,
-		})
-		return
 	}
 	t.fail(w, http.StatusNotFound, "MemberNotFoundInConversation")
+}
+
+// rosterPage is how many members a page has here; Teams takes 50 to 500 as a wish.
+const rosterPage = 3
+
+// getRoster lists the members, a page at a time.
+// https://learn.microsoft.com/microsoftteams/platform/resources/team-chat-member-api-changes
+func (t *Tenant) getRoster(w http.ResponseWriter, r *http.Request) {
+	c := t.conversation(w, r)
+	if c == nil {
+		return
+	}
+	if n, err := strconv.Atoi(r.FormValue("pageSize")); r.FormValue("pageSize") != "" && (err != nil || n < 50 || n > 500) {
+		t.fail(w, http.StatusBadRequest, "BadArgument")
+		return
+	}
+	from, _ := strconv.Atoi(r.FormValue("continuationToken")) // empty: from the beginning
+	all := t.members(c)
+	from = min(max(0, from), len(all))
+	page := map[string]any{"members": []any{}}
+	for _, p := range all[from:min(from+rosterPage, len(all))] {
+		page["members"] = append(page["members"].([]any), p.profile())
+	}
+	if from+rosterPage < len(all) {
+		page["continuationToken"] = strconv.Itoa(from + rosterPage)
+	}
+	writeJSON(w, http.StatusOK, page)
+}
+
+// members are all people for a channel, and one for a chat.
+func (t *Tenant) members(c *conversation) []Person {
+	if c.person != nil {
+		return []Person{*c.person}
+	}
+	return t.o.People
+}
+
+func (p Person) profile() map[string]any {
+	role := "user"
+	if p.Guest {
+		role = "guest"
+	}
+	return map[string]any{
+		"id": p.MRI(), "objectId": p.ID, "aadObjectId": p.ID, "name": p.Name, "email": p.Email, "userPrincipalName": p.UPN,
+		"tenantId": p.Tenant, "userRole": role,
+	}
 }
 
 // In returns the messages of a conversation as they are now.
