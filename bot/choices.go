@@ -38,10 +38,8 @@ func (s *Service) requestForm(w flows.World, p *flows.Person, sel selection, now
 	case len(bundles) == 0 && len(integrations) == 0:
 		f.Empty = "There is nothing you may ask for at the moment. Access flows decide that; please ask your administrator."
 		return f.Form()
-	case len(bundles) == 0:
-		sel.bundleMode = false
-	case len(integrations) == 0:
-		sel.bundleMode = true
+	case len(bundles) == 0 && sel.bundleMode, len(integrations) == 0 && !sel.bundleMode:
+		sel = sel.switched(w)
 	}
 	f.Hint = append(f.Hint, notOffered(sel, bundles, integrations)...)
 	f.BundleMode = sel.bundleMode
@@ -56,6 +54,9 @@ func (s *Service) requestForm(w flows.World, p *flows.Person, sel selection, now
 	}
 	if sel.cut > 0 {
 		f.Hint = append(f.Hint, chat.T(fmt.Sprintf("The earlier request had %d; the first %d are filled in.", sel.cut, maxOptions)))
+	}
+	if sel.had > 0 {
+		f.Hint = append(f.Hint, chat.T(fmt.Sprintf("You had chosen %d; the first %d are kept.", sel.had, sel.kept)))
 	}
 	filled := s.verdict(w, p, grantee, &f, sel, now)
 	if sel.typed || filled == "" {

@@ -29,6 +29,8 @@ type selection struct {
 	filled                  string // the duration that was filled in last
 	stale                   bool   // something chosen is not on offer any more and was dropped
 	cut                     int    // how many choices an earlier request had, where not all fit
+	other                   picks  // in the other mode
+	had, kept               int    // how many had been chosen of what came back from there, where not all are kept, and how many are
 }
 
 // formState travels with the form, so that a search, which may come without the
@@ -43,6 +45,7 @@ type formState struct {
 	Typed       bool   `json:"y,omitempty"` // the duration
 	Others      bool   `json:"o,omitempty"`
 	Grantee     string `json:"g,omitempty"`
+	Other       picks  `json:"k,omitzero"` // of the other mode
 }
 
 func readState(s string) formState {
@@ -54,15 +57,11 @@ func readState(s string) formState {
 }
 
 func (sel selection) state(defaultDuration string) string {
-	st := formState{BundleMode: sel.bundleMode, Integration: token(sel.integration), Type: token(sel.typ), Bundle: token(sel.bundle), Default: defaultDuration, Typed: sel.typed}
+	st := formState{BundleMode: sel.bundleMode, Integration: token(sel.integration), Type: token(sel.typ), Bundle: token(sel.bundle), Default: defaultDuration, Typed: sel.typed, Other: sel.other}
 	if sel.others {
 		st.Others, st.Grantee = true, sel.grantee
 	}
-	b, err := json.Marshal(st)
-	if err != nil {
-		panic("bot: a form state that cannot be encoded (this is a bug): " + err.Error())
-	}
-	return string(b)
+	return compact(st)
 }
 
 // token stands for text that may be too long for an option's value.
@@ -126,7 +125,7 @@ func readSelection(e chat.FormEvent) selection {
 		resources: v[cards.FieldResources], permissions: v[cards.FieldPermissions],
 		bundle: v.First(cards.FieldBundle), items: v[cards.FieldItems],
 		all:      v.First(cards.FieldAll) == cards.AllItems,
-		duration: v.First(cards.FieldDuration), justification: v.First(cards.FieldJustification), filled: st.Default,
+		duration: v.First(cards.FieldDuration), justification: v.First(cards.FieldJustification), filled: st.Default, other: st.Other,
 	}
 	sel.typed = st.Typed || sel.duration != st.Default || e.Field == cards.FieldDuration
 	switch { // the fields of the other mode are not in the form; what was chosen there stays
@@ -173,7 +172,7 @@ func (s *Service) Change(ctx context.Context, e chat.FormEvent) *chat.Form {
 		sel.duration = "" // filled in for another choice
 	}
 	if e.Action == chat.ActionMode {
-		sel.bundleMode = !sel.bundleMode
+		sel = sel.switched(w)
 	}
 	form := s.requestForm(w, p, sel, s.now())
 	return &form

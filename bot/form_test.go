@@ -440,6 +440,8 @@ func FuzzForm(f *testing.F) {
 	f.Add(`{"i":"pg","t":"database"}`, "pg", "database", "db-1", "read", "1h", "why", false)
 	f.Add(`{"m":true,"b":"prod-incident"}`, "prod-incident", "#x", "all", "", "", "<!channel>%s", true)
 	f.Add("\x00", "#", "#", "#", "#", "-1h", "", true)
+	f.Add(`{"i":"pg","t":"database","k":{"r":{"h":"abcdefghabc","n":-1},"p":{"t":["read"]},"x":{"t":["#"]},"a":true}}`, "pg", "database", "db-1", "read", "", "x", true)
+	f.Add(`{"m":true,"b":"prod-incident","i":"pg","t":"database","k":{"r":{"h":"abcdefgh"},"p":{"t":["read"]}}}`, "prod-incident", "", "", "", "", "x", false)
 	f.Fuzz(func(t *testing.T, state, a, b, c, d, duration, why string, submit bool) {
 		o := newOffice(t)
 		e := chat.FormEvent{User: user("alice"), Form: chat.FormRequest, State: state, Key: "k", Values: chat.Values{
