@@ -85,11 +85,15 @@ func (r *Request) Counted() map[int]PersonRef {
 		}
 		return counted
 	}
-	choices := make([][]int, len(yes))
-	for i, d := range yes {
-		choices[i] = d.Groups
+	fill := func() map[int]int { return r.Need.fillStanding(yes) }
+	if !slices.ContainsFunc(yes, func(d Decision) bool { return len(d.For) > 0 }) {
+		choices := make([][]int, len(yes))
+		for i, d := range yes {
+			choices[i] = d.Groups
+		}
+		fill = func() map[int]int { return r.Need.fill(choices) }
 	}
-	for s, i := range r.Need.fill(choices) {
+	for s, i := range fill() {
 		counted[s] = yes[i].By
 	}
 	return counted

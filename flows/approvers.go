@@ -53,6 +53,8 @@ type Approvers struct {
 	Mode      ModeOf
 	Distinct  bool // one person counts for one group only
 	Groups    []ResolvedGroup
+	flow      *Flow
+	delegates []delegate // who decides in whose place
 }
 
 // Resolve finds who can approve a request under a flow. It is the one rule by
@@ -72,7 +74,10 @@ func (w World) Resolve(c Case) (Approvers, error) {
 	}
 	w.fillWithFallback(&a, c)
 	w.standIn(c, a.Groups)
-	return a, a.possible(f)
+	// Whoever stands in exercises the right of another, so that makes nothing possible.
+	err := a.possible(f)
+	a.flow, a.delegates = f, w.delegates(c, a.Groups)
+	return a, err
 }
 
 // resolveGroups finds the people of approver groups, seat by seat.
@@ -277,7 +282,12 @@ func (a Approvers) byPerson() []Asked {
 }
 
 // Ask lists everybody who is asked, each once, with the right to it.
-func (a Approvers) Ask() []Asked { return a.byPerson() }
+func (a Approvers) Ask() []Asked {
+	if len(a.delegates) == 0 {
+		return a.byPerson()
+	}
+	return a.askDelegates(a.byPerson())
+}
 
 // Right is what lets a person decide on a request.
 type Right struct {
@@ -288,11 +298,17 @@ type Right struct {
 	By PersonRef
 	// NeedsReason says that the flow asks approvers for a reason at this moment.
 	NeedsReason bool
+	// For are those whose right it is, where it is not the person's own.
+	For []Stand
 }
 
-// Of finds the right of one person.
+// Of finds the right of one person, be it their own or that of whom they stand in for.
 func (a Approvers) Of(p *Person) (Right, bool) {
-	var out Right
+	out := a.withStands(p, a.own(p))
+	return out, len(out.Groups) > 0
+}
+
+func (a Approvers) own(p *Person) (out Right) {
 	for gi, g := range a.Groups {
 		i := slices.IndexFunc(g.People, func(c Candidate) bool { return samePerson(c.Person, p) })
 		if i < 0 {
@@ -303,7 +319,7 @@ func (a Approvers) Of(p *Person) (Right, bool) {
 		}
 		out.Groups = append(out.Groups, gi)
 	}
-	return out, len(out.Groups) > 0
+	return out
 }
 
 // Need is what the record of a request keeps.

@@ -58,15 +58,24 @@ func (w World) DueEvent(r *Request, now time.Time) Event {
 		return ev
 	}
 	c := Case{Flow: f, Requestor: requestor, Grantee: grantee, Units: r.Units(), Escalated: ev.Tier}
+	approvers, _ := w.Resolve(c) // that nobody can approve takes nobody from the tier
 	for _, p := range w.tier(c, ev.Tier-1) {
-		a := Asked{PersonRef: p.Person.Ref(), Groups: r.Need.all(), Why: p.WhyYou(), Tier: ev.Tier}
+		a := Asked{PersonRef: p.Person.Ref(), Groups: r.Need.all(), Why: p.WhyYou()}
+		if to, away := approvers.delegateOf(p.Person); away {
+			right, _ := approvers.Of(to)
+			a = right.asked(to)
+		}
+		a.Tier = ev.Tier
 		if r.Silent() {
-			a.Why = strings.Replace(a.Why, "Nobody decided in time", "Not enough of the approvers could be reached", 1)
+			a.Why = strings.Replace(a.Why, nobodyDecided, "Not enough of the approvers could be reached", 1)
 		}
 		ev.Ask = append(ev.Ask, a)
 	}
 	return ev
 }
+
+// nobodyDecided begins what those of a tier are told.
+const nobodyDecided = "Nobody decided in time"
 
 // all seats.
 func (n *Need) all() []int {
@@ -97,9 +106,9 @@ func (w World) tier(c Case, i int) []Candidate {
 	for _, g := range w.resolveGroups(c, tiers[i:i+1]) {
 		for _, p := range g.People {
 			if !slices.ContainsFunc(out, func(o Candidate) bool { return samePerson(o.Person, p.Person) }) {
-				p.Why = "Nobody decided in time, and you are " + p.Role + "."
+				p.Why = nobodyDecided + ", and you are " + p.Role + "."
 				if p.Role == namedInPerson {
-					p.Why = "Nobody decided in time, and you are named as an approver then."
+					p.Why = nobodyDecided + ", and you are named as an approver then."
 				}
 				out = append(out, p)
 			}
@@ -143,9 +152,13 @@ func (t *transition) escalate() bool {
 	t.r.remindFrom(t.now)
 	var names []string
 	for _, a := range t.ev.Ask {
-		if !slices.ContainsFunc(t.r.Asked, func(b Asked) bool { return b.Is(a.Email) }) {
+		switch i := slices.IndexFunc(t.r.Asked, func(b Asked) bool { return b.Is(a.Email) }); {
+		case i < 0:
 			t.r.Asked = append(t.r.Asked, a)
 			names = append(names, a.DisplayName())
+		case len(a.For) > 0: // asked before, and now also in the place of somebody
+			a.Tier, a.Unreached, a.Stood = t.r.Asked[i].Tier, t.r.Asked[i].Unreached, t.r.Asked[i].Stood
+			t.r.Asked[i] = a
 		}
 	}
 	text := why + "; nobody further could be asked."

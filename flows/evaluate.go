@@ -15,6 +15,8 @@ type World struct {
 	People    *Directory
 	Inventory *Inventory
 	Catalog   *Catalog
+	// Delegations are those that hold at this moment; nil: none does.
+	Delegations *Delegations
 
 	prepared *reaches // nil: see NewWorld
 }

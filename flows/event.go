@@ -27,6 +27,7 @@ const (
 	// Policy and directory.
 	EventLostRight EventKind = "lost_right" // the right behind the access is gone; see World.Lost
 	EventUnreached EventKind = "unreached"  // no platform delivers to By, who was asked
+	EventStandIn   EventKind = "stand_in"   // who stands in for whom has changed; see World.StandIns
 	EventRaised    EventKind = "raised"     // admins are told that a revoke is overdue
 	// Targets.
 	EventBegun        EventKind = "begun"         // the target is about to be asked: it may hold access from now on
@@ -47,7 +48,7 @@ const (
 func EventKinds() []EventKind {
 	return []EventKind{
 		EventSubmit, EventApprove, EventDeny, EventWithdraw, EventRevoke, EventView, EventReset, EventExplain, EventExtend,
-		EventDue, EventLostRight, EventUnreached, EventRaised, EventBegun, EventNotBegun, EventProgress, EventGranted, EventGrantFailed,
+		EventDue, EventLostRight, EventUnreached, EventStandIn, EventRaised, EventBegun, EventNotBegun, EventProgress, EventGranted, EventGrantFailed,
 		EventRevokeFailed, EventGone, EventConfirmGone, EventRotated, EventRotateFailed, EventProlonged, EventExtendFailed,
 	}
 }
@@ -66,6 +67,8 @@ type Event struct {
 	Why string
 	// CountsFor are the approver groups By could count for at this moment (approve).
 	CountsFor []int
+	// For are those whose right it is, where it is not By's own (approve, deny).
+	For []Stand
 	// Less is what is left out (approve); nil: nothing.
 	Less *Less
 	// Integration names the access group (targets, view, reset).
@@ -83,7 +86,8 @@ type Event struct {
 	Done, Total int
 	// Problem is the sentence for the person (grant_failed, revoke_failed, rotate_failed).
 	Problem string
-	// Tier of the escalation that is reached, from 1, and Ask, who is asked (due).
+	// Tier of the escalation that is reached, from 1, and Ask, who is asked (due); who is
+	// asked otherwise than before (stand_in).
 	Tier int
 	Ask  []Asked
 	// Extend is what is asked for (extend; see World.Extension) of a flow that allows
@@ -324,6 +328,7 @@ const (
 	FactExplained   FactKind = "explained"   // why the glass was broken
 
 	FactApproval        FactKind = "approval"         // one yes of several that are needed
+	FactStandIn         FactKind = "stand_in"         // somebody is asked in the place of another, or is not any more
 	FactEscalated       FactKind = "escalated"        // further people are asked, because nobody decided
 	FactEnding          FactKind = "ending"           // the access is being revoked
 	FactAccessGroup     FactKind = "group"            // one access group was granted, failed or revoked
@@ -336,6 +341,8 @@ const (
 	FactExtensionAsked  FactKind = "extension_asked"  // more time is asked for
 	FactExtensionDenied FactKind = "extension_denied" // more time is refused; the access goes on until its end
 	FactRightBack       FactKind = "right_back"       // a right that was reported as lost is back
+	FactDelegated       FactKind = "delegated"        // a person handed their approvals to another; see Fact.Delegation
+	FactDelegationOver  FactKind = "delegation_over"  // and has them back
 	FactOperator        FactKind = "operator"         // the bot itself: configuration, start, sync
 	FactPruned          FactKind = "pruned"           // older events and requests are removed, see Fact.Checkpoint
 	FactAnchored        FactKind = "anchored"         // the head of the trail, for whoever verifies it later, see Fact.Checkpoint
@@ -345,8 +352,8 @@ const (
 func FactKinds() []FactKind {
 	return []FactKind{
 		FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn, FactTimedOut, FactFailed, FactExtended,
-		FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactOverdue, FactOverdueOver, FactDeclaredGone,
-		FactCredentials, FactLostRight, FactExtensionAsked, FactExtensionDenied, FactRightBack, FactUnexplained, FactExplained, FactOperator, FactPruned, FactAnchored,
+		FactApproval, FactStandIn, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactOverdue, FactOverdueOver, FactDeclaredGone,
+		FactCredentials, FactLostRight, FactExtensionAsked, FactExtensionDenied, FactRightBack, FactUnexplained, FactExplained, FactDelegated, FactDelegationOver, FactOperator, FactPruned, FactAnchored,
 	}
 }
 
@@ -355,9 +362,9 @@ func (k FactKind) Told() bool {
 	switch k {
 	case FactAsked, FactApproved, FactGranted, FactDenied, FactExpired, FactRevoked, FactWithdrawn,
 		FactTimedOut, FactFailed, FactExtended, FactOverdue, FactOverdueOver, FactDeclaredGone, FactLostRight, FactRightBack, FactOperator,
-		FactUnexplained, FactExplained, FactAnchored:
+		FactUnexplained, FactExplained, FactDelegated, FactDelegationOver, FactAnchored:
 		return true
-	case FactApproval, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactCredentials, FactPruned, FactExtensionAsked, FactExtensionDenied:
+	case FactApproval, FactStandIn, FactEscalated, FactEnding, FactAccessGroup, FactUndoing, FactCredentials, FactPruned, FactExtensionAsked, FactExtensionDenied:
 		return false
 	}
 	panic("flows: unknown fact " + string(k) + " (this is a bug)")
@@ -386,6 +393,8 @@ type Fact struct {
 	// Hold names what waits for an admin's Proceed or Discard (operator); whoever made
 	// the fact knows what it means.
 	Hold string `json:"hold,omitempty"`
+	// Delegation is what the fact is about (delegated, delegation_over).
+	Delegation *Delegation `json:"delegation,omitempty"`
 	// Checkpoint is the last event that is removed (pruned), or the head (anchored).
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
 }

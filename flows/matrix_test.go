@@ -148,6 +148,7 @@ func TestMatrix(t *testing.T) {
 		{Kind: flows.EventLostRight, Reason: "The access flow read is not there any more."},
 		{Kind: flows.EventLostRight, Reason: "The access flow read is not there any more.", Report: true},
 		{Kind: flows.EventUnreached, By: bob},
+		{Kind: flows.EventStandIn, Ask: []flows.Asked{{PersonRef: carol, Groups: []int{0}, For: []flows.Stand{{For: bob, Groups: []int{0}}}}}},
 		{Kind: flows.EventRaised, Admins: []flows.PersonRef{carol}},
 		{Kind: flows.EventRevokeFailed, Integration: "pg", Problem: "It said no."},
 		{Kind: flows.EventBegun, Integration: "pg"},

@@ -34,6 +34,7 @@ var edges = map[State]map[EventKind]func(*transition) error{
 	StatePending: {
 		EventApprove: (*transition).approve, EventDeny: (*transition).deny,
 		EventWithdraw: (*transition).withdraw, EventDue: (*transition).due, EventUnreached: (*transition).unreached,
+		EventStandIn: (*transition).standIn,
 	},
 	StateApproved: {
 		EventBegun: (*transition).begun, EventNotBegun: (*transition).notBegun, EventProgress: (*transition).progress,
@@ -50,6 +51,7 @@ var edges = map[State]map[EventKind]func(*transition) error{
 		EventExtend: (*transition).extend, EventApprove: (*transition).decideExtension, EventDeny: (*transition).decideExtension,
 		EventProlonged: (*transition).prolonged, EventExtendFailed: (*transition).extendFailed,
 		EventUnreached: (*transition).unreachedOfExtension,
+		EventStandIn: (*transition).standIn,
 	},
 	StateRevoking: {
 		EventGone: (*transition).gone, EventConfirmGone: (*transition).confirmGone, EventDue: (*transition).due, EventRaised: (*transition).raised, EventRevokeFailed: (*transition).revokeFailed,
@@ -128,7 +130,7 @@ func (t *transition) submit() error {
 		t.r.PendingUntil = t.now.Add(DefaultRequestTimeout)
 	}
 	t.r.remindFrom(t.now)
-	t.fact(FactAsked, "")
+	t.fact(FactAsked, Stands(t.r.Asked))
 	return nil
 }
 
@@ -147,7 +149,7 @@ func (t *transition) approve() error {
 		return err
 	}
 	t.r.Decisions = append(t.r.Decisions, Decision{
-		By: by, Verb: VerbApprove, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: t.ev.Why, Less: t.ev.Less,
+		By: by, Verb: VerbApprove, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: t.ev.Why, Less: t.ev.Less, For: t.ev.For,
 	})
 	if rest, _, _ := t.r.Rest(); len(rest) == 0 {
 		return Errorf(CodeInvalid, "Nothing would be left of %s. Use Deny instead.", t.r.ID)
@@ -166,6 +168,8 @@ func (t *transition) checkDecision() error {
 		return Errorf(CodeLate, "%s timed out: nobody decided in time.", t.r.ID)
 	case !t.r.Need.SelfAllowed && (t.r.Requestor.Is(t.ev.By.Email) || t.r.Grantee.Is(t.ev.By.Email)):
 		return Errorf(CodeForbidden, "You cannot decide on your own request.")
+	case len(t.ev.For) > 0 && (t.r.Requestor.Is(t.ev.By.Email) || t.r.Grantee.Is(t.ev.By.Email)):
+		return Errorf(CodeForbidden, "You cannot decide on your own request in the place of somebody else.")
 	case t.ev.By.Email == "" || len(t.ev.CountsFor) == 0:
 		return Errorf(CodeForbidden, "You are not an approver of %s.", t.r.ID)
 	case t.r.Need.RequireReason && t.ev.Reason == "":
@@ -199,7 +203,7 @@ func (t *transition) deny() error {
 		return err
 	}
 	t.r.Decisions = append(t.r.Decisions, Decision{
-		By: t.ev.By, Verb: VerbDeny, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: t.ev.Why,
+		By: t.ev.By, Verb: VerbDeny, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: t.ev.Why, For: t.ev.For,
 	})
 	t.r.DecidedAt = t.now
 	t.close(StateDenied, FactDenied)

@@ -53,7 +53,7 @@ func (t *transition) remind() bool {
 // that nobody fills, as far as is known from the asking.
 func (r *Request) BringsOn(a Asked) bool {
 	with := r.Clone()
-	with.Decisions = append(with.Decisions, Decision{By: a.PersonRef, Verb: VerbApprove, Groups: a.Groups})
+	with.Decisions = append(with.Decisions, Decision{By: a.PersonRef, Verb: VerbApprove, Groups: a.Groups, For: a.For})
 	return len(with.Counted()) > len(r.Counted())
 }
 
@@ -68,6 +68,7 @@ func (t *transition) unreached() error {
 		return Errorf(CodeLate, "Nobody waits for that person to answer.")
 	}
 	t.r.Asked[i].Unreached = true
+	t.askThose(t.r.Asked[i])
 	if !t.r.WithinReach() {
 		t.r.SilentAt, t.r.SilentTier = t.now, t.r.Escalated+1
 	}
@@ -80,7 +81,7 @@ func (r *Request) WithinReach() bool {
 	with := r.Clone()
 	for _, a := range r.Asked {
 		if !a.Unreached && !r.approvedBy(a.PersonRef) {
-			with.Decisions = append(with.Decisions, Decision{By: a.PersonRef, Verb: VerbApprove, Groups: a.Groups})
+			with.Decisions = append(with.Decisions, Decision{By: a.PersonRef, Verb: VerbApprove, Groups: a.Groups, For: a.For})
 		}
 	}
 	return with.Satisfied()

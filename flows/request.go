@@ -202,6 +202,11 @@ type Asked struct {
 	Tier   int    `json:"tier,omitempty"` // of the escalation; 0: asked at once
 	// Unreached: no chat platform delivers to this person.
 	Unreached bool `json:"unreached,omitempty"`
+	// For are those in whose place the person is asked, with the seats of Groups that
+	// only they could fill. The requestor and the grantee never learn of it: see Openly.
+	For []Stand `json:"for,omitempty"`
+	// Stood are those in whose place the person was asked, and is not any more.
+	Stood []PersonRef `json:"stood,omitempty"`
 }
 
 // Need says what approval a request needs. It is fixed when the request is made.
@@ -242,6 +247,7 @@ type Decision struct {
 	Groups []int     `json:"groups,omitempty"` // groups the person could count for at that moment
 	Why    string    `json:"why,omitempty"`    // the right it was made under
 	Less   *Less     `json:"less,omitempty"`   // what an approval leaves out; nil: nothing
+	For    []Stand   `json:"for,omitempty"`    // whose rights it was made under; see Asked.For
 }
 
 // Ending says why a request ends or ended.

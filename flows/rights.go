@@ -53,6 +53,11 @@ func (w World) rightUnder(f *Flow, r *Request, p *Person) (Right, *Person, Appro
 		return Right{}, nil, Approvers{}, Errorf(CodeForbidden, "You are not an approver of %s.", r.ID)
 	}
 	right.By, right.NeedsReason = w.KnownAs(r, p), f.Settings.RequireApproverReason
+	for i, s := range right.For {
+		if from, err := w.People.ByEmail(s.For.Email); err == nil {
+			right.For[i].For = w.KnownAs(r, from)
+		}
+	}
 	return right, people[0], approvers, err
 }
 
