@@ -52,18 +52,25 @@ func lastEvent(btx *bolt.Tx) (seq uint64, hash string, err error) {
 
 // Record appends a fact that belongs to no request.
 func (s *Store) Record(ctx context.Context, now time.Time, fact flows.Fact) error {
-	raw, err := encode(fact)
+	encoded, err := encodeFact(fact)
 	if err != nil {
 		return err
 	}
-	task := newTask(flows.Effect{Kind: flows.EffectAuditChannel})
-	told := fact.Kind.Told()
-	return s.do(ctx, func(t *tx) error {
-		if err := t.appendFact(now, encodedFact{fact, raw}); err != nil || !told {
-			return err
-		}
-		return t.putTask(now, task)
-	})
+	return s.do(ctx, func(t *tx) error { return t.record(now, encoded) })
+}
+
+func encodeFact(f flows.Fact) (encodedFact, error) {
+	raw, err := encode(f)
+	return encodedFact{f, raw}, err
+}
+
+// record appends a fact that belongs to no request, and wants the audit channel told
+// where it is told of such.
+func (t *tx) record(now time.Time, f encodedFact) error {
+	if err := t.appendFact(now, f); err != nil || !f.fact.Kind.Told() {
+		return err
+	}
+	return t.putTask(now, newTask(flows.Effect{Kind: flows.EffectAuditChannel}))
 }
 
 // Audit returns up to limit events, the first being the one numbered from.

@@ -46,12 +46,12 @@ func rowsOf(r *flows.Request) []row {
 	}
 	if r.State == flows.StatePending {
 		for _, a := range r.Asked {
-			rows = append(rows, row{bucket: bucketByAsked, key: append(personPrefix(a.Email), seq...)})
+			rows = append(rows, askedRows(a, seq)...)
 		}
 	}
 	if n := r.OpenExtension(); n > 0 {
 		for _, a := range r.Extensions[n-1].Asked {
-			rows = append(rows, row{bucket: bucketByAsked, key: append(personPrefix(a.Email), seq...)})
+			rows = append(rows, askedRows(a, seq)...)
 		}
 	}
 	for i := range r.Groups {
@@ -60,6 +60,16 @@ func rowsOf(r *flows.Request) []row {
 	// Somebody may be asked twice, and an item may be in a group twice.
 	slices.SortFunc(rows, row.compare)
 	return slices.CompactFunc(rows, func(a, b row) bool { return a.compare(b) == 0 })
+}
+
+// askedRows finds a request for who was asked, and for those in whose place: they may
+// still decide.
+func askedRows(a flows.Asked, seq []byte) []row {
+	rows := []row{{bucket: bucketByAsked, key: append(personPrefix(a.Email), seq...)}}
+	for _, s := range a.For {
+		rows = append(rows, row{bucket: bucketByAsked, key: append(personPrefix(s.For.Email), seq...)})
+	}
+	return rows
 }
 
 func holderRows(r *flows.Request, g *flows.AccessGroup) []row {

@@ -37,13 +37,14 @@ var (
 	bucketReports       = []byte("reports")
 	bucketSources       = []byte("sources")
 	bucketDrift         = []byte("drift")
+	bucketDelegations   = []byte("delegations") // by the address of who handed over
 )
 
 var buckets = [][]byte{
 	bucketMeta, bucketRequests, bucketByState, bucketByDue, bucketByPerson, bucketByIntegration, bucketByAsked, bucketHolders,
 	bucketTasks, bucketTasksDue, bucketPosts, bucketSealed, bucketInbox, bucketInboxUndone, bucketInboxDone,
 	bucketSubmits, bucketSubmitsAt, bucketAudit, bucketContacts, bucketByOpen, bucketFavorites, bucketSources,
-	bucketReports, bucketDrift,
+	bucketReports, bucketDrift, bucketDelegations,
 }
 
 var (
@@ -71,6 +72,7 @@ var migrations = []func(*bolt.Tx) error{
 	indexIntegrations,
 	createBuckets, // reports
 	createBuckets, // drift
+	createBuckets, // delegations
 }
 
 // grantIDsWithStamps keeps older programs out: they would not understand the ids of
