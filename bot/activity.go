@@ -134,7 +134,7 @@ func (rd *activityReader) person(text string) error {
 	if err := rd.once(rd.out.People != nil, "people"); err != nil {
 		return err
 	}
-	p, err := rd.find(text)
+	p, err := personCalled(rd.w, text)
 	switch {
 	case err == nil:
 		rd.out.People = append([]string{p.Email}, p.Aliases...)
@@ -147,9 +147,10 @@ func (rd *activityReader) person(text string) error {
 	return nil
 }
 
-func (rd *activityReader) find(text string) (*flows.Person, error) {
+// personCalled finds somebody by a mention, an address, a name, or a first name.
+func personCalled(w flows.World, text string) (*flows.Person, error) {
 	if m := mention.FindStringSubmatch(text); m != nil {
-		p, err := rd.w.People.BySlackID(m[1])
+		p, err := w.People.BySlackID(m[1])
 		if err != nil {
 			return nil, flows.Errorf(flows.CodeInvalid, "I cannot tell whose account that is. Please write the e-mail address.")
 		}
@@ -157,16 +158,25 @@ func (rd *activityReader) find(text string) (*flows.Person, error) {
 	}
 	name := strings.TrimPrefix(text, "@")
 	if strings.Contains(name, "@") {
-		return rd.w.People.ByEmail(name)
+		return w.People.ByEmail(name)
 	}
-	var found []*flows.Person
-	for _, p := range rd.w.People.Everybody() {
+	var found, first []*flows.Person
+	for _, p := range w.People.Everybody() {
 		local, _, _ := strings.Cut(p.Email, "@")
 		if strings.EqualFold(p.Name, name) || strings.EqualFold(local, name) {
 			found = append(found, p)
 		}
+		if given, _ := firstWord(p.Name); strings.EqualFold(given, name) {
+			first = append(first, p)
+		}
 	}
-	if len(found) != 1 {
+	if len(found) == 0 {
+		found = first
+	}
+	switch {
+	case len(found) == 0:
+		return nil, flows.Errorf(flows.CodeInvalid, "I know nobody called %q. Please write the e-mail address.", firstRunes(name, 80))
+	case len(found) > 1:
 		return nil, flows.Errorf(flows.CodeInvalid, "%d people are called %q. Please write the e-mail address.", len(found), firstRunes(name, 80))
 	}
 	return found[0], nil

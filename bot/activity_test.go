@@ -58,7 +58,7 @@ func TestActivity(t *testing.T) {
 		{"in gone-tool", ""},
 		{"status lost", `There is no status "lost"; there are pending, approved,`},
 		{"alice bob", `I did not understand "alice". Please write for example: activity alice@example.com`},
-		{"person nobody", `0 people are called "nobody". Please write the e-mail address.`},
+		{"person nobody", `I know nobody called "nobody". Please write the e-mail address.`},
 		{"@alice @bob", "There are two people; please name one."},
 		{"last 2d from 2026-01-01", "There are two beginnings"},
 		{"in", `Something is missing after "in".`},

@@ -66,12 +66,31 @@ type Holds interface {
 	Settle(ctx context.Context, now time.Time, hold string, by flows.PersonRef, proceed bool) (string, error)
 }
 
+// Delegations keeps who decides in whose place, and tells both of it.
+type Delegations interface {
+	// Delegate keeps one, in place of the one that the person gave before. The next
+	// Service.World has it.
+	Delegate(ctx context.Context, now time.Time, d flows.Delegation) error
+	// EndDelegation ends one on the word of a person. Error: flows.CodeLate where it is
+	// over.
+	EndDelegation(ctx context.Context, now time.Time, id string, by flows.PersonRef) error
+}
+
+// Finder is an Accounts that finds the account of somebody who has not written.
+type Finder interface {
+	// Find asks the platform of a user for the account of a person, and where it knows
+	// none the others. Error: flows.CodeNotFound where none does.
+	Find(ctx context.Context, platform string, p *flows.Person) (chat.Account, error)
+}
+
 // Service answers people. It is safe for concurrent use.
 type Service struct {
 	Store    Store
 	Accounts Accounts
 	Opener   Opener
 	Holds    Holds // nil: nothing is ever held
+	// Delegations keeps who decides in whose place; nil: nobody can hand over.
+	Delegations Delegations
 	// World returns the snapshots of this moment.
 	World func() flows.World
 	Log   *slog.Logger

@@ -57,7 +57,7 @@ func (s *Service) standing(id string) chat.Answer {
 var labels = map[chat.ActionID]string{
 	chat.ActionApprove: "Approve", chat.ActionDeny: "Deny", chat.ActionDetails: "Details", chat.ActionEndAccess: "End access",
 	chat.ActionLess: "Approve less…", chat.ActionExtend: "Extend", chat.ActionWithdraw: "Withdraw", chat.ActionAgain: "Request again", chat.ActionCredentials: "Show credentials", chat.ActionReset: "Reset credentials", chat.ActionExplain: "Explain",
-	chat.ActionProceed: "Proceed", chat.ActionDiscard: "Discard",
+	chat.ActionProceed: "Proceed", chat.ActionDiscard: "Discard", chat.ActionStopDelegation: "Stop",
 	chat.ActionRequest: "Request access", chat.ActionStar: "Add to favorites", chat.ActionUnstar: "Remove from favorites", chat.ActionAskFavorite: "Request",
 }
 
@@ -111,7 +111,7 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 	case chat.ActionStar:
 		return s.star(ctx, w, p, &r, now)
 	case chat.ActionMode, chat.ActionMoreRequests, chat.ActionMoreTasks, chat.ActionMoreActivity, chat.ActionProceed, chat.ActionDiscard,
-		chat.ActionRequest, chat.ActionPage, chat.ActionUnstar, chat.ActionAskFavorite:
+		chat.ActionRequest, chat.ActionPage, chat.ActionUnstar, chat.ActionAskFavorite, chat.ActionStopDelegation:
 	}
 	return chat.Say("This button is from another version of the bot. Please open the latest message.")
 }
@@ -132,6 +132,8 @@ func (s *Service) pressOfNone(ctx context.Context, w flows.World, p *flows.Perso
 		return s.askFavorite(ctx, w, p, c.Target.Item, now), true
 	case chat.ActionUnstar:
 		return s.unstar(ctx, p, c.Target.Item), true
+	case chat.ActionStopDelegation:
+		return s.stopDelegation(ctx, w, p, c.Target.Item, now), true
 	}
 	return chat.Answer{}, false
 }
@@ -209,7 +211,16 @@ func right(w flows.World, p *flows.Person, r *flows.Request, n int, verb flows.V
 		judge = w.MayDeny
 	}
 	got, err := judge(r, p)
-	asked := slices.ContainsFunc(r.Asked, func(a flows.Asked) bool { return w.Same(a.PersonRef, p) })
+	asked := false
+	for _, a := range r.Asked {
+		if !w.Same(a.PersonRef, p) {
+			continue
+		}
+		asked = true
+		if len(a.Stood) > 0 && flows.ErrorCode(err) == flows.CodeForbidden {
+			err = flows.Errorf(flows.CodeForbidden, "You were asked about %s in the place of %s, and do not stand in any more.", r.ID, a.Stood[len(a.Stood)-1].DisplayName())
+		}
+	}
 	if r.State != flows.StatePending && (err == nil || asked) {
 		return got, flows.Errorf(flows.CodeLate, "%s", standing)
 	}
@@ -252,7 +263,7 @@ func decision(got flows.Right, n int, verb flows.Verb, reason string) flows.Even
 	if verb == flows.VerbDeny {
 		kind = flows.EventDeny
 	}
-	return flows.Event{Kind: kind, By: got.By, Reason: reason, Why: got.Why, CountsFor: got.Groups, Extension: n}
+	return flows.Event{Kind: kind, By: got.By, Reason: reason, Why: got.Why, CountsFor: got.Groups, For: got.For, Extension: n}
 }
 
 type reasonState struct {
@@ -316,7 +327,7 @@ func (s *Service) details(w flows.World, p *flows.Person, r *flows.Request, now 
 	if err := mayRead(w, p, r); err != nil {
 		return chat.Say(flows.ErrorMessage(err))
 	}
-	form := detailsPage(r, 0, now)
+	form := detailsPage(w, p, r, 0, now)
 	return chat.Answer{Open: &form}
 }
 
@@ -327,8 +338,14 @@ type detailsState struct {
 	Page    int    `json:"p"`
 }
 
-func detailsPage(r *flows.Request, page int, now time.Time) chat.Form {
-	return cards.Details(*r, now, page, func(page int) string {
+func detailsPage(w flows.World, p *flows.Person, r *flows.Request, page int, now time.Time) chat.Form {
+	reader := p.Email
+	for _, own := range []flows.PersonRef{r.Requestor, r.Grantee} {
+		if w.Same(own, p) {
+			reader = own.Email
+		}
+	}
+	return cards.Details(*r, reader, now, page, func(page int) string {
 		state, err := json.Marshal(detailsState{r.ID, r.Stamp, page})
 		if err != nil {
 			return "" // (this is a bug)
@@ -357,7 +374,7 @@ func (s *Service) turnDetails(ctx context.Context, e chat.FormEvent) *chat.Form 
 		form := cards.Notice("Details", flows.ErrorMessage(err))
 		return &form
 	}
-	form := detailsPage(&r, st.Page+1, now)
+	form := detailsPage(w, p, &r, st.Page+1, now)
 	return &form
 }
 

@@ -49,6 +49,8 @@ func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 		return s.revokeLine(ctx, w, p, c.User, rest)
 	case "explain":
 		return s.explain(w, p, rest, s.now())
+	case "delegate":
+		return s.delegateLine(ctx, w, p, c.User, rest)
 	case "help":
 		return s.help(c.User, "")
 	default:
@@ -58,10 +60,14 @@ func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 
 // Foretell says what a command will do.
 func (s *Service) Foretell(c chat.Command) chat.Manner {
-	verb, _ := firstWord(c.Text)
+	verb, rest := firstWord(c.Text)
 	switch strings.ToLower(verb) {
 	case "", "request":
 		return chat.MannerOpens
+	case "delegate":
+		if rest != "" {
+			return chat.MannerActs
+		}
 	case "revoke":
 		return chat.MannerActs
 	}
@@ -95,7 +101,7 @@ func (s *Service) reasoned(t chat.Target) bool {
 }
 
 // verbs are the words that a command may begin with.
-var verbs = []string{"request", "requests", "tasks", "activity", "revoke", "explain", "help"}
+var verbs = []string{"request", "requests", "tasks", "activity", "revoke", "explain", "delegate", "help"}
 
 // typed is what people of a platform type: "/apono" where there are slash commands,
 // else a message that begins with the name.
@@ -127,6 +133,7 @@ func (s *Service) help(u chat.User, unknown string) chat.Answer {
 	line(" activity", "admins: lists what everybody asked for; activity alice@example.com in INTEGRATION status active last 7d: a part of it")
 	line(" revoke AR-12", "ends an active access")
 	line(" explain", "says what you may ask for, and who would be asked; explain BUNDLE: of a bundle")
+	line(" delegate @bob until friday", "lets Bob decide in your place until then; delegate: lists, delegate stop: ends it")
 	line(" help", "shows this")
 	return chat.Answer{Private: &c}
 }

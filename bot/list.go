@@ -69,7 +69,9 @@ func waitsFor(w flows.World, p *flows.Person, r *flows.Request, now time.Time) b
 	if v, ok := r.ExtensionView(r.OpenExtension()); ok {
 		r = &v
 	}
-	if !cards.Waiting(*r, now) || slices.ContainsFunc(r.Decisions, func(d flows.Decision) bool { return w.Same(d.By, p) }) {
+	if !cards.Waiting(*r, now) || slices.ContainsFunc(r.Decisions, func(d flows.Decision) bool {
+		return w.Same(d.By, p) || slices.ContainsFunc(d.For, func(s flows.Stand) bool { return w.Same(s.For, p) })
+	}) {
 		return false
 	}
 	_, err := w.MayDeny(r, p)

@@ -70,7 +70,7 @@ func TestWhatOpensADialogSaysSo(t *testing.T) {
 		chat.ActionMoreRequests: {who: "alice", prepare: pending}, chat.ActionMoreTasks: {who: "bob", prepare: pending}, chat.ActionMoreActivity: {who: "eve", prepare: pending},
 		chat.ActionRequest: {who: "alice"}, chat.ActionAskFavorite: {who: "alice", prepare: favorite}, chat.ActionUnstar: {who: "alice", prepare: favorite},
 		// What the service answers elsewhere, or with a sentence alone.
-		chat.ActionMode: {who: "alice"}, chat.ActionPage: {who: "alice"}, chat.ActionProceed: {who: "alice"}, chat.ActionDiscard: {who: "alice"},
+		chat.ActionMode: {who: "alice"}, chat.ActionPage: {who: "alice"}, chat.ActionProceed: {who: "alice"}, chat.ActionDiscard: {who: "alice"}, chat.ActionStopDelegation: {who: "alice"},
 	}
 	for _, id := range allActions(t) {
 		if id == chat.ActionApprove { // where the flow requires a reason

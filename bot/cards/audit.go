@@ -52,9 +52,17 @@ func auditLine(e flows.AuditEvent) string {
 	case f.Kind == flows.FactApproved && len(f.Decisions) == 0:
 		return line + " automatically"
 	case f.Actor != (flows.PersonRef{}):
-		return line + " by " + f.Actor.DisplayName()
+		return line + " by " + f.Actor.DisplayName() + actedFor(f)
 	}
 	return line
+}
+
+// actedFor says whose right was exercised with what an event tells.
+func actedFor(f flows.Fact) string {
+	if n := len(f.Decisions); n > 0 && (f.Kind == flows.FactApproved || f.Kind == flows.FactDenied || f.Kind == flows.FactExtended) && f.Decisions[n-1].By == f.Actor {
+		return forWhom(f.Decisions[n-1])
+	}
+	return ""
 }
 
 func auditHead(e flows.AuditEvent) chat.Text {
@@ -130,8 +138,12 @@ func Held(f flows.Fact) chat.Card {
 
 func decision(d flows.Decision) chat.Text {
 	t := person(d.By)
+	if who := forWhom(d); who != "" {
+		t = append(t, chat.Plain(who))
+	}
 	if d.Why != "" {
-		t = append(t, chat.Plain(" · "+strings.TrimSuffix(strings.Replace(d.Why, "You are", "is", 1), ".")))
+		why := strings.Replace(strings.Replace(d.Why, "You are", "is", 1), "You stand in", "stands in", 1)
+		t = append(t, chat.Plain(" · "+strings.TrimSuffix(why, ".")))
 	}
 	if d.Reason != "" {
 		t = append(t, chat.Plain(": "), chat.Plain(d.Reason))

@@ -59,7 +59,7 @@ func approver(r flows.Request, email string, now time.Time) (chat.Card, bool) {
 	c := chat.Card{Title: "Access request " + r.ID, Fallback: r.ID + ": " + r.Requestor.DisplayName() + " asks for access"}
 	c.Status, c.Tone = status(r, now)
 	c.Sections = append([]chat.Section{{Fields: askFields(r)}}, groupSections(r, true)...)
-	c.Notes = append(whyAsked(r, email), decisionNotes(r)...)
+	c.Notes = append(whyAsked(r, email), decisionNotes(r, !concerned(r, email))...)
 	c.Notes = append(append(c.Notes, lessNote(r)...), lostRight(r)...)
 	c.Menu = []chat.Action{button(r, chat.ActionDetails, "Details", "")}
 	if !waiting(r, now) {
@@ -68,7 +68,7 @@ func approver(r flows.Request, email string, now time.Time) (chat.Card, bool) {
 	if missing := stillNeeded(r); missing != "" {
 		c.Notes = append(c.Notes, chat.Text{chat.Bold("Still needed: "), chat.Plain(missing)})
 	}
-	c.Notes = append(c.Notes, chat.Text{chat.Plain("Times out "), chat.At(r.PendingUntil)})
+	c.Notes = append(append(c.Notes, standNotes(r, email)...), chat.Text{chat.Plain("Times out "), chat.At(r.PendingUntil)})
 	c.Actions = decisionButtons(r, email, 0, &c.Notes)
 	if slices.ContainsFunc(c.Actions, func(a chat.Action) bool { return a.ID == chat.ActionApprove }) {
 		c.Menu = append(c.Menu, button(r, chat.ActionLess, "Approve less…", ""))
@@ -82,7 +82,7 @@ func counts(r flows.Request, email string) bool {
 	for _, a := range r.Asked {
 		if a.Is(email) {
 			with := r.Clone()
-			with.Decisions = append(with.Decisions, flows.Decision{By: a.PersonRef, Verb: flows.VerbApprove, Groups: a.Groups})
+			with.Decisions = append(with.Decisions, flows.Decision{By: a.PersonRef, Verb: flows.VerbApprove, Groups: a.Groups, For: a.For})
 			return len(with.Counted()) > len(r.Counted())
 		}
 	}
@@ -233,14 +233,21 @@ func revoked(r flows.Request) chat.Text {
 	return t
 }
 
-func decisionNotes(r flows.Request) []chat.Text {
+// decisionNotes say who decided; openly, also for whom, which is not for whoever asked.
+func decisionNotes(r flows.Request, openly bool) []chat.Text {
 	var out []chat.Text
 	for _, d := range r.Decisions {
 		verb := "Approved by "
 		if d.Verb == flows.VerbDeny {
 			verb = "Denied by "
 		}
-		t := chat.Text{chat.Plain(verb), chat.Person(d.By.DisplayName(), d.By.Email), chat.Plain(" "), chat.At(d.At)}
+		t := chat.Text{chat.Plain(verb), chat.Person(d.By.DisplayName(), d.By.Email)}
+		if openly {
+			if who := forWhom(d); who != "" {
+				t = append(t, chat.Plain(who))
+			}
+		}
+		t = append(t, chat.Plain(" "), chat.At(d.At))
 		if less := d.Less.Words(&r); less != "" {
 			t = append(t, chat.Plain(", "), chat.Bold(less))
 		}

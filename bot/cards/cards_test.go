@@ -151,7 +151,7 @@ func specimens(t testing.TB) []specimen {
 	gap.now = gap.r.PendingUntil
 	overdue := play(t, "revoking, overdue", draft(), then(active, end)...)
 	overdue.now = overdue.now.Add(time.Hour)
-	return []specimen{
+	out := []specimen{
 		play(t, "pending", draft()), play(t, "pending, one of two", draft(), yes), play(t, "pending, another of the group has approved", crowd, yes), gap, play(t, "pending, a bundle", bundle), play(t, "pending, for somebody else", other),
 		play(t, "pending, without limit", indefinite), play(t, "approved", draft(), yes, also), play(t, "approved, automatically", automatic),
 		play(t, "approved, slow, 27 of 300", draft(), yes, also,
@@ -192,6 +192,7 @@ func specimens(t testing.TB) []specimen {
 		play(t, "active, more time timed out", long, then(active, of(flows.EventView, "prod-postgres"), extend(false), ev(flows.EventDue), ev(flows.EventDue))...),
 		play(t, "expired, nobody decided on more time", more, then(soon, extend(false), ev(flows.EventDue), ev(flows.EventDue), of(flows.EventGone, "prod-postgres"), of(flows.EventGone, "deploy-tool"))...),
 	}
+	return append(out, delegated(t)...)
 }
 
 // TestCards draws every message of every request; read the golden files as the
@@ -216,7 +217,7 @@ func TestCards(t *testing.T) {
 		}
 		names[name] = true
 		golden(t, name, out)
-		golden(t, name+".details", cards.Details(s.r, s.now, 0, nil))
+		golden(t, name+".details", cards.Details(s.r, "", s.now, 0, nil))
 	}
 }
 

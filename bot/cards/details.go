@@ -18,9 +18,9 @@ const (
 
 // Details is everything about a request, uncut, to read: the page of that number,
 // from 0, and after the last one the first. state comes back with the button that
-// turns the page.
-func Details(r flows.Request, now time.Time, page int, state func(page int) string) chat.Form {
-	pages := detailPages(detailParts(r, now))
+// turns the page. email is of the reader.
+func Details(r flows.Request, email string, now time.Time, page int, state func(page int) string) chat.Form {
+	pages := detailPages(detailParts(r, email, now))
 	n := len(pages)
 	page = max(0, page) % n
 	f := chat.Form{ID: chat.FormDetails, Title: r.ID, Close: "Close", Parts: pages[page]}
@@ -51,7 +51,7 @@ func detailPages(parts []chat.Part) [][]chat.Part {
 	return pages
 }
 
-func detailParts(r flows.Request, now time.Time) []chat.Part {
+func detailParts(r flows.Request, email string, now time.Time) []chat.Part {
 	var parts []chat.Part
 	line := func(t chat.Text) { parts = append(parts, chat.Part{Kind: chat.PartText, Text: t}) }
 	labelled := func(label string, value chat.Text) {
@@ -81,7 +81,7 @@ func detailParts(r flows.Request, now time.Time) []chat.Part {
 	}
 	labelled("Access flow", chat.T(r.Flow))
 	labelled("Asked", chat.T(whoIsAsked(r)))
-	for _, note := range decisionNotes(r) {
+	for _, note := range append(standNotes(r, email), decisionNotes(r, !concerned(r, email))...) {
 		line(note)
 	}
 	return parts

@@ -32,7 +32,7 @@ func TestDetailsNamesEverything(t *testing.T) {
 			page, pages := 0, 0
 			for ; pages == 0 || page > 0; pages++ {
 				next := -1
-				form := cards.Details(r, noon, page, func(p int) string { next = p + 1; return "x" })
+				form := cards.Details(r, "", noon, page, func(p int) string { next = p + 1; return "x" })
 				var drawn strings.Builder
 				for _, part := range form.Parts {
 					text := part.Text.Words(10_000)
@@ -67,7 +67,7 @@ func allDetails(r flows.Request, now time.Time) chat.Form {
 	var all chat.Form
 	for page, more := 0, true; more; page++ {
 		more = false
-		form := cards.Details(r, now, page, func(int) string { more = true; return "state" })
+		form := cards.Details(r, "", now, page, func(int) string { more = true; return "state" })
 		all.Parts = append(all.Parts, form.Parts...)
 		for _, part := range form.Parts {
 			more = more && (part.Action == nil || part.Action.Label == "Next page")

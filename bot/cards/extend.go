@@ -48,7 +48,7 @@ func extension(r flows.Request, n int, email string, now time.Time) (chat.Card, 
 	c := chat.Card{Title: "More time for " + r.ID, Fallback: r.ID + ": " + e.By.DisplayName() + " asks for more time"}
 	c.Status, c.Tone = extensionStatus(v, e, now)
 	c.Sections = append([]chat.Section{{Fields: extensionFields(r, n)}}, groupSections(r, true)...)
-	c.Notes = append(whyAsked(v, email), decisionNotes(v)...)
+	c.Notes = append(whyAsked(v, email), decisionNotes(v, !concerned(v, email))...)
 	c.Menu = []chat.Action{button(r, chat.ActionDetails, "Details", "")}
 	if !waiting(v, now) {
 		return c, true
@@ -56,7 +56,7 @@ func extension(r flows.Request, n int, email string, now time.Time) (chat.Card, 
 	if missing := stillNeeded(v); missing != "" {
 		c.Notes = append(c.Notes, chat.Text{chat.Bold("Still needed: "), chat.Plain(missing)})
 	}
-	c.Notes = append(c.Notes, ifNobody(r, v))
+	c.Notes = append(append(c.Notes, standNotes(v, email)...), ifNobody(r, v))
 	c.Actions = decisionButtons(v, email, n, &c.Notes)
 	return c, true
 }
@@ -91,6 +91,9 @@ func extensionFields(r flows.Request, n int) []chat.Field {
 // about, 0: the request itself.
 func decisionButtons(v flows.Request, email string, n int, notes *[]chat.Text) (out []chat.Action) {
 	note := ""
+	if _, over := stood(v, email); over {
+		return nil // whyAsked says so
+	}
 	switch {
 	case alreadyApproved(v, email):
 		note = "You have approved. Until the others have, you can still deny, which ends the request."
@@ -113,6 +116,13 @@ func decisionButtons(v flows.Request, email string, n int, notes *[]chat.Text) (
 }
 
 func whyAsked(r flows.Request, email string) (out []chat.Text) {
+	if those, over := stood(r, email); over {
+		var names []string
+		for _, p := range those {
+			names = append(names, p.DisplayName())
+		}
+		return []chat.Text{{chat.Bold("Not yours any more: "), chat.Plain("you were asked in the place of " + list(names) + ", and do not stand in any more.")}}
+	}
 	for _, a := range r.Asked {
 		if a.Is(email) {
 			out = append(out, chat.Text{chat.Bold("Why you are asked: "), chat.Plain(a.Why)})

@@ -26,7 +26,7 @@ func reminder(r flows.Request, email string, now time.Time) (chat.Card, bool) {
 	if r.Justification != "" {
 		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Justification", Value: chat.T(r.Justification)}}}}
 	}
-	c.Notes = append(append(c.Notes, whyAsked(r, email)...), chat.Text{chat.Plain("Times out "), chat.At(r.PendingUntil)})
+	c.Notes = append(append(append(c.Notes, whyAsked(r, email)...), standNotes(r, email)...), chat.Text{chat.Plain("Times out "), chat.At(r.PendingUntil)})
 	c.Actions = decisionButtons(r, email, 0, &c.Notes)
 	return c, true
 }
@@ -53,7 +53,7 @@ func reminderOfExtension(r flows.Request, n int, email string, now time.Time) (c
 	if e.Reason != "" {
 		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Reason", Value: chat.T(e.Reason)}}}}
 	}
-	c.Notes = append(append(c.Notes, whyAsked(v, email)...), ifNobody(r, v))
+	c.Notes = append(append(append(c.Notes, whyAsked(v, email)...), standNotes(v, email)...), ifNobody(r, v))
 	c.Actions = decisionButtons(v, email, n, &c.Notes)
 	return c, true
 }
@@ -69,7 +69,7 @@ func ifNobody(r, v flows.Request) chat.Text {
 // outOfReach tells the requester who cannot be written to, and what that means.
 func outOfReach(r flows.Request) []chat.Text {
 	var lost []string
-	for _, a := range r.Asked {
+	for _, a := range flows.Openly(r.Asked) {
 		if a.Unreached {
 			lost = append(lost, a.DisplayName())
 		}

@@ -38,13 +38,14 @@ func inOwnWords(r flows.Request) flows.Request {
 	return r
 }
 
-// whoIsAsked names the people where they are few.
+// whoIsAsked names the people where they are few, as the requester reads it: those whom
+// the policy means.
 func whoIsAsked(r flows.Request) string {
 	if r.Need.Automatic {
 		return "Nobody, the access flow approves automatically"
 	}
 	var people []string
-	for _, a := range r.Asked {
+	for _, a := range flows.Openly(r.Asked) {
 		people = append(people, a.DisplayName())
 	}
 	return names(people, 5)

@@ -33,9 +33,10 @@ const (
 	ActionProceed ActionID = "proceed"
 	ActionDiscard ActionID = "discard"
 	// Turn a page of a list; Target.Request is the last one on the page before.
-	ActionMoreRequests ActionID = "more_requests"
-	ActionMoreTasks    ActionID = "more_tasks"
-	ActionMoreActivity ActionID = "more_activity"
+	ActionMoreRequests   ActionID = "more_requests"
+	ActionMoreTasks      ActionID = "more_tasks"
+	ActionMoreActivity   ActionID = "more_activity"
+	ActionStopDelegation ActionID = "stop_delegation" // Target.Item is the delegation
 	// Of a home.
 	ActionRequest     ActionID = "request_access"
 	ActionPage        ActionID = "turn_page"        // shows the page Target.Item; the platform asks for it

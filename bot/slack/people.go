@@ -194,3 +194,24 @@ func refusedAs(a chat.Account) string {
 	}
 	return ""
 }
+
+// AccountOf asks Slack for the account of a person, by id or else by address, whatever it
+// is: of a guest too. chat.ErrorGone where Slack knows none.
+func (c *Client) AccountOf(ctx context.Context, to chat.Recipient) (chat.Account, error) {
+	if to.ID != "" {
+		return c.Account(ctx, chat.User{Platform: Platform, ID: to.ID}, chat.PriorityNow)
+	}
+	self, err := c.identity(ctx)
+	if err != nil {
+		return chat.Account{}, err
+	}
+	var user *slack.User
+	err = c.call(ctx, lookupByEmail, "", priorityNow, func(ctx context.Context) (err error) {
+		user, err = c.api.GetUserByEmailContext(ctx, strings.ToLower(to.Email))
+		return err
+	})
+	if err != nil {
+		return chat.Account{}, err
+	}
+	return account(user, self), nil
+}

@@ -1,7 +1,8 @@
 // Package sweep runs what must happen because time passes: requests time out and
 // expire, overdue revokes are raised, credentials nobody looked at are erased,
 // handled deliveries are forgotten. Rights makes the job that ends the access of
-// those who lost the right to it; other jobs can be added.
+// those who lost the right to it, Delegations the one that follows who stands in for
+// whom; other jobs can be added.
 //
 // It promises:
 //

@@ -221,3 +221,13 @@ func (c *Client) open(ctx context.Context, account string, p chat.Priority) (Con
 	}
 	return contact, nil
 }
+
+// AccountOf asks Teams for the account of a person who can be written to, whatever it is:
+// of a guest too. chat.ErrorGone where there is none.
+func (c *Client) AccountOf(ctx context.Context, to chat.Recipient) (chat.Account, error) {
+	contact, err := c.reach(ctx, to, chat.PriorityNow)
+	if err != nil {
+		return chat.Account{}, err
+	}
+	return c.account(ctx, contact, chat.PriorityNow)
+}

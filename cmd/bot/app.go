@@ -69,6 +69,7 @@ type App struct {
 	now       func() time.Time
 	store     *bolt.Store
 	living    *living.Context
+	standing  *delegations
 	service   *bot.Service
 	client    *slack.Client  // nil: no Slack
 	adapter   *slack.Adapter // likewise
@@ -124,11 +125,14 @@ func New(o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.living.TellHeld(a.raiseHeld)
+	if a.standing, err = newDelegations(a); err != nil {
+		return nil, err
+	}
 	a.metrics = ops.NewMetrics(version, a.snapshot)
 	a.metrics.Reloaded(true, time.Now())
 	a.tempo = &tempo{requests: a.store.Requests}
 	a.service = &bot.Service{
-		Store: a.counted(), Accounts: accounts{a}, Opener: box, Holds: holds{a}, World: a.living.World, Sources: a.sources, Log: a.log, CommandName: o.Config.Slack.Command, Now: a.now, Slow: a.tempo.all,
+		Store: a.counted(), Accounts: accounts{a}, Opener: box, Holds: holds{a}, Delegations: a.standing, World: a.world, Sources: a.sources, Log: a.log, CommandName: o.Config.Slack.Command, Now: a.now, Slow: a.tempo.all,
 	}
 	if err := errors.Join(a.buildSlack(o), a.buildTeams(o)); err != nil {
 		return nil, err

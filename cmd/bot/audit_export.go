@@ -92,7 +92,10 @@ func (e export) takes(f flows.Fact) bool {
 	}
 	return len(e.users) == 0 || slices.ContainsFunc(e.users, func(email string) bool {
 		return f.Requestor.Is(email) || f.Grantee.Is(email) || f.Actor.Is(email) ||
-			slices.ContainsFunc(f.Decisions, func(d flows.Decision) bool { return d.By.Is(email) })
+			f.Delegation != nil && (f.Delegation.From.Is(email) || f.Delegation.To.Is(email)) ||
+			slices.ContainsFunc(f.Decisions, func(d flows.Decision) bool {
+				return d.By.Is(email) || slices.ContainsFunc(d.For, func(s flows.Stand) bool { return s.For.Is(email) })
+			})
 	})
 }
 
@@ -151,7 +154,11 @@ func csvRows(ev flows.AuditEvent) [][]string {
 	}
 	var names, emails, reasons []string
 	for _, d := range f.Decisions {
-		names, emails = append(names, d.By.DisplayName()), append(emails, d.By.Email)
+		name := []string{d.By.DisplayName()}
+		for _, s := range d.For {
+			name = append(name, s.For.DisplayName())
+		}
+		names, emails = append(names, strings.Join(name, " for ")), append(emails, d.By.Email)
 		if d.Reason != "" {
 			reasons = append(reasons, d.Reason)
 		}

@@ -57,19 +57,26 @@ func (a *App) raiseHold(ctx context.Context, f flows.Fact) {
 	}
 	card := cards.Held(f)
 	for _, admin := range a.living.World().Admins() {
-		for _, platform := range a.platforms() {
-			to, err := people{a.living}.Recipient(platform.Name, admin.Email)
-			if err != nil {
-				continue
-			}
-			a.running.Go(func() {
-				ctx, cancel := context.WithTimeout(ctx, stopWithin/2)
-				defer cancel()
-				if _, err := platform.Messenger.Post(ctx, to, card, chat.PriorityRequester); err != nil {
-					a.log.WarnContext(ctx, "could not tell an admin that something is held; the audit channel is told", "admin", admin.Email, "platform", platform.Name, "err", err)
-				}
-			})
+		a.write(ctx, admin.Email, card)
+	}
+}
+
+// write sends a message to a person on every platform, once, as well as it can be: the
+// audit trail is what keeps what it says.
+func (a *App) write(ctx context.Context, email string, card chat.Card) {
+	ctx = context.WithoutCancel(ctx)
+	for _, platform := range a.platforms() {
+		to, err := people{a.living}.Recipient(platform.Name, email)
+		if err != nil {
+			continue
 		}
+		a.running.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, stopWithin/2)
+			defer cancel()
+			if _, err := platform.Messenger.Post(ctx, to, card, chat.PriorityRequester); err != nil {
+				a.log.WarnContext(ctx, "could not write to a person; the audit trail says it", "person", email, "platform", platform.Name, "text", card.Fallback, "err", err)
+			}
+		})
 	}
 }
 

@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"apono/bot/chat"
 	"apono/bot/dispatch"
@@ -68,6 +70,33 @@ func (a accounts) Account(ctx context.Context, u chat.User, p chat.Priority) (ch
 		return a.app.teams.Account(ctx, u, p)
 	}
 	return chat.Account{}, flows.Errorf(flows.CodeForbidden, "I do not know the platform you come from.")
+}
+
+// Find looks for the account of somebody on the platform of who asks, and else on the
+// others. Whom a platform gives no card, it does not find.
+func (a accounts) Find(ctx context.Context, platform string, p *flows.Person) (chat.Account, error) {
+	type finder func(context.Context, chat.Recipient) (chat.Account, error)
+	var finders []finder
+	to := map[string]chat.Recipient{slack.Platform: {Email: p.Email, ID: p.SlackID}, teams.Platform: {Email: p.Email, ID: p.TeamsID}}
+	var names []string
+	if a.app.client != nil {
+		finders, names = append(finders, a.app.client.AccountOf), append(names, slack.Platform)
+	}
+	if a.app.teams != nil {
+		finders, names = append(finders, a.app.teams.AccountOf), append(names, teams.Platform)
+	}
+	if len(names) > 1 && names[0] != platform {
+		slices.Reverse(finders)
+		slices.Reverse(names)
+	}
+	for i, find := range finders {
+		acc, err := find(ctx, to[names[i]])
+		if e, ok := errors.AsType[*chat.Error](err); ok && e.Kind == chat.ErrorGone {
+			continue
+		}
+		return acc, err
+	}
+	return chat.Account{}, flows.Errorf(flows.CodeNotFound, "%s has no account here.", p.Email)
 }
 
 // Shared asks Slack. In Teams an account is the only one of its address: it is the
