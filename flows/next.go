@@ -51,7 +51,7 @@ var edges = map[State]map[EventKind]func(*transition) error{
 		EventExtend: (*transition).extend, EventApprove: (*transition).decideExtension, EventDeny: (*transition).decideExtension,
 		EventProlonged: (*transition).prolonged, EventExtendFailed: (*transition).extendFailed,
 		EventUnreached: (*transition).unreachedOfExtension,
-		EventStandIn: (*transition).standIn,
+		EventStandIn:   (*transition).standIn,
 	},
 	StateRevoking: {
 		EventGone: (*transition).gone, EventConfirmGone: (*transition).confirmGone, EventDue: (*transition).due, EventRaised: (*transition).raised, EventRevokeFailed: (*transition).revokeFailed,
