@@ -57,6 +57,7 @@ type crashStory struct {
 	refuses func(name, body string) bool
 	audit   []string
 	late    bool // the bot dies once the story has called arm, and not before
+	alone   bool // the bot has Teams, and nobody has Slack
 	// settings of the flow, in YAML.
 	settings string
 	grants   int // permissions that the system was given, ever
@@ -142,6 +143,9 @@ func (s crashStory) enumerate(t *testing.T) {
 	base, _, _ := strings.Cut(readFile(t, filepath.Join("testdata", "world.yaml")), "  - name: archive\n")
 	if strings.Contains(s.settings, "teams:") {
 		base = strings.Replace(base, `http: {listen: ""}`, `http: {listen: "127.0.0.1:0"}`, 1)
+	}
+	if s.alone {
+		base = inTeamsAlone(base)
 	}
 	var points atomic.Int32
 	tell := func(t *testing.T, at int) (seen int, dead bool) {
@@ -372,6 +376,10 @@ func (r *crashRun) check() {
 		t.Errorf("audit chain: %v", err)
 	}
 	r.checkAudit()
+	if r.story.alone {
+		r.checkCardsInTeams(req)
+		return
+	}
 	r.checkCards(req)
 }
 
@@ -379,7 +387,9 @@ func (r *crashRun) check() {
 func (r *crashRun) checkAudit() {
 	got, double := []string{}, 0
 	reader := &script{world: r.world}
-	reader.stage = newOnSlack(reader)
+	if reader.stage = newOnSlack(reader); r.story.alone {
+		reader.stage = newOnTeams(reader)
+	}
 	for _, line := range reader.told() {
 		if n := len(got); n > 0 && got[n-1] == line {
 			double++

@@ -61,13 +61,18 @@ const teamsConfig = crashTeams + `  audit_conversation: "` + teamsAudit + `"
 // slackConfig is the part of the configuration that connects Slack.
 var slackConfig = regexp.MustCompile(`(?m)^slack:\n(?:  .*\n)+`)
 
+// inTeamsAlone is a configuration with Teams in place of Slack.
+func inTeamsAlone(base string) string {
+	listening := strings.Replace(base, `http: {listen: ""}`, `http: {listen: "127.0.0.1:0"}`, 1)
+	return slackConfig.ReplaceAllLiteralString(listening, strings.TrimPrefix(teamsConfig, "\n"))
+}
+
 func playScripts(t *testing.T, inTeams bool, files []string) {
 	t.Helper()
 	base := readFile(t, filepath.Join("testdata", "world.yaml"))
 	flows := readFile(t, filepath.Join("testdata", "flows.yaml"))
-	listening := strings.Replace(base, `http: {listen: ""}`, `http: {listen: "127.0.0.1:0"}`, 1)
 	if inTeams {
-		base = slackConfig.ReplaceAllLiteralString(listening, strings.TrimPrefix(teamsConfig, "\n"))
+		base = inTeamsAlone(base)
 	}
 	testscript.RunT(bubbleT{t}, testscript.Params{
 		Files: files, WorkdirRoot: memory(t),
