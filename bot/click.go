@@ -113,7 +113,7 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 	case chat.ActionMode, chat.ActionMoreRequests, chat.ActionMoreTasks, chat.ActionMoreActivity, chat.ActionProceed, chat.ActionDiscard,
 		chat.ActionRequest, chat.ActionPage, chat.ActionUnstar, chat.ActionAskFavorite, chat.ActionStopDelegation:
 	}
-	return chat.Say("This button is from another version of the bot. Please open the latest message.")
+	return chat.Say(chat.OtherVersion)
 }
 
 // pressOfNone answers a press that is about no request.

@@ -89,6 +89,9 @@ type Answer struct {
 	Later bool
 }
 
+// OtherVersion answers a press on a button that this version does not know or cannot read.
+const OtherVersion = "This button is from another version of the bot. Please open the latest message."
+
 // Say makes a private answer of one sentence.
 func Say(sentence string) Answer {
 	return Answer{Private: &Card{Body: T(sentence), Fallback: sentence}}

@@ -1,8 +1,10 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"time"
 
 	"apono/bot/chat"
@@ -11,9 +13,13 @@ import (
 
 // click takes a press on a card: commit, ack, handle, answer, finish, in this order.
 func (a *Adapter) click(ctx context.Context, d delivery, in interaction) {
+	if in.User.ID == "" {
+		a.unreadable(ctx, d, errors.New("no user in it"))
+		return
+	}
 	p, err := in.press(d.arrived)
 	if err != nil {
-		a.unreadable(ctx, d, err)
+		a.pressedUnknown(ctx, d, in, err)
 		return
 	}
 	onHome := in.View.Type == "home"
@@ -53,6 +59,17 @@ func (a *Adapter) opens(c chat.Click) bool {
 		return f.ForetellClick(c) == chat.MannerOpens
 	}
 	return c.Action.Opens()
+}
+
+// pressedUnknown answers a press that this version cannot read. There is nothing to commit.
+func (a *Adapter) pressedUnknown(ctx context.Context, d delivery, in interaction, err error) {
+	a.ack(ctx, d, nil)
+	a.log.WarnContext(ctx, "slack button cannot be read", "error", err)
+	at := place{
+		user: in.user(), channel: cmp.Or(in.Channel.ID, in.Container.ChannelID), responseURL: in.ResponseURL,
+		trigger: in.TriggerID, arrived: d.arrived, onHome: in.View.Type == "home",
+	}
+	a.background(ctx, "click", func(ctx context.Context) { a.answer(ctx, at, chat.Say(chat.OtherVersion)) })
 }
 
 // waitLimit bounds telling somebody that their press is kept.

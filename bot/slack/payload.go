@@ -219,9 +219,6 @@ func (in interaction) press(now time.Time) (press, error) {
 	if len(in.Actions) == 0 {
 		return press{}, errNoAction
 	}
-	if in.User.ID == "" {
-		return press{}, errors.New("no user in it")
-	}
 	a := in.Actions[0]
 	id, target, err := parseAction(a.ActionID, a.Value, a.SelectedOption.Value)
 	if err != nil {

@@ -71,7 +71,7 @@ func (a *Adapter) executed(ctx context.Context, got received) response {
 	p, answer, err := a.committed(ctx, got, w)
 	switch {
 	case errors.Is(err, errUnreadable):
-		return toast("This button is from another version of the bot. Please open the latest message.")
+		return toast(chat.OtherVersion)
 	case err != nil:
 		return response{status: http.StatusInternalServerError, err: err}
 	case answer.Open != nil:

@@ -59,7 +59,7 @@ func (a *Adapter) fetched(ctx context.Context, got received) response {
 	case doClick:
 		p, answer, err := a.committed(ctx, got, w)
 		if errors.Is(err, errUnreadable) {
-			return taskMessage("This button is from another version of the bot. Please open the latest message.")
+			return taskMessage(chat.OtherVersion)
 		}
 		if err != nil {
 			return response{status: http.StatusInternalServerError, err: err}

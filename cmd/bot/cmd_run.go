@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -16,6 +17,9 @@ func runCommand() *cobra.Command {
 	path := configFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		cfg, err := loadConfig(cmd, *path, false)
+		if _, ok := errors.AsType[*problemsError](err); ok {
+			return errors.New("the bot did not start: correct the errors above first")
+		}
 		if err != nil {
 			return err
 		}

@@ -84,7 +84,11 @@ func Open(path string, opts Options) (*Store, error) {
 		s.wake[lane] = make(chan struct{}, 1)
 	}
 	if err := prepareFile(path, opts.ReadOnly, s.log); err != nil {
-		return nil, &store.OpenError{Path: path, Err: err}
+		open := &store.OpenError{Path: path, Err: err}
+		if errors.Is(err, errEmpty) {
+			open.Kind = store.ErrCorrupt
+		}
+		return nil, open
 	}
 	db, file, err := openDB(path, opts)
 	if err != nil {
@@ -130,6 +134,9 @@ func (s *Store) Close() error {
 // Path of the database file.
 func (s *Store) Path() string { return s.path }
 
+// errEmpty: what once held grants may not be taken for new.
+var errEmpty = errors.New("it is empty (if the bot never ran with it, delete it)")
+
 func prepareFile(path string, readOnly bool, log *slog.Logger) error {
 	info, err := os.Stat(path)
 	switch {
@@ -142,6 +149,8 @@ func prepareFile(path string, readOnly bool, log *slog.Logger) error {
 		return err
 	case info.IsDir():
 		return errors.New("it is a directory")
+	case info.Size() == 0:
+		return errEmpty
 	case info.Mode().Perm()&0o077 == 0 || readOnly:
 		return nil
 	}

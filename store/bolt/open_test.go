@@ -294,6 +294,24 @@ func TestACutFileIsMetWhileOpen(t *testing.T) {
 	}
 }
 
+// A file that something emptied held grants once: nobody may start anew over it.
+func TestAnEmptyFileIsNotANewDatabase(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "empty.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, readOnly := range []bool{false, true} {
+		_, err := bolt.Open(path, bolt.Options{ReadOnly: readOnly})
+		wantIs(t, err, store.ErrCorrupt)
+		if err == nil || !strings.Contains(err.Error(), "bot db restore") || !strings.Contains(err.Error(), "it is empty") {
+			t.Errorf("read-only %v: the operator reads %v", readOnly, err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Size() != 0 {
+		t.Errorf("the file was changed: %v, %v", info, err)
+	}
+}
+
 // A crash in the middle of a commit leaves its last page, the head of the
 // database, torn: the commit before it counts.
 func TestATornCommitNeverHappened(t *testing.T) {
