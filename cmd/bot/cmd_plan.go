@@ -135,27 +135,37 @@ func automaticEnding(w flows.World, live []flows.Request) (out []endingEntry) {
 	return out
 }
 
-// liveRequests reads what is under way from a copy of the database, be the bot
-// running or not. looked is false where there is none.
+// liveRequests reads what is under way from a copy of the database. looked is false
+// where there is none.
 func liveRequests(cmd *cobra.Command, path string, cfg *config.Config) (live []flows.Request, looked bool, err error) {
+	err = onCopy(cmd, path, cfg, func(s *bolt.Store) error {
+		looked = true
+		live, err = s.Live()
+		return err
+	})
+	return live, looked, err
+}
+
+// onCopy reads a copy of the database, be the bot running or not. Where there is no
+// database, read is not called.
+func onCopy(cmd *cobra.Command, path string, cfg *config.Config, read func(*bolt.Store) error) (err error) {
 	if _, err := os.Stat(cfg.Store.Path); err != nil {
-		return nil, false, nil
+		return nil
 	}
-	dir, err := os.MkdirTemp("", "apono-plan-*")
+	dir, err := os.MkdirTemp("", "apono-copy-*")
 	if err != nil {
-		return nil, false, err
+		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	file := filepath.Join(dir, "bot.db")
 	if _, err := writeFile(file, func(w io.Writer) error { return onStore(cmd, path, "backup", "", w) }); err != nil {
-		return nil, false, err
+		return err
 	}
 	s, err := bolt.Open(file, bolt.Options{ReadOnly: true})
 	if err != nil {
-		return nil, false, err
+		return err
 	}
-	live, err = s.Live()
-	return live, true, errors.Join(err, s.Close())
+	return errors.Join(read(s), s.Close())
 }
 
 // some names a few of many.

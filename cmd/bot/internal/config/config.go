@@ -55,6 +55,16 @@ func (c *Config) Check(w flows.World) []Problem {
 	return p.report().Problems
 }
 
+// RunTests runs the tests of the policy against a world that Load did not know, and
+// returns what fails. The catalog of the world has to be that of the policy.
+func (c *Config) RunTests(w flows.World) []Problem {
+	p := &problems{file: c.found.file, root: c.found.root}
+	for _, issue := range w.RunTests(c.Tests) {
+		p.add(issue)
+	}
+	return p.report().Problems
+}
+
 // Slack connects the bot to a workspace. An empty BotToken: not.
 type Slack struct {
 	AppToken flows.Secret `mapstructure:"app_token"` // xapp-…, opens the socket

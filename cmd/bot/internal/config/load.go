@@ -28,6 +28,8 @@ type Options struct {
 	// SecretsOptional makes a secret that is not there a warning: for commands
 	// that explain a policy where the service's secrets are not at hand.
 	SecretsOptional bool
+	// TestsLater leaves the tests of the policy to the caller; see Config.RunTests.
+	TestsLater bool
 }
 
 // DefaultPath is where the file is when nobody says: BOT_CONFIG, or config.yaml
