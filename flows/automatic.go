@@ -91,11 +91,13 @@ type Holding struct {
 	Digest         string // of its units
 	Integrations   []string
 	Units          []Unit
+	// Partly: it is active, and a part of it could not be granted.
+	Partly bool
 }
 
 // HoldingOf sums up a request.
 func HoldingOf(r *Request) Holding {
-	h := Holding{ID: r.ID, Flow: r.Flow, Hash: r.FlowHash, Seq: r.Seq, Person: r.Grantee}
+	h := Holding{ID: r.ID, Flow: r.Flow, Hash: r.FlowHash, Seq: r.Seq, Person: r.Grantee, Partly: r.PartlyGranted()}
 	for _, g := range r.Groups {
 		h.Integrations = append(h.Integrations, g.Integration)
 		for _, it := range g.Items {
@@ -131,6 +133,9 @@ type AutomaticPlan struct {
 	Steps []AutomaticStep // in the order of the file and of the directory; those that only end last
 	// Keep are the holdings that agree with their flow.
 	Keep []Holding
+	// Again are holdings of Keep of which a part could not be granted, each to be replaced
+	// by the same once it is time to try again.
+	Again []AutomaticStep
 	// TooMuch names flows that cover more than MaxUnits units. Nothing is granted under
 	// them, and what was stays.
 	TooMuch []string
@@ -182,6 +187,12 @@ func (w World) follow(plan *AutomaticPlan, a *Automatic, p *Person, held []Holdi
 	for _, h := range held {
 		if kept == "" && (a.TooMuch() || h.Digest == a.Digest || w.unseen(h)) {
 			plan.Keep, kept = append(plan.Keep, h), h.ID
+			if h.Partly && h.Digest == a.Digest && !a.TooMuch() {
+				draft := w.automaticDraft(a, p)
+				plan.Again = append(plan.Again, AutomaticStep{
+					Flow: step.Flow, Person: step.Person, Draft: &draft, Ends: []AutomaticEnd{{ID: h.ID, Cause: "A part of it could not be granted, and is tried again."}},
+				})
+			}
 		}
 	}
 	for _, h := range held {

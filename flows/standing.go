@@ -60,6 +60,12 @@ func (r *Request) NothingGranted() bool {
 	return !slices.ContainsFunc(r.Groups, func(g AccessGroup) bool { return g.Status != GroupUndoing && g.Status != GroupFailed })
 }
 
+// PartlyGranted reports whether the request is active, and an access group of it has
+// failed for good.
+func (r *Request) PartlyGranted() bool {
+	return r.State == StateActive && slices.ContainsFunc(r.Groups, func(g AccessGroup) bool { return g.Status == GroupFailed })
+}
+
 // DecidedBy is the person whose decision settled the request; zero where it was
 // automatic or is not decided.
 func (r *Request) DecidedBy() PersonRef {

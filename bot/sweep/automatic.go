@@ -69,7 +69,7 @@ type Follower struct {
 	mu       sync.Mutex
 	waiting  *waitingPlan    // nil: none
 	approved map[string]bool // requests that may end
-	again    bool
+	settled  bool            // somebody has decided since the last look
 }
 
 type waitingPlan struct {
@@ -108,7 +108,7 @@ func (j *Follower) Settle(name string, proceed bool) (count int, err error) {
 	for _, id := range w.ids {
 		j.approved[id] = true
 	}
-	j.waiting, j.again = nil, true
+	j.waiting, j.settled = nil, true
 	return len(w.ids), nil
 }
 
@@ -119,10 +119,10 @@ func (j *Follower) run(ctx context.Context) error {
 	}
 	now := j.Now()
 	j.mu.Lock()
-	again := j.again
-	j.again = false
+	decided := j.settled
+	j.settled = false
 	j.mu.Unlock()
-	if !again && !j.at.IsZero() && now.Sub(j.at) < automaticEvery && !now.Before(j.at) && w == j.world {
+	if !decided && !j.at.IsZero() && now.Sub(j.at) < automaticEvery && !now.Before(j.at) && w == j.world {
 		return nil
 	}
 	held, err := j.held(ctx)
@@ -136,6 +136,9 @@ func (j *Follower) run(ctx context.Context) error {
 	hold := j.judge(ctx, &plan, len(held))
 	j.tellTooMuch(ctx, plan.TooMuch)
 	if err := j.act(ctx, &plan, hold); err != nil {
+		return err
+	}
+	if err := j.again(ctx, plan.Again); err != nil {
 		return err
 	}
 	j.remember(w, &plan)
@@ -180,6 +183,7 @@ func (j *Follower) held(ctx context.Context) ([]flows.Holding, error) {
 				if !known {
 					h = flows.HoldingOf(r)
 				}
+				h.Partly = r.PartlyGranted()
 				if _, twice := now[r.ID]; !twice { // it may move on between two reads
 					out = append(out, h)
 				}
