@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -55,13 +56,8 @@ func (t *Tenant) tooFast(w http.ResponseWriter, id string) bool {
 	} else if c := t.chats[id]; c != nil {
 		c.sent = append(slices.DeleteFunc(c.sent, func(at time.Time) bool { return now.Sub(at) >= time.Hour }), now)
 		for _, l := range conversationLimits {
-			n := 0
-			for _, at := range c.sent {
-				if now.Sub(at) < l.within {
-					n++
-				}
-			}
-			if n > l.n {
+			first := sort.Search(len(c.sent), func(i int) bool { return now.Sub(c.sent[i]) < l.within })
+			if n := len(c.sent) - first; n > l.n {
 				wrong = fmt.Sprintf("%d messages to one conversation within %v", n, l.within)
 			}
 		}
