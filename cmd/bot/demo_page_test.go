@@ -19,7 +19,13 @@ import (
 // openPage starts a demo with its page; the story's helpers act in it.
 func openPage(t *testing.T, config string) (*story, *demopage.Server) {
 	t.Helper()
-	d, page, err := newDemoPage(t.Context(), config, io.Discard, io.Discard)
+	log := &sharedLog{}
+	d, page, err := newDemoPage(t.Context(), config, log, log)
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the log:\n%s", log)
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +37,7 @@ func openPage(t *testing.T, config string) (*story, *demopage.Server) {
 	done := make(chan struct{})
 	go func() { _ = page.Run(ctx); close(done) }()
 	t.Cleanup(func() { stop(); <-done })
-	s := &story{demo: d, ctx: t.Context(), out: io.Discard, start: time.Now()}
+	s := &story{demo: d, ctx: t.Context(), out: io.Discard, start: time.Now(), patience: patience}
 	if err := s.connect(); err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +146,7 @@ func TestDemoOfOnesOwnPolicy(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := s.message(bob, "Access request AR-1", "orders", "Approve"); err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v; Bob reads:\n%s", err, all(bob.DMs()))
 	}
 	if v := s.ws.Violations(); len(v) > 0 {
 		t.Errorf("Slack would have objected: %+v", v)

@@ -15,8 +15,8 @@ import (
 	"apono/bot/slack/slacksim"
 )
 
-// patience is how long the story waits for one thing to become true.
-const patience = 12 * time.Second
+// storyPatience is how long the story waits for one thing to become true.
+const storyPatience = 12 * time.Second
 
 // story tells what happens, step by step, and checks each step. It stops at the
 // first that is not true.
@@ -25,13 +25,15 @@ type story struct {
 	ctx   context.Context
 	out   io.Writer
 	start time.Time
+	// patience is how long it waits for one thing to become true.
+	patience time.Duration
 }
 
 func (d *demo) play(ctx context.Context, out io.Writer) error {
 	if err := d.app.Start(ctx); err != nil {
 		return err
 	}
-	s := &story{demo: d, ctx: ctx, out: out, start: time.Now()}
+	s := &story{demo: d, ctx: ctx, out: out, start: time.Now(), patience: storyPatience}
 	fmt.Fprintln(out, "A simulated Slack workspace, a small system behind a webhook, and the bot, all in this process.")
 	chapters := []func() error{s.connect, s.askAndApprove, s.useAndExpire, s.denyAndRefuse, s.audit}
 	if d.pgDSN != "" {
@@ -61,12 +63,12 @@ func (s *story) chapter(title string) { fmt.Fprintf(s.out, "\n%s\n", title) }
 
 // until waits for a condition.
 func (s *story) until(what string, cond func() bool) error {
-	ctx, cancel := context.WithTimeout(s.ctx, patience)
+	ctx, cancel := context.WithTimeout(s.ctx, s.patience)
 	defer cancel()
 	for !cond() {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("this did not happen within %s: %s", patience, what)
+			return fmt.Errorf("this did not happen within %s: %s", s.patience, what)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -275,7 +275,7 @@ func TestCancel(t *testing.T) {
 	defer cancel()
 	begun := time.Now()
 	_, _, err = c.(provision.Directory).People(ctx)
-	if err == nil || time.Since(begun) > 5*time.Second || provision.MessageOf(err) != "The system did not answer in time." {
+	if err == nil || time.Since(begun) > time.Minute || provision.MessageOf(err) != "The system did not answer in time." {
 		t.Errorf("after %s: %v", time.Since(begun), err)
 	}
 	ctx, stop := context.WithCancel(t.Context())

@@ -5,7 +5,7 @@ import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { chromium } from "playwright-core";
 
-const patience = 20_000; // ms, for one thing to become true
+const patience = 120_000; // ms, for one thing to become true; a machine may be busy with other things
 
 export const desktop = { width: 1280, height: 800 };
 export const phone = { width: 390, height: 844 };

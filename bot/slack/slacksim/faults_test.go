@@ -113,7 +113,7 @@ func TestLoopback(t *testing.T) {
 	w := New(world())
 	served := make(chan error, 1)
 	go func() { served <- w.Serve(l) }()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	api := slack.New(w.BotToken(), slack.OptionAppLevelToken(w.AppToken()), slack.OptionAPIURL("http://"+l.Addr().String()+"/api/"))
 	sm := socketmode.New(api)

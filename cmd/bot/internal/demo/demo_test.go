@@ -319,7 +319,7 @@ func TestLog(t *testing.T) {
 
 func (w *world) await(what string, is func() bool) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
 	defer cancel()
 	for !is() {
 		select {
