@@ -291,6 +291,8 @@ type Post struct {
 	Message  string `json:"message,omitempty"`
 	// Shows is the hash of the content last shown.
 	Shows string `json:"shows,omitempty"`
+	// Offers are the actions that it offers, by name; empty: none, or not known.
+	Offers string `json:"offers,omitempty"`
 	// Version of the request that was last shown.
 	Version uint64    `json:"version,omitempty"`
 	At      time.Time `json:"at,omitzero"`

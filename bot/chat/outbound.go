@@ -30,7 +30,8 @@ const (
 	PriorityApprover  Priority = 1
 	PriorityRequester Priority = 2
 	PriorityAudit     Priority = 3
-	PriorityRedraw    Priority = 4 // of what somebody has read already
+	PriorityStale     Priority = 4 // redraws of what offers buttons that do nothing any more
+	PriorityRedraw    Priority = 5 // of what somebody has read already
 )
 
 // Messenger sends cards. Errors are *Error or context errors.

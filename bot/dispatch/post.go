@@ -108,7 +108,7 @@ type ChatOptions struct {
 	Now    func() time.Time // nil: time.Now
 
 	Total     int           // tasks under way at once
-	Redraws   int           // of these, redraws
+	Redraws   int           // of these, redraws, and as many of what is stale
 	AuditPace time.Duration // at least this between two messages in the audit channel
 	Grace     time.Duration // for what is under way when Run's context ends
 }
@@ -133,20 +133,20 @@ type chats struct {
 	took      map[string]string // hash of the audit message that a platform took, while another has not; likewise
 
 	mu      sync.Mutex
-	redraws map[string]bool // tasks that wait and are known to redraw what is there
+	redraws map[string]string // tasks that wait and are known to redraw what is there: their pool
 }
 
-// redrawPool is the pool of redraws: however many wait for the platform's limits,
-// there is room for messages that nobody has seen yet.
-const redrawPool = "redraw"
+// Pools of redraws: however many wait for the platform's limits, there is room for
+// messages that nobody has seen yet, and for those whose buttons do nothing any more.
+const (
+	redrawPool = "redraw"
+	stalePool  = "stale"
+)
 
 func (d *chats) pool(key string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.redraws[key] {
-		return redrawPool
-	}
-	return ""
+	return d.redraws[key]
 }
 
 // Together is how long a redraw waits for what may change with it, and the least
@@ -171,9 +171,13 @@ func (d *chats) look(t flows.Task) (look, error) {
 	if err != nil && !missing(err) {
 		return look{}, err
 	}
+	pool := redrawPool
+	if card, ok := d.Renderer.Card(r, key.On(""), d.Now()); ok && err == nil && stale(p.Offers, card) {
+		pool = stalePool
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.redraws[t.Key] = true
+	d.redraws[t.Key] = pool
 	return look{ripe: ripe(t, p, &r, d.Now())}, nil
 }
 
@@ -376,11 +380,15 @@ func (m *message) again() (chat.Card, bool) {
 
 func (m message) redraw(ctx context.Context) outcome {
 	ref := chat.MessageRef{Platform: m.post.Platform, Channel: m.post.Channel, Message: m.post.Message}
+	priority := chat.PriorityRedraw
+	if stale(m.post.Offers, m.card) {
+		priority = chat.PriorityStale
+	}
 	var err error
 	if late, ok := m.Messenger.(Redrawer); ok {
-		err = late.Redraw(ctx, ref, m.again, chat.PriorityRedraw)
+		err = late.Redraw(ctx, ref, m.again, priority)
 	} else {
-		err = m.Messenger.Update(ctx, ref, m.card, chat.PriorityRedraw)
+		err = m.Messenger.Update(ctx, ref, m.card, priority)
 	}
 	switch {
 	case err == nil:
@@ -457,6 +465,9 @@ func (m message) giveUp(ctx context.Context, mark string, cause error, o outcome
 
 func (m message) save(ctx context.Context, shows string, o outcome) outcome {
 	m.post.Shows, m.post.Version, m.post.At = shows, m.r.Version, m.Now().UTC()
+	if shows == m.hash {
+		m.post.Offers = offersOf(m.card)
+	}
 	if err := m.Posts.SavePost(context.WithoutCancel(ctx), m.post); err != nil {
 		return m.storeFailed(m.task, err)
 	}

@@ -33,8 +33,8 @@ type Queue interface {
 const (
 	DefaultTargets        = 8                // target tasks under way at once
 	DefaultPerIntegration = 4                // of these, in one integration
-	DefaultChat           = 16               // chat tasks under way at once
-	DefaultRedraws        = 6                // of these, redraws
+	DefaultChat           = 20               // chat tasks under way at once
+	DefaultRedraws        = 6                // of these, redraws, and as many of what is stale
 	DefaultGrace          = 10 * time.Second // for what is under way when the bot stops
 )
 

@@ -28,6 +28,13 @@ type Lane struct {
 	// Pause, where Burst is 0: calls go one at a time, and this long after the answer
 	// to the one before. From the answer, because what counts is when a call arrived.
 	Pause time.Duration
+	// Window, where it is set, is the limit as the platform counts it: at most Burst
+	// calls in any Window, all at once too, and Rate does not count. A call is counted
+	// from its answer on, because what counts is when it arrived, and while it is under
+	// way. Redraws of what nobody can press in vain (chat.PriorityRedraw) leave Reserve
+	// of them to others.
+	Window  time.Duration
+	Reserve int
 }
 
 // Gate lets calls through at the pace of their lanes. Who waits is served by
@@ -40,10 +47,39 @@ type Gate struct {
 }
 
 type lane struct {
-	limiter *rate.Limiter // nil: one at a time, and a pause after it
+	limiter *rate.Limiter // nil: one at a time, and a pause after it, or a window
+	window  *window
 	pause   time.Duration
 	held    bool      // by the one at a time
 	closed  time.Time // until when to keep away
+}
+
+// window counts the calls that the platform still counts.
+type window struct {
+	length        time.Duration
+	most, reserve int
+	flying        int
+	answered      []time.Time // in order
+}
+
+// delay is how long until there is room for one more call after those reserved.
+func (w *window) delay(now time.Time, reserved int, p chat.Priority) time.Duration {
+	for len(w.answered) > 0 && now.Sub(w.answered[0]) > w.length {
+		w.answered = w.answered[1:]
+	}
+	most := w.most
+	if p >= chat.PriorityRedraw {
+		most -= w.reserve
+	}
+	over := len(w.answered) + w.flying + reserved + 1 - most
+	switch {
+	case over <= 0:
+		return 0
+	case over > len(w.answered):
+		return longest // an answer admits who waits
+	}
+	// A microsecond more, so that rounding never wakes anybody too early.
+	return w.answered[over-1].Add(w.length + time.Microsecond).Sub(now)
 }
 
 // longest is a delay that something else than time will end.
@@ -102,7 +138,11 @@ func (g *Gate) Done(lanes ...Lane) {
 	defer g.mu.Unlock()
 	now := time.Now()
 	for _, l := range g.of(lanes) {
-		if l.limiter == nil {
+		switch {
+		case l.window != nil:
+			l.window.flying--
+			l.window.answered = append(l.window.answered, now)
+		case l.limiter == nil:
 			l.held = false
 			l.close(now.Add(l.pause))
 		}
@@ -136,7 +176,10 @@ func (g *Gate) of(named []Lane) []*lane {
 			now := time.Now()
 			g.forget(now, lanes[:i])
 			l = &lane{pause: n.Pause}
-			if n.Burst > 0 {
+			switch {
+			case n.Window > 0:
+				l.window = &window{length: n.Window, most: n.Burst, reserve: n.Reserve}
+			case n.Burst > 0:
 				l.limiter = rate.NewLimiter(n.Rate, n.Burst)
 			}
 			if n.Cold && l.limiter != nil {
@@ -173,7 +216,7 @@ func (g *Gate) forget(now time.Time, keep []*lane) {
 
 // rested reports whether a new lane would be no different.
 func (l *lane) rested(now time.Time) bool {
-	return l.delay(now, 0) == 0 && (l.limiter == nil || l.limiter.TokensAt(now) >= float64(l.limiter.Burst()))
+	return l.delay(now, 0, PriorityNow) == 0 && (l.window == nil || len(l.window.answered)+l.window.flying == 0) && (l.limiter == nil || l.limiter.TokensAt(now) >= float64(l.limiter.Burst()))
 }
 
 // close keeps away until a moment, or longer where that was said before.
@@ -184,8 +227,11 @@ func (l *lane) close(until time.Time) {
 }
 
 // delay is how long until the lane has a token left after those that are reserved.
-func (l *lane) delay(now time.Time, reserved int) time.Duration {
+func (l *lane) delay(now time.Time, reserved int, p chat.Priority) time.Duration {
 	wait := max(0, l.closed.Sub(now))
+	if l.window != nil {
+		return max(wait, l.window.delay(now, reserved, p))
+	}
 	if l.limiter == nil {
 		if l.held || reserved > 0 {
 			wait = max(wait, longest)
@@ -201,6 +247,10 @@ func (l *lane) delay(now time.Time, reserved int) time.Duration {
 }
 
 func (l *lane) use(now time.Time) {
+	if l.window != nil {
+		l.window.flying++
+		return
+	}
 	if l.limiter == nil {
 		l.held = true
 		return
@@ -219,7 +269,7 @@ func (g *Gate) admit(now time.Time) {
 	for _, w := range g.waiting {
 		var wait time.Duration
 		for _, l := range w.lanes {
-			wait = max(wait, l.delay(now, reserved[l]))
+			wait = max(wait, l.delay(now, reserved[l], w.priority))
 		}
 		if wait == 0 {
 			for _, l := range w.lanes {

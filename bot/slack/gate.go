@@ -16,15 +16,20 @@ import (
 // 20, tier 3 50, tier 4 100. burst may be used at once and the rest is spread over
 // the minute, so no window of a minute ever holds more than perMinute.
 // https://docs.slack.dev/apis/web-api/rate-limits
+//
+// A method with a reserve may use up its minute at once: what waits is old already, and
+// nobody is served sooner by spreading it. Calls of chat.PriorityRedraw leave the
+// reserve to those before them.
 type method struct {
 	name             string
 	perMinute, burst int
+	reserve          int  // 0: the burst counts
 	repeatable       bool // doing it twice does no harm
 }
 
 var (
 	postMessage       = method{name: "chat.postMessage", perMinute: 300, burst: 60} // "several hundred" a workspace
-	updateMessage     = method{name: "chat.update", perMinute: 50, burst: 20, repeatable: true}
+	updateMessage     = method{name: "chat.update", perMinute: 50, reserve: 20, repeatable: true}
 	postEphemeral     = method{name: "chat.postEphemeral", perMinute: 100, burst: 40, repeatable: true} // twice is better than not at all
 	openView          = method{name: "views.open", perMinute: 100, burst: 60}
 	updateView        = method{name: "views.update", perMinute: 100, burst: 60, repeatable: true}
@@ -70,6 +75,9 @@ func (g gate) rest(m method, channel string, d time.Duration) { g.Rest(d, lanesO
 // lanesOf is the limit of the method and, for a message, that of its channel: one
 // message a second.
 func lanesOf(m method, channel string) []platform.Lane {
+	if m.reserve > 0 {
+		return []platform.Lane{{Name: m.name, Window: time.Minute, Burst: m.perMinute, Reserve: m.reserve}}
+	}
 	lanes := []platform.Lane{{Name: m.name, Rate: rate.Limit(float64(m.perMinute-m.burst) / 60), Burst: m.burst}}
 	if m.name == postMessage.name && channel != "" {
 		lanes = append(lanes, platform.Lane{Name: m.name + " " + channel, Pause: pause})

@@ -40,6 +40,7 @@ func TestGateKeepsEveryMinuteWithinTheTier(t *testing.T) {
 				go func() {
 					if g.wait(t.Context(), m, fmt.Sprint(i), chat.PriorityApprover) == nil {
 						e.add("")
+						g.done(m, fmt.Sprint(i))
 					}
 				}()
 			}
