@@ -32,6 +32,9 @@ func (a *Adapter) click(ctx context.Context, d delivery, in interaction) {
 		a.unreadable(ctx, d, err) // (this is a bug)
 		return
 	}
+	if !onHome {
+		a.client.presses.put(in.messageAt())
+	}
 	fresh, ok := a.commit(ctx, d, p.Key, payload)
 	if !ok {
 		return

@@ -40,6 +40,7 @@ type Client struct {
 	emails   platform.Cache[string]      // address -> user id
 	directs  platform.Cache[string]      // user id -> channel
 	channels platform.Cache[string]      // name -> channel
+	presses  *presses
 
 	self   atomic.Pointer[slack.AuthTestResponse]
 	scopes atomic.Pointer[string] // X-OAuth-Scopes of the last answer
@@ -57,7 +58,7 @@ func NewClient(o Options) (*Client, error) {
 	c := &Client{
 		gate: newGate(), log: o.Log, meter: o.Meter, audit: o.AuditChannel, files: o.Files, botToken: o.BotToken, appToken: o.AppToken,
 		accounts: platform.NewCache[*slack.User](accountTTL), emails: platform.NewCache[string](emailTTL),
-		directs: platform.NewCache[string](directTTL), channels: platform.NewCache[string](channelTTL),
+		directs: platform.NewCache[string](directTTL), channels: platform.NewCache[string](channelTTL), presses: newPresses(),
 	}
 	// No OptionRetry: slack-go would repeat posts whose outcome is unknown.
 	c.api = slack.New(string(o.BotToken),
@@ -118,10 +119,21 @@ func (c *Client) Update(ctx context.Context, ref chat.MessageRef, card chat.Card
 }
 
 // Redraw is Update of what draw returns when it is the call's turn; false: there is
-// nothing to redraw any more.
+// nothing to redraw any more. A message that somebody has just pressed a button of is
+// redrawn at once, whoever else waits.
 func (c *Client) Redraw(ctx context.Context, ref chat.MessageRef, draw func() (chat.Card, bool), p chat.Priority) error {
 	if ref.Platform != Platform || ref.Channel == "" || ref.Message == "" {
 		return &chat.Error{Kind: chat.ErrorGone, Op: updateMessage.name, Code: "message_not_found", Err: errors.New("not a message of Slack")}
+	}
+	if url := c.presses.take(ref.Channel, ref.Message); url != "" {
+		card, wanted := draw()
+		if !wanted {
+			return nil
+		}
+		if err := c.replace(ctx, url, card); err == nil {
+			return nil
+		}
+		c.presses.urls.Drop(ref.Channel + "/" + ref.Message)
 	}
 	return c.call(ctx, updateMessage, "", p, func(ctx context.Context) error {
 		card, wanted := draw()

@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -214,6 +215,11 @@ type press struct {
 
 var errNoAction = errors.New("no action in it")
 
+// messageAt is where the message is that was acted on, and the URL that came with it.
+func (in interaction) messageAt() (channel, ts, url string) {
+	return cmp.Or(in.Channel.ID, in.Container.ChannelID), cmp.Or(in.Message.TS, in.Container.MessageTS), in.ResponseURL
+}
+
 // press reads a click on a card. Its key is the same in every repeat of the delivery.
 func (in interaction) press(now time.Time) (press, error) {
 	if len(in.Actions) == 0 {
@@ -224,13 +230,7 @@ func (in interaction) press(now time.Time) (press, error) {
 	if err != nil {
 		return press{}, err
 	}
-	channel, ts := in.Channel.ID, in.Message.TS
-	if channel == "" {
-		channel = in.Container.ChannelID
-	}
-	if ts == "" {
-		ts = in.Container.MessageTS
-	}
+	channel, ts, _ := in.messageAt()
 	if ts == "" {
 		ts = in.View.ID // a home tab
 	}
