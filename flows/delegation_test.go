@@ -235,6 +235,26 @@ func TestStandIns(t *testing.T) {
 	}
 }
 
+// TestWhoStoodInEndsNothing: the right to end what one was asked about goes with the
+// delegation, while the request waits.
+func TestWhoStoodInEndsNothing(t *testing.T) {
+	w := newWorld()
+	now := w.handed("bob>carol")
+	r := asking(t, now)
+	if err := now.MayEnd(&r, who(t, now, "carol")); err != nil {
+		t.Errorf("while she stands in: %v", err)
+	}
+	over := w.now()
+	ev, _ := over.StandIns(&r)
+	r, _ = next(t, r, ev, noon.Add(time.Minute))
+	if err := over.MayEnd(&r, who(t, over, "carol")); flows.ErrorCode(err) != flows.CodeForbidden {
+		t.Errorf("after it is over: %v", err)
+	}
+	if err := over.MayEnd(&r, who(t, over, "bob")); err != nil {
+		t.Errorf("Bob: %v", err)
+	}
+}
+
 // TestStandInsOfWhatIsDecided: whose right was exercised is not asked again.
 func TestStandInsOfWhatIsDecided(t *testing.T) {
 	w := newWorld()

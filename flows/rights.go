@@ -138,14 +138,15 @@ func (w World) Admins() (out []PersonRef) {
 }
 
 // MayEnd judges whether a person may end the access of a request: grantee,
-// requestor, whoever was asked to approve it or has, whoever is an approver of it
+// requestor, whoever was asked to approve it or has (not who stood in and does not any
+// more), whoever is an approver of it
 // under its flow at this moment, and admins. Ending needs less than deciding:
 // neither a policy that has become tighter nor a requestor who has left takes it
 // from anybody. Error: CodeForbidden.
 func (w World) MayEnd(r *Request, p *Person) error {
 	same := func(ref PersonRef) bool { return w.Same(ref, p) }
 	if !p.Disabled && (same(r.Grantee) || same(r.Requestor) || w.IsAdmin(p) || w.approves(r, p) ||
-		slices.ContainsFunc(r.Asked, func(a Asked) bool { return same(a.PersonRef) }) ||
+		slices.ContainsFunc(r.Asked, func(a Asked) bool { return same(a.PersonRef) && (len(a.Groups) > 0 || len(a.Stood) == 0) }) ||
 		slices.ContainsFunc(r.Decisions, func(d Decision) bool { return d.Verb == VerbApprove && same(d.By) })) {
 		return nil
 	}
