@@ -239,6 +239,6 @@ test("one's own policy", within(["--config", "../../config.example.yaml"], async
   await slack.button("Submit").click();
   await slack.dialog("Request access").waitFor({ state: "detached" });
   await slack.be("Bob");
-  await slack.sees("Access request AR-1", "orders");
+  await slack.sees("Access request", "orders");
   await slack.close();
 }));
