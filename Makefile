@@ -24,8 +24,8 @@ teams-playground: ## the bot with Microsoft's local playground of Teams, without
 teams-browser: ## the same, with somebody who asks for access in Chromium
 	scripts/teams/run test
 
-race:
-	scripts/services run go test -race -shuffle=on $(TESTFLAGS) ./...
+race: ## the same with the race detector; a busy machine may need longer than the 10 minutes that a package has by default
+	scripts/services run go test -race -timeout 20m -shuffle=on $(TESTFLAGS) ./...
 
 fuzz: ## every fuzz target, FUZZTIME each
 	scripts/fuzz $(or $(FUZZTIME),30s)
