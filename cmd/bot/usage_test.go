@@ -121,10 +121,10 @@ func TestEveryProblemAtOnce(t *testing.T) {
 	if err := os.WriteFile(path, []byte(wrong), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range []string{"check", "run"} {
+	for command, want := range map[string]int{"check": exitProblems, "run": exitUsage} {
 		status, out, errs := cli(t, command, "--config", path)
 		out += errs
-		if status != exitProblems {
+		if status != want {
 			t.Errorf("bot %s: exit status %d", command, status)
 		}
 		for _, want := range []string{
