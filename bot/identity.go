@@ -46,9 +46,10 @@ func nobody(err error) error {
 
 // visitor is person for somebody who fills in the request form and does nothing yet. It
 // leaves out whether another account has the same address, because to ask that of
-// Slack for everybody who opens a form is more than Slack answers.
+// Slack for everybody who opens a form is more than Slack answers. Whoever presses a
+// button is asked about first.
 func (s *Service) visitor(ctx context.Context, w flows.World, u chat.User) (*flows.Person, chat.Account, error) {
-	return s.account(ctx, w, u, chat.PriorityNow)
+	return s.account(ctx, w, u, chat.PriorityForm)
 }
 
 func (s *Service) account(ctx context.Context, w flows.World, u chat.User, haste chat.Priority) (*flows.Person, chat.Account, error) {

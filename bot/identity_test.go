@@ -23,7 +23,7 @@ func TestWhoActsIsAskedAboutFirst(t *testing.T) {
 		"a press":      {func() { o.click("bob", chat.ActionDetails, "AR-1") }, chat.PriorityNow},
 		"a submission": {func() { o.Submit(t.Context(), chat.FormEvent{User: user("alice"), Form: chat.FormRequest, Key: "l"}) }, chat.PriorityNow},
 		"a command":    {func() { o.command("bob", "revoke AR-1") }, chat.PriorityNow},
-		"a form":       {func() { o.command("bob", "") }, chat.PriorityNow},
+		"a form":       {func() { o.command("bob", "") }, chat.PriorityForm},
 		"a home":       {func() { o.Home(t.Context(), chat.HomeQuery{User: user("bob")}) }, chat.PriorityRequester},
 		"a list":       {func() { o.command("bob", "tasks") }, chat.PriorityRequester},
 		"more of it":   {lists(chat.ActionMoreTasks), chat.PriorityRequester},

@@ -27,11 +27,12 @@ type Priority uint8
 // Priorities.
 const (
 	PriorityNow       Priority = 0 // somebody acts and waits
-	PriorityApprover  Priority = 1
-	PriorityRequester Priority = 2
-	PriorityAudit     Priority = 3
-	PriorityStale     Priority = 4 // redraws of what offers buttons that do nothing any more
-	PriorityRedraw    Priority = 5 // of what somebody has read already
+	PriorityForm      Priority = 1 // somebody waits for a form, which has to open within seconds or never
+	PriorityApprover  Priority = 2
+	PriorityRequester Priority = 3
+	PriorityAudit     Priority = 4
+	PriorityStale     Priority = 5 // redraws of what offers buttons that do nothing any more
+	PriorityRedraw    Priority = 6 // of what somebody has read already
 )
 
 // Messenger sends cards. Errors are *Error or context errors.

@@ -109,7 +109,7 @@ func TestApproversGoFirst(t *testing.T) {
 		for _, c := range s.calls {
 			prio = append(prio, c.prio)
 		}
-		want := []chat.Priority{1, 1, 1, 1, 1, 1, 2, 2, 2}
+		want := []chat.Priority{2, 2, 2, 2, 2, 2, 3, 3, 3}
 		if !slices.Equal(prio, want) {
 			t.Errorf("order of priorities %v", prio)
 		}

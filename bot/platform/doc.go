@@ -4,7 +4,8 @@
 // and the words that every rendering uses.
 //
 // Gate promises that no lane is ever used faster than its limit, in any window, and
-// that whoever waits is served by priority and then in the order of arrival. Cache
+// that whoever waits is served by priority and then in the order of arrival, but the newest
+// first of those who wait for a form. Cache
 // promises nothing but the age of what it returns. Guard survives a panic and says so. Kept
 // finishes a press when it was done and its answer delivered, and not before.
 //

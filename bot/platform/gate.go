@@ -38,7 +38,9 @@ type Lane struct {
 }
 
 // Gate lets calls through at the pace of their lanes. Who waits is served by
-// priority, and in order of arrival within one. It is safe for concurrent use.
+// priority, and in order of arrival within one; of those who wait for a form the newest
+// goes first, since it has the most time left and the oldest is about to give up. It is
+// safe for concurrent use.
 type Gate struct {
 	mu      sync.Mutex
 	lanes   map[string]*lane
@@ -106,7 +108,7 @@ func (g *Gate) Wait(ctx context.Context, p chat.Priority, lanes ...Lane) error {
 	g.mu.Lock()
 	w := &waiter{priority: p, lanes: g.of(lanes), admitted: make(chan struct{})}
 	at, _ := slices.BinarySearchFunc(g.waiting, w, func(e, w *waiter) int {
-		if e.priority <= w.priority {
+		if e.priority < w.priority || e.priority == w.priority && w.priority != chat.PriorityForm {
 			return -1
 		}
 		return 1
@@ -159,6 +161,20 @@ func (g *Gate) Rest(d time.Duration, lanes ...Lane) {
 		l.close(now.Add(d))
 	}
 	g.admit(now)
+}
+
+// Busy reports whether a call of a priority would have to wait now.
+func (g *Gate) Busy(p chat.Priority, lanes ...Lane) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	for _, l := range g.of(lanes) {
+		queued := slices.ContainsFunc(g.waiting, func(w *waiter) bool { return slices.Contains(w.lanes, l) })
+		if queued || l.delay(now, 0, p) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // Waiting is how many wait.

@@ -62,7 +62,7 @@ func TestGateServesByPriorityThenArrival(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		order, times := e.all()
-		if want := strings.Fields("1/0 1/1 1/2 2/0 2/1 2/2 3/0 3/1 3/2"); !slices.Equal(order, want) {
+		if want := strings.Fields("2/0 2/1 2/2 3/0 3/1 3/2 4/0 4/1 4/2"); !slices.Equal(order, want) {
 			t.Errorf("order %v, want %v", order, want)
 		}
 		for i, at := range times {

@@ -35,10 +35,11 @@ const (
 // How much is done at once. What comes beyond that waits.
 const (
 	maxReceiving = 512
-	maxWorking   = 64 // after an ack
-	maxLooking   = 16 // of people who opened a home
-	maxAnswering = 32 // of a kind whose answer is in the ack
-	connections  = 2  // so that one is open while Slack renews the other
+	maxWorking   = 64  // after an ack
+	maxLooking   = 16  // of people who opened a home
+	maxAnswering = 32  // of a kind whose answer is in the ack
+	maxOpening   = 128 // commands, most of which wait for their turn
+	connections  = 2   // so that one is open while Slack renews the other
 )
 
 // Adapter receives. It translates what people do into calls of a chat.Handler, and
@@ -87,7 +88,7 @@ func NewAdapter(o Options, client *Client, handler chat.Handler, inbox platform.
 		receives: semaphore.NewWeighted(maxReceiving),
 		works:    semaphore.NewWeighted(maxWorking),
 		looks:    semaphore.NewWeighted(maxLooking),
-		commands: newPool(maxAnswering), submissions: newPool(maxAnswering), searches: newPool(maxAnswering),
+		commands: newPool(maxOpening), submissions: newPool(maxAnswering), searches: newPool(maxAnswering),
 	}, nil
 }
 

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -13,6 +14,13 @@ import (
 // a part of them.
 // https://docs.slack.dev/interactivity/handling-user-interaction#trigger-ids
 const momentPatience = 300 * time.Millisecond
+
+// triggerPatience is how long after a delivery a dialog may still be opened: of the three
+// seconds of its trigger the rest is for the call, and for what Slack took to deliver.
+const triggerPatience = 2400 * time.Millisecond
+
+// errTooLate is why nobody works any more on what is to open.
+var errTooLate = errors.New("the trigger is dead")
 
 // ahead is a dialog that is opened before it is known what belongs in it, because to
 // find that out takes longer than the trigger works.
@@ -41,7 +49,7 @@ func (a *Adapter) oneMoment(ctx context.Context, at place) *ahead {
 			return
 		}
 		bounded(func(ctx context.Context) {
-			id, err := a.client.openForm(ctx, at.trigger, loading("Please wait"))
+			id, err := a.client.openForm(ctx, at, loading("Please wait"))
 			if err != nil {
 				a.log.WarnContext(ctx, "slack form could not be opened ahead", "after", time.Since(at.arrived), "error", err)
 				return
@@ -94,4 +102,16 @@ func (m *ahead) view() string {
 	}
 	<-m.done
 	return m.id
+}
+
+// whileOpen bounds the work on what a dialog is to show: it ends with errTooLate once
+// the trigger is dead and nothing is on the screen, so that it costs no more calls.
+func whileOpen(ctx context.Context, at place) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	timer := time.AfterFunc(time.Until(at.arrived.Add(triggerPatience)), func() {
+		if at.moment.view() == "" {
+			cancel(errTooLate)
+		}
+	})
+	return ctx, func() { timer.Stop(); cancel(nil) }
 }

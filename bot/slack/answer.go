@@ -14,12 +14,16 @@ var busy = chat.Say("Too many people want something at once. Please try again in
 // sorry is the answer of a handler that panicked.
 var sorry = chat.Say("Something went wrong here. Please try again; if it happens twice, tell an admin.")
 
+// tooLate begins the sentence for whoever gets no dialog, since its trigger is dead.
+const tooLate = "That took too long to open. "
+
 // place is where an answer goes.
 type place struct {
 	user        chat.User
 	channel     string
 	responseURL string
 	trigger     string
+	haste       chat.Priority // of the dialog that it opens
 	arrived     time.Time
 	again       string // what to do if a form could not be opened
 	replayed    bool
@@ -98,21 +102,21 @@ func (a *Adapter) open(ctx context.Context, at place, answer chat.Answer) (left 
 			return nil
 		}
 	case at.delayed:
-		return say("That took too long to open. Please press the button again.")
+		return say(tooLate + "Please press the button again.")
 	case at.replayed:
 		return say("The bot was restarted before it could open that. Please press the button again.")
 	default:
-		viewID, err = a.client.openForm(ctx, at.trigger, *answer.Open)
-		if chat.KindOf(err) == chat.ErrorRetry && chat.RetryAfterOf(err) == 0 && ctx.Err() == nil && err != nil {
-			viewID, err = a.client.openForm(ctx, at.trigger, *answer.Open)
+		viewID, err = a.client.openForm(ctx, at, *answer.Open)
+		if chat.KindOf(err) == chat.ErrorRetry && chat.CodeOf(err) != codeNotSent && chat.RetryAfterOf(err) == 0 && ctx.Err() == nil && err != nil {
+			viewID, err = a.client.openForm(ctx, at, *answer.Open)
 		}
 	}
 	if err != nil {
 		a.meter.Count(CountDropped, "form")
 		a.log.WarnContext(ctx, "slack form could not be opened", "form", string(answer.Open.ID), "after", time.Since(at.arrived), "error", err)
 		sentence := "That could not be opened. " + at.again
-		if chat.KindOf(err) == chat.ErrorGone {
-			sentence = "That took too long to open. " + at.again
+		if chat.KindOf(err) == chat.ErrorGone || chat.CodeOf(err) == codeNotSent {
+			sentence = tooLate + at.again
 		}
 		return say(sentence)
 	}

@@ -44,6 +44,7 @@ var methodScopes = map[string][]string{
 	"upload":                       nil,                                // not a method: whoever has the URL may
 	"response_url":                 nil,                                // not a method: whoever has the URL may post
 	"users.info":                   {"users:read", "users:read.email"}, // the second for the address in the profile
+	"users.list":                   {"users:read", "users:read.email"}, // likewise
 	"users.lookupByEmail":          {"users:read", "users:read.email"}, // the second can only be asked for with the first
 	"views.open":                   nil,
 	"views.publish":                nil,

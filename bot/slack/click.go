@@ -44,7 +44,7 @@ func (a *Adapter) click(ctx context.Context, d delivery, in interaction) {
 		return
 	}
 	at := place{
-		user: p.Click.User, channel: p.Channel, responseURL: p.ResponseURL, trigger: in.TriggerID, arrived: d.arrived,
+		user: p.Click.User, channel: p.Channel, responseURL: p.ResponseURL, trigger: in.TriggerID, haste: priorityNow, arrived: d.arrived,
 		again: "Please press the button again.", onHome: onHome,
 	}
 	if a.opens(p.Click) {
@@ -81,14 +81,18 @@ const waitLimit = 5 * time.Second
 // press handles what was committed, until it could be done and its answer was read. It
 // stays undone meanwhile, so that a restart does not lose it.
 func (a *Adapter) press(ctx context.Context, kind string, p press, at place) {
+	handled := a.soothe(ctx, at)
 	k := &platform.Kept{
 		Start: func(again bool, f func(context.Context)) {
 			if !again || !a.ends() {
 				a.background(ctx, kind, f)
 			}
 		},
-		At:     p.Click.At,
-		Handle: func(ctx context.Context) chat.Answer { return a.handle(ctx, p) },
+		At: p.Click.At,
+		Handle: func(ctx context.Context) chat.Answer {
+			defer handled()
+			return a.handle(ctx, p)
+		},
 		Show: func(ctx context.Context, answer chat.Answer) *chat.Card {
 			left := a.answer(ctx, at, answer)
 			if at.after != nil {
@@ -108,6 +112,32 @@ func (a *Adapter) press(ctx context.Context, kind string, p press, at place) {
 	}
 	k.Begin()
 }
+
+// soothePause is how long after a press nothing may happen before its person is told.
+const soothePause = 2500 * time.Millisecond
+
+// soothe tells whoever pressed that it is kept, once, unless what is returned is called
+// before or they look at a dialog.
+func (a *Adapter) soothe(ctx context.Context, at place) (handled func()) {
+	if at.replayed {
+		return func() {}
+	}
+	timer := time.AfterFunc(time.Until(at.arrived.Add(soothePause)), func() {
+		a.working.add(1)
+		defer a.working.add(-1)
+		if at.moment.view() != "" || at.moment.opening() {
+			return
+		}
+		ctx, cancel := context.WithTimeout(ctx, waitLimit)
+		defer cancel()
+		at.onHome = false // a message reaches them
+		a.tell(ctx, at, *chat.Say(soothing).Private)
+	})
+	return func() { timer.Stop() }
+}
+
+// soothing is what they are told.
+const soothing = "This takes a moment. It is kept and will be done, so you need not do it again."
 
 // ends reports whether the adapter stops.
 func (a *Adapter) ends() bool {

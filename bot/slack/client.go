@@ -19,7 +19,7 @@ const Platform = "slack"
 
 // How long answers of Slack are believed.
 const (
-	accountTTL = 30 * time.Second // rights hang on it
+	accountTTL = time.Minute // rights hang on it
 	emailTTL   = 10 * time.Minute
 	directTTL  = 24 * time.Hour // the id of a direct chat never changes
 	channelTTL = time.Hour
@@ -37,9 +37,10 @@ type Client struct {
 	botToken, appToken platform.Token
 
 	accounts platform.Cache[*slack.User] // by user id
-	emails   platform.Cache[string]      // address -> user id
-	directs  platform.Cache[string]      // user id -> channel
-	channels platform.Cache[string]      // name -> channel
+	lookups  lookups
+	emails   platform.Cache[string] // address -> user id
+	directs  platform.Cache[string] // user id -> channel
+	channels platform.Cache[string] // name -> channel
 	presses  *presses
 
 	self   atomic.Pointer[slack.AuthTestResponse]
@@ -79,8 +80,13 @@ func (c *Client) headers(_ string, h http.Header) {
 
 // call makes one call: it waits for its turn, calls, and classifies the error.
 func (c *Client) call(ctx context.Context, m method, channel string, p chat.Priority, f func(context.Context) error) error {
-	if err := c.gate.wait(ctx, m, channel, p); err != nil {
-		return &chat.Error{Kind: chat.ErrorRetry, Op: m.name, Code: "not_sent", Err: err}
+	return c.callIn(ctx, ctx, m, channel, p, f)
+}
+
+// callIn is call that waits for its turn no longer than until waiting ends.
+func (c *Client) callIn(ctx, waiting context.Context, m method, channel string, p chat.Priority, f func(context.Context) error) error {
+	if err := c.gate.wait(waiting, m, channel, p); err != nil {
+		return &chat.Error{Kind: chat.ErrorRetry, Op: m.name, Code: codeNotSent, Err: err}
 	}
 	defer c.gate.done(m, channel)
 	err := classify(m.name, m.repeatable, f(ctx))
@@ -190,14 +196,17 @@ func (c *Client) respond(ctx context.Context, url string, card chat.Card) error 
 	})
 }
 
-// openForm shows a form to whoever caused the trigger, within three seconds of it.
-func (c *Client) openForm(ctx context.Context, trigger string, form chat.Form) (viewID string, err error) {
+// openForm shows a form to whoever caused the trigger. One that is dead before it is the
+// call's turn costs no call; the code is codeNotSent.
+func (c *Client) openForm(ctx context.Context, at place, form chat.Form) (viewID string, err error) {
 	view, err := RenderForm(form)
 	if err != nil {
 		return "", &chat.Error{Kind: chat.ErrorRefused, Op: openView.name, Code: "not_drawn", Err: err}
 	}
-	err = c.call(ctx, openView, "", priorityNow, func(ctx context.Context) error {
-		r, err := c.api.OpenViewContext(ctx, trigger, view)
+	waiting, cancel := context.WithDeadline(ctx, at.arrived.Add(triggerPatience))
+	defer cancel()
+	err = c.callIn(ctx, waiting, openView, "", at.haste, func(ctx context.Context) error {
+		r, err := c.api.OpenViewContext(ctx, at.trigger, view)
 		if err == nil {
 			viewID = r.ID
 		}

@@ -10,7 +10,7 @@
 // done yet; that a dialog is on the screen before its trigger dies, with its content to
 // come where that takes longer; that nothing it draws is refused
 // for its size or for what a person typed; that Slack's rate limits are kept, with
-// approvers served first; and that every error is a chat.Error with a kind.
+// presses and approvers served first, and nothing spent on a trigger that is dead; and that every error is a chat.Error with a kind.
 //
 // It must not know requests, flows, the store or the other platform. It judges no
 // rights: a button names a request and the version that was shown, and the

@@ -68,6 +68,9 @@ var hints = map[string]string{
 	"team_access_not_granted": "the app is not installed in this workspace: install it (Install App)",
 }
 
+// codeNotSent says that a call was not made: its time was over before its turn came.
+const codeNotSent = "not_sent"
+
 // codeConflict says that a dialog was changed by somebody else meanwhile.
 const codeConflict = "hash_conflict"
 

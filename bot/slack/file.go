@@ -36,7 +36,7 @@ func (c *Client) ShareFile(ctx context.Context, id, title, channel string, to ch
 	if channel != "" {
 		channel, err = c.channel(ctx, channel)
 	} else {
-		channel, _, err = c.direct(ctx, to, chat.PriorityAudit)
+		channel, err = c.direct(ctx, to, chat.PriorityAudit)
 	}
 	if err != nil {
 		return err

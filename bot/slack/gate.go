@@ -36,6 +36,7 @@ var (
 	publishView       = method{name: "views.publish", perMinute: 100, burst: 60, repeatable: true}
 	lookupByEmail     = method{name: "users.lookupByEmail", perMinute: 50, burst: 20, repeatable: true}
 	usersInfo         = method{name: "users.info", perMinute: 100, burst: 60, repeatable: true}
+	listUsers         = method{name: "users.list", perMinute: 20, burst: 10, repeatable: true}
 	openConversation  = method{name: "conversations.open", perMinute: 50, burst: 20, repeatable: true}
 	listConversations = method{name: "conversations.list", perMinute: 20, burst: 10, repeatable: true}
 	infoConversation  = method{name: "conversations.info", perMinute: 50, burst: 20, repeatable: true}

@@ -94,7 +94,7 @@ func TestCommandThatActs(t *testing.T) {
 		}
 		r.start()
 		time.Sleep(time.Minute)
-		r.wantTold(alice, "Ended by "+alice+": revoke AR-1")
+		r.wantTold(alice, soothing, "Ended by "+alice+": revoke AR-1")
 		if done.Load() != 1 || r.inbox.Left() != 0 {
 			t.Errorf("done %d times, %d undone", done.Load(), r.inbox.Left())
 		}
@@ -195,10 +195,11 @@ func TestApproveOpensItsDialogAhead(t *testing.T) {
 		manner chat.Manner
 		answer chat.Answer
 		title  string // empty: no dialog
+		told   []string
 	}{
-		"with a reason": {chat.MannerOpens, chat.Answer{Open: &form}, "Request access"},
-		"refused":       {chat.MannerOpens, chat.Say("You are not an approver of AR-12."), "Please note"},
-		"without":       {chat.MannerActs, chat.Answer{}, ""},
+		"with a reason": {chat.MannerOpens, chat.Answer{Open: &form}, "Request access", nil},
+		"refused":       {chat.MannerOpens, chat.Say("You are not an approver of AR-12."), "Please note", nil},
+		"without":       {chat.MannerActs, chat.Answer{}, "", []string{soothing}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &service{manners: map[string]chat.Manner{"press approve": tc.manner}}
@@ -212,7 +213,7 @@ func TestApproveOpensItsDialogAhead(t *testing.T) {
 				if v, ok := r.As(bob).View(); ok != (tc.title != "") || v.Title != tc.title || strings.Contains(v.Text, "One moment") {
 					t.Errorf("view %t %q %q\n%s", ok, v.Title, v.Text, r.log)
 				}
-				r.wantTold(bob)
+				r.wantTold(bob, tc.told...)
 			})
 		})
 	}

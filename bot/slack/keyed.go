@@ -20,12 +20,18 @@ const (
 // PostKeyed is Post with a key by which FindPost recognises the message later. The
 // key is an id without secrets.
 func (c *Client) PostKeyed(ctx context.Context, to chat.Recipient, card chat.Card, p chat.Priority, key string) (chat.MessageRef, error) {
-	channel, user, err := c.direct(ctx, to, p)
+	user, err := c.member(ctx, to, p)
 	if err != nil {
 		return chat.MessageRef{}, err
 	}
-	ref, err := c.post(ctx, channel, card, p, key)
-	if chat.CodeOf(err) == "channel_not_found" {
+	// To a user's id: Slack opens the direct chat by itself and says which it is, so that
+	// nobody's first message waits for conversations.open, which takes 50 a minute.
+	// https://docs.slack.dev/reference/methods/chat.postMessage#channels
+	ref, err := c.post(ctx, user, card, p, key)
+	switch {
+	case err == nil:
+		c.directs.Put(user, ref.Channel)
+	case chat.CodeOf(err) == "channel_not_found":
 		c.directs.Drop(user)
 	}
 	return ref, err
@@ -46,7 +52,7 @@ func (c *Client) PostAuditKeyed(ctx context.Context, card chat.Card, key string)
 // that a post whose outcome is unknown is not repeated in vain. It reads at most
 // 200 messages and needs the scope im:history. Not found is false and no error.
 func (c *Client) FindPost(ctx context.Context, to chat.Recipient, key string, since time.Time, p chat.Priority) (chat.MessageRef, bool, error) {
-	channel, _, err := c.direct(ctx, to, p)
+	channel, err := c.direct(ctx, to, p)
 	if err != nil {
 		return chat.MessageRef{}, false, err
 	}

@@ -31,9 +31,9 @@ func (c *Client) identity(ctx context.Context) (*slack.AuthTestResponse, error) 
 	return self, nil
 }
 
-// Account asks Slack who a user is. An answer is believed for 30 seconds. A user
+// Account asks Slack who a user is. An answer is believed for a minute. A user
 // that Slack does not know is chat.ErrorGone.
-func (c *Client) Account(ctx context.Context, u chat.User, p chat.Priority) (chat.Account, error) {
+func (c *Client) Account(ctx context.Context, u chat.User, haste chat.Priority) (chat.Account, error) {
 	if u.Platform != Platform || u.ID == "" {
 		return chat.Account{}, &chat.Error{Kind: chat.ErrorGone, Op: usersInfo.name, Code: "user_not_found", Err: errors.New("not a user of Slack")}
 	}
@@ -41,16 +41,9 @@ func (c *Client) Account(ctx context.Context, u chat.User, p chat.Priority) (cha
 	if err != nil {
 		return chat.Account{}, err
 	}
-	user, ok := c.accounts.Get(u.ID)
-	if !ok {
-		err := c.call(ctx, usersInfo, "", p, func(ctx context.Context) (err error) {
-			user, err = c.api.GetUserInfoContext(ctx, u.ID)
-			return err
-		})
-		if err != nil {
-			return chat.Account{}, err
-		}
-		c.accounts.Put(u.ID, user)
+	user, err := c.profile(ctx, u.ID, haste)
+	if err != nil {
+		return chat.Account{}, err
 	}
 	a := account(user, self)
 	a.Team = u.Team
@@ -116,15 +109,22 @@ func ours(self *slack.AuthTestResponse, team string, e slack.EnterpriseUser) boo
 	return team == self.EnterpriseID || slices.Contains(e.Teams, team)
 }
 
-// direct finds the direct chat with a person.
-func (c *Client) direct(ctx context.Context, to chat.Recipient, p chat.Priority) (channel, user string, err error) {
-	if user = to.ID; user == "" {
-		if user, err = c.byEmail(ctx, to.Email, p); err != nil {
-			return "", "", err
-		}
+// member finds the account of a person.
+func (c *Client) member(ctx context.Context, to chat.Recipient, p chat.Priority) (user string, err error) {
+	if to.ID != "" {
+		return to.ID, nil
+	}
+	return c.byEmail(ctx, to.Email, p)
+}
+
+// direct finds the direct chat with a person, for methods that take no user for it.
+func (c *Client) direct(ctx context.Context, to chat.Recipient, p chat.Priority) (channel string, err error) {
+	user, err := c.member(ctx, to, p)
+	if err != nil {
+		return "", err
 	}
 	if channel, ok := c.directs.Get(user); ok {
-		return channel, user, nil
+		return channel, nil
 	}
 	err = c.call(ctx, openConversation, "", p, func(ctx context.Context) error {
 		ch, _, _, err := c.api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{user}})
@@ -134,10 +134,10 @@ func (c *Client) direct(ctx context.Context, to chat.Recipient, p chat.Priority)
 		return err
 	})
 	if err != nil {
-		return "", "", err
+		return "", err
 	}
 	c.directs.Put(user, channel)
-	return channel, user, nil
+	return channel, nil
 }
 
 // byEmail finds the one full member with a verified address. Who is a bot, a guest,

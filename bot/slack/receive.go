@@ -139,22 +139,35 @@ func (a *Adapter) slash(ctx context.Context, d delivery) {
 		a.ack(ctx, d, reply(chat.Card{Body: chat.T("This bot answers to " + a.command + "."), Fallback: "This bot answers to " + a.command + "."}))
 		return
 	}
-	at := place{user: c.user(), channel: c.ChannelID, responseURL: c.ResponseURL, trigger: c.TriggerID, arrived: d.arrived, again: "Please type the command again."}
+	at := place{
+		user: c.user(), channel: c.ChannelID, responseURL: c.ResponseURL, trigger: c.TriggerID, haste: chat.PriorityForm, arrived: d.arrived,
+		again: "Please type the command again.",
+	}
 	told := chat.Command{User: c.user(), Text: c.Text}
 	switch a.foretell(told) {
 	case chat.MannerActs:
 		a.act(ctx, d, told, at)
-		return
 	case chat.MannerOpens:
 		at.moment = a.oneMoment(ctx, at)
+		a.ask(ctx, d, told, at, whileOpen)
 	case chat.MannerTells:
+		a.ask(ctx, d, told, at, func(ctx context.Context, _ place) (context.Context, context.CancelFunc) {
+			return context.WithCancel(ctx)
+		})
 	}
+}
+
+// ask answers a command that changes nothing, within the ack if that is possible. bound
+// says how long it is worked on.
+func (a *Adapter) ask(ctx context.Context, d delivery, told chat.Command, at place, bound func(context.Context, place) (context.Context, context.CancelFunc)) {
+	working, stop := bound(ctx, at)
 	answers := make(chan chat.Answer, 1)
-	if !a.answering(ctx, a.commands, "command", func(ctx context.Context) {
+	if !a.answering(working, a.commands, "command", func(ctx context.Context) {
 		answer := sorry
 		a.guard(ctx, "command", func() { answer = a.handler.Command(ctx, told) })
 		answers <- answer
 	}) {
+		stop()
 		a.meter.Count(CountDropped, "command")
 		a.ack(ctx, d, reply(*busy.Private))
 		if at.moment.opening() {
@@ -166,6 +179,7 @@ func (a *Adapter) slash(ctx context.Context, d delivery) {
 	defer budget.Stop()
 	select {
 	case answer := <-answers:
+		stop()
 		if answer.Open == nil && answer.Private != nil && d.Accepts && !at.moment.opening() && a.ackSmall(ctx, d, reply(*answer.Private)) {
 			return
 		}
@@ -173,14 +187,30 @@ func (a *Adapter) slash(ctx context.Context, d delivery) {
 		a.background(ctx, "command", func(ctx context.Context) { a.answer(ctx, at, answer) })
 	case <-budget.C:
 		a.ack(ctx, d, nil)
-		a.background(ctx, "command", func(ctx context.Context) {
-			select {
-			case answer := <-answers:
-				a.answer(ctx, at, answer)
-			case <-ctx.Done():
-			}
-		})
+		a.awaiting(ctx, working, at, stop, answers)
 	}
+}
+
+// awaiting answers as soon as the answer is there, or says that it came too late. While
+// it waits it takes no room from those who have something to do.
+func (a *Adapter) awaiting(ctx, working context.Context, at place, stop context.CancelFunc, answers <-chan chat.Answer) {
+	a.working.add(1)
+	go func() {
+		defer a.working.add(-1)
+		defer stop()
+		var answer chat.Answer
+		select {
+		case answer = <-answers:
+		case <-working.Done():
+		}
+		if errors.Is(context.Cause(working), errTooLate) {
+			a.meter.Count(CountDropped, "form")
+			answer = chat.Say(tooLate + at.again)
+		} else if working.Err() != nil {
+			return // the process ends
+		}
+		a.background(ctx, "command", func(ctx context.Context) { a.answer(ctx, at, answer) })
+	}()
 }
 
 func (a *Adapter) foretell(c chat.Command) chat.Manner {

@@ -24,16 +24,22 @@ func (a *Adapter) shortcut(ctx context.Context, d delivery, in interaction) {
 		return
 	}
 	at := place{
-		user: in.user(), channel: in.Channel.ID, responseURL: in.ResponseURL, trigger: in.TriggerID, arrived: d.arrived, again: "Please choose the shortcut again.",
+		user: in.user(), channel: in.Channel.ID, responseURL: in.ResponseURL, trigger: in.TriggerID, haste: chat.PriorityForm, arrived: d.arrived, again: "Please choose the shortcut again.",
 		onHome: in.Channel.ID == "", // nor can a message be shown where there is no conversation
 	}
 	c := chat.Command{User: in.user(), Text: "request", About: in.permalink()}
 	at.moment = a.oneMoment(ctx, at)
-	a.background(ctx, "shortcut", func(ctx context.Context) {
+	working, stop := whileOpen(ctx, at)
+	answers := make(chan chat.Answer, 1)
+	if !a.answering(working, a.commands, "shortcut", func(ctx context.Context) {
 		answer := sorry
 		a.guard(ctx, "shortcut", func() { answer = a.handler.Command(ctx, c) })
-		a.answer(ctx, at, answer)
-	})
+		answers <- answer
+	}) {
+		a.meter.Count(CountDropped, "command")
+		answers <- busy
+	}
+	a.awaiting(ctx, working, at, stop, answers)
 }
 
 func firstOf(s string) string {

@@ -37,7 +37,7 @@ func TestEndIsOrderly(t *testing.T) {
 		if err := <-r.ended; err != nil {
 			t.Error(err)
 		}
-		r.wantTold(bob, "Finished.")
+		r.wantTold(bob, soothing, "Finished.")
 		if r.inbox.Left() != 0 {
 			t.Error("the press is still undone")
 		}
@@ -129,7 +129,11 @@ func TestStopCutsOffWhatHangs(t *testing.T) {
 				time.Sleep(time.Minute)
 				r.start()
 				time.Sleep(time.Second)
-				r.wantTold(bob, "Too late.")
+				want := []string{"Too late."}
+				if name == "the service" {
+					want = []string{soothing, "Too late."}
+				}
+				r.wantTold(bob, want...)
 				r.end()
 				r.Close()
 			})
