@@ -5,33 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"apono/bot/chat"
+	"apono/bot/platform/platformtest"
 )
-
-// entries records who got through the gate, and when.
-type entries struct {
-	mu    sync.Mutex
-	start time.Time
-	who   []string
-	at    []time.Duration
-}
-
-func (e *entries) add(who string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.who, e.at = append(e.who, who), append(e.at, time.Since(e.start))
-}
-
-func (e *entries) all() ([]string, []time.Duration) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Clone(e.who), slices.Clone(e.at)
-}
 
 // posting is sixty calls a minute, ten of them at once, and one a second to each channel.
 func posting(channel string) []Lane {
@@ -42,7 +22,7 @@ var updating = Lane{Name: "update", Rate: 1, Burst: 2}
 
 func TestGateServesByPriorityThenArrival(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, e := NewGate(), &entries{start: time.Now()}
+		g, e := NewGate(), platformtest.NewEntries()
 		must := func(err error) {
 			if err != nil {
 				t.Error(err)
@@ -54,14 +34,14 @@ func TestGateServesByPriorityThenArrival(t *testing.T) {
 			for _, p := range []chat.Priority{chat.PriorityAudit, chat.PriorityRequester, chat.PriorityApprover} {
 				go func() {
 					must(g.Wait(t.Context(), p, posting("C")...))
-					e.add(fmt.Sprintf("%d/%d", p, i))
+					e.Add(fmt.Sprintf("%d/%d", p, i))
 					g.Done(posting("C")...)
 				}()
 				synctest.Wait()
 			}
 		}
 		time.Sleep(time.Minute)
-		order, times := e.all()
+		order, times := e.All()
 		if want := strings.Fields("2/0 2/1 2/2 3/0 3/1 3/2 4/0 4/1 4/2"); !slices.Equal(order, want) {
 			t.Errorf("order %v, want %v", order, want)
 		}

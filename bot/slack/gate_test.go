@@ -2,50 +2,30 @@ package slack
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"apono/bot/chat"
+	"apono/bot/platform/platformtest"
 	"apono/bot/slack/slacksim"
 )
-
-// entries records who got through the gate, and when.
-type entries struct {
-	mu    sync.Mutex
-	start time.Time
-	who   []string
-	at    []time.Duration
-}
-
-func (e *entries) add(who string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.who, e.at = append(e.who, who), append(e.at, time.Since(e.start))
-}
-
-func (e *entries) all() ([]string, []time.Duration) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Clone(e.who), slices.Clone(e.at)
-}
 
 func TestGateKeepsEveryMinuteWithinTheTier(t *testing.T) {
 	for _, m := range []method{updateMessage, openView, listConversations, lookupByEmail, postMessage} {
 		synctest.Test(t, func(t *testing.T) {
-			g, e := newGate(), &entries{start: time.Now()}
+			g, e := newGate(), platformtest.NewEntries()
 			for i := range 3 * m.perMinute {
 				go func() {
 					if g.wait(t.Context(), m, fmt.Sprint(i), chat.PriorityApprover) == nil {
-						e.add("")
+						e.Add("")
 						g.done(m, fmt.Sprint(i))
 					}
 				}()
 			}
 			time.Sleep(time.Hour)
-			_, times := e.all()
+			_, times := e.All()
 			if len(times) != 3*m.perMinute {
 				t.Fatalf("%s: %d of %d calls were made", m.name, len(times), 3*m.perMinute)
 			}
