@@ -120,7 +120,7 @@ func NewChat(o ChatOptions) *Worker {
 	o.Log = cmp.Or(o.Log, slog.New(slog.DiscardHandler))
 	return &Worker{
 		lane: flows.LaneChat, queue: o.Queue, doer: newChats(o),
-		total: cmp.Or(o.Total, DefaultChat), perPool: cmp.Or(o.Redraws, DefaultRedraws), grace: cmp.Or(o.Grace, DefaultGrace), log: o.Log, hooks: o.Hooks, now: o.Now,
+		total: cmp.Or(o.Total, DefaultChat), perPool: cmp.Or(o.Redraws, DefaultRedraws), grace: cmp.Or(o.Grace, DefaultGrace), spare: min(1, cmp.Or(o.Total, DefaultChat)-1), log: o.Log, hooks: o.Hooks, now: o.Now,
 	}
 }
 
@@ -146,7 +146,13 @@ const (
 func (d *chats) pool(key string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.redraws[key]
+	if pool := d.redraws[key]; pool != "" {
+		return pool
+	}
+	if strings.HasPrefix(key, "post/") {
+		return spareless // however many messages wait, the audit channel is told
+	}
+	return ""
 }
 
 // Together is how long a redraw waits for what may change with it, and the least

@@ -64,6 +64,9 @@ type look struct {
 	ripe time.Time
 }
 
+// spareless is the pool of tasks that have no limit but to leave room to spare.
+const spareless = "all"
+
 // doer does the tasks of a lane.
 type doer interface {
 	// pool is known from the key alone, or from an earlier look.
@@ -82,6 +85,7 @@ type Worker struct {
 	doer    doer
 	total   int // under way at once
 	perPool int
+	spare   int // of total, for tasks without a pool
 	grace   time.Duration
 	log     *slog.Logger
 	hooks   Hooks
@@ -241,7 +245,17 @@ func (s *shift) held(key string) bool {
 	return paused || unripe
 }
 
-func (s *shift) full(pool string) bool { return pool != "" && s.pools[pool] >= s.perPool }
+// full reports whether no more of a pool may begin. Where there is room to spare, it is
+// left to what has no pool.
+func (s *shift) full(pool string) bool {
+	if pool == "" {
+		return false
+	}
+	if s.spare > 0 && len(s.running)-s.pools[""] >= s.total-s.spare {
+		return true
+	}
+	return pool != spareless && s.pools[pool] >= s.perPool
+}
 
 // begin starts candidates in order as far as there is room.
 func (s *shift) begin(ctx context.Context) {

@@ -208,3 +208,27 @@ func TestFirstMessagesOpenNoChat(t *testing.T) {
 		}
 	})
 }
+
+// TestTheAuditChannelHasItsTurn: however many messages to requesters wait, one to the audit
+// channel is not behind those that come after it.
+func TestTheAuditChannelHasItsTurn(t *testing.T) {
+	o, crowd := peopled(200)
+	quiet(t, o, func(r *rig) {
+		begun := time.Now()
+		var all sync.WaitGroup
+		for i, id := range crowd {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * time.Millisecond)
+				_, err := r.client.Post(r.ctx, chat.Recipient{ID: id}, approval(), chat.PriorityRequester)
+				r.note(err)
+			})
+		}
+		time.Sleep(100*time.Millisecond + time.Microsecond) // 101 are before it, of which 60 go at once
+		_, err := r.client.PostAudit(r.ctx, approval())
+		r.must(err)
+		if took := time.Since(begun); took > 12*time.Second {
+			t.Errorf("the audit channel was told after %s", took)
+		}
+		all.Wait()
+	})
+}

@@ -109,13 +109,17 @@ func (c *Client) Post(ctx context.Context, to chat.Recipient, card chat.Card, p 
 	return c.PostKeyed(ctx, to, card, p, "")
 }
 
-// PostAudit sends a card to the audit channel, behind all other messages.
+// auditPriority is that of the audit channel's messages: in turn with those to requesters,
+// since one of them tells what many of those do, and never before approvers'.
+const auditPriority = chat.PriorityRequester
+
+// PostAudit sends a card to the audit channel.
 func (c *Client) PostAudit(ctx context.Context, card chat.Card) (chat.MessageRef, error) {
 	channel, err := c.auditChannel(ctx)
 	if err != nil {
 		return chat.MessageRef{}, err
 	}
-	ref, err := c.post(ctx, channel, card, chat.PriorityAudit, "")
+	ref, err := c.post(ctx, channel, card, auditPriority, "")
 	return ref, c.explainAudit(err)
 }
 

@@ -44,7 +44,7 @@ func (c *Client) PostAuditKeyed(ctx context.Context, card chat.Card, key string)
 	if err != nil {
 		return chat.MessageRef{}, err
 	}
-	ref, err := c.post(ctx, channel, card, chat.PriorityAudit, key)
+	ref, err := c.post(ctx, channel, card, auditPriority, key)
 	return ref, c.explainAudit(err)
 }
 
