@@ -1,6 +1,9 @@
 // What a person does in the first ten minutes, by labels, in a real browser.
 
 import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { demo, desktop, launch, phone, picture, Slack } from "./world.mjs";
 
@@ -199,6 +202,20 @@ describe("the story", () => {
       }
       assert.fail(`Tab does not reach ${label}`);
     };
+    // Escape closes the list of suggestions, and the dialog when there is none.
+    await tabTo("Resources");
+    await keyboard.type("re");
+    await slack.in.getByRole("option", { name: "refunds" }).waitFor();
+    await keyboard.press("Escape");
+    await slack.in.getByRole("listbox").waitFor({ state: "detached" });
+    assert.equal(await slack.dialog("Request access").count(), 1);
+    await keyboard.press("Escape");
+    await slack.dialog("Request access").waitFor({ state: "detached" });
+    await slack.in.locator(".composer textarea:focus").waitFor();
+
+    await keyboard.type("/apono");
+    await keyboard.press("Enter");
+    await slack.dialog("Request access").waitFor();
     await tabTo("Resources");
     await keyboard.type("bill");
     await slack.in.getByRole("option", { name: "billing" }).waitFor();
@@ -231,7 +248,9 @@ describe("the story", () => {
   }));
 });
 
-test("one's own policy", within(["--config", "../../config.example.yaml"], async (address) => {
+const example = "../../config.example.yaml";
+
+test("one's own policy", within(["--config", example], async (address) => {
   const slack = await Slack.open(browser, address);
   await slack.page.getByText("Every system is simulated").waitFor();
   await slack.say("/apono request prod-incident because INC-12");
@@ -240,5 +259,27 @@ test("one's own policy", within(["--config", "../../config.example.yaml"], async
   await slack.dialog("Request access").waitFor({ state: "detached" });
   await slack.be("Bob");
   await slack.sees("Access request", "orders");
+  await slack.button("Approve").click(); // this policy wants a reason
+  await slack.field("Reason").fill("I am watching too.");
+  await slack.in.getByRole("dialog").getByRole("button", { name: "Approve" }).click();
+  await slack.sees("Access request", "Approved by Bob");
+  await slack.be("Alice");
+  await slack.sees("granted", "Active until", "prod-incident");
+  await slack.panelSays(target, "orders");
+  await slack.panelSays(audit, "I am watching too.");
   await slack.close();
 }));
+
+test("what Slack refuses is told in its own words", async () => {
+  const dir = await mkdtemp(join(tmpdir(), "apono-"));
+  const file = join(dir, "config.yaml");
+  // The audit channel is named by an id that no channel of the workspace has.
+  await writeFile(file, (await readFile(example, "utf8")).replace('audit_channel: "#access-audit"', 'audit_channel: "#C0NOWHERE1"'));
+  await within(["--config", file], async (address) => {
+    const slack = await Slack.open(browser, address);
+    await slack.page.getByRole("link", { name: /^Log.*refused/ }).click();
+    const refused = slack.panel("What Slack refused").locator(".lines p.bad");
+    await refused.filter({ hasText: "channel_not_found" }).filter({ hasText: "conversations.info" }).first().waitFor();
+    await slack.close();
+  })().finally(() => rm(dir, { recursive: true }));
+});

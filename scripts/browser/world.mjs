@@ -110,7 +110,7 @@ export class Slack {
     await field.click();
     await field.fill(query);
     await this.in.getByRole("option", { name: option }).first().click();
-    await field.press("Escape");
+    await field.press("Tab"); // away from the list
   }
 
   // message is the newest message that holds the words.

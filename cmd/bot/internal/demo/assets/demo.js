@@ -68,7 +68,7 @@ function draw(regions) {
   const held = active.closest(".pane") && {
     pane: active.closest(".pane").id,
     action: active.closest("[data-action]")?.dataset.action,
-    query: active.getAttribute("aria-expanded") === "true" && active.matches("[data-combo-input]") ? active.value : undefined,
+    query: active.matches("[data-combo-input]") && listed(active) ? active.value : undefined,
   };
   const before = new Map($$(".pane").map((pane) => [pane.id, $(".modal", pane)?.dataset.view]));
   const panes = Object.keys(regions).filter((id) => id.startsWith("pane-"));
@@ -362,10 +362,14 @@ document.addEventListener("keydown", async (event) => {
     await send(field);
     act(field, { do: "enter" });
   } else if (event.key === "Escape") {
-    const modal = field.closest(".modal");
-    if (modal) act(modal, { do: "close" });
+    closeModal(field);
   }
 });
+
+function closeModal(within) {
+  const modal = within.closest(".modal");
+  if (modal) act(modal, { do: "close" });
+}
 
 function menuKey(event) {
   const items = $$("button", event.target.closest("[role=menu]"));
@@ -396,9 +400,14 @@ async function choose(combo, values) {
 
 let asked = 0;
 let found = Promise.resolve(); // the list for what was typed last
+let seeking = null; // the field whose list is on its way
 function search(field) {
-  found = find(field);
+  seeking = field;
+  const mine = (found = find(field));
+  mine.finally(() => mine === found && (seeking = null));
 }
+// listed reports whether the field has a list of suggestions, or is about to.
+const listed = (field) => field === seeking || field.getAttribute("aria-expanded") === "true";
 async function find(field) {
   const combo = field.closest("[data-combo]");
   const turn = ++asked;
@@ -472,6 +481,7 @@ function point(field, item) {
 
 function closeList(combo) {
   asked++;
+  seeking = null;
   const field = $("input", combo);
   $("[role=listbox]", combo).hidden = true;
   field.setAttribute("aria-expanded", "false");
@@ -509,9 +519,8 @@ function comboKey(event) {
       if (!box.hidden) found.then(() => take(combo, $(".at", box)));
       break;
     case "Escape":
-      if (box.hidden) return;
-      event.stopPropagation();
-      closeList(combo);
+      if (listed(field)) closeList(combo);
+      else closeModal(field);
       break;
     case "Backspace":
       if (field.value === "" && combo.hasAttribute("data-multi") && chosen(combo).length) choose(combo, chosen(combo).slice(0, -1));
