@@ -40,6 +40,7 @@ type Client struct {
 	lookups  lookups
 	emails   platform.Cache[string] // address -> user id
 	directs  platform.Cache[string] // user id -> channel
+	opened   platform.Cache[string] // user id -> channel, of whom chat.postMessage did not know
 	channels platform.Cache[string] // name -> channel
 	presses  *presses
 
@@ -59,7 +60,7 @@ func NewClient(o Options) (*Client, error) {
 	c := &Client{
 		gate: newGate(), log: o.Log, meter: o.Meter, audit: o.AuditChannel, files: o.Files, botToken: o.BotToken, appToken: o.AppToken,
 		accounts: platform.NewCache[*slack.User](accountTTL), emails: platform.NewCache[string](emailTTL),
-		directs: platform.NewCache[string](directTTL), channels: platform.NewCache[string](channelTTL), presses: newPresses(),
+		directs: platform.NewCache[string](directTTL), opened: platform.NewCache[string](directTTL), channels: platform.NewCache[string](channelTTL), presses: newPresses(),
 	}
 	// No OptionRetry: slack-go would repeat posts whose outcome is unknown.
 	c.api = slack.New(string(o.BotToken),

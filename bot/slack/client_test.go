@@ -168,6 +168,27 @@ func TestAuditChannelThatWasReplaced(t *testing.T) {
 	})
 }
 
+// TestDirectChatIsOpened: where Slack does not know whom to write to, the chat is opened,
+// once.
+func TestDirectChatIsOpened(t *testing.T) {
+	quiet(t, world(), func(r *rig) {
+		r.Faults().Fail("chat.postMessage", "channel_not_found")
+		for range 3 {
+			ref, err := r.client.Post(r.ctx, chat.Recipient{ID: bob}, approval(), chat.PriorityApprover)
+			r.must(err)
+			if ms := r.As(bob).DMs(); ms[len(ms)-1].Channel != ref.Channel || ms[len(ms)-1].TS != ref.Message {
+				t.Errorf("posted at %v, bob sees %v", ref, ms)
+			}
+		}
+		if n := len(r.Calls("conversations.open")); n != 1 {
+			t.Errorf("it was opened %d times", n)
+		}
+		if n := len(r.Calls("chat.postMessage")); n != 4 {
+			t.Errorf("%d posts were tried, want 4", n)
+		}
+	})
+}
+
 // TestDirectChatThatIsGone: what was remembered of a chat is forgotten with it.
 func TestDirectChatThatIsGone(t *testing.T) {
 	quiet(t, world(), func(r *rig) {
@@ -176,7 +197,7 @@ func TestDirectChatThatIsGone(t *testing.T) {
 			return err
 		}
 		r.must(post())
-		r.Faults().Fail("chat.postMessage", "channel_not_found")
+		r.Faults().Fail("chat.postMessage", "channel_not_found", "channel_not_found")
 		wantError(t, post(), chat.ErrorGone, "channel_not_found")
 		if _, known := r.client.directs.Get(bob); known {
 			t.Error("the chat that is gone is remembered")

@@ -27,10 +27,33 @@ func (c *Client) PostKeyed(ctx context.Context, to chat.Recipient, card chat.Car
 	// To a user's id: Slack opens the direct chat by itself and says which it is, so that
 	// nobody's first message waits for conversations.open, which takes 50 a minute.
 	// https://docs.slack.dev/reference/methods/chat.postMessage#channels
-	ref, err := c.post(ctx, user, card, p, key)
+	channel := user
+	if opened, ok := c.opened.Get(user); ok {
+		channel = opened
+	}
+	ref, err := c.post(ctx, channel, card, p, key)
+	if chat.CodeOf(err) == "channel_not_found" {
+		return c.postOpened(ctx, user, card, p, key)
+	}
+	if err == nil {
+		c.directs.Put(user, ref.Channel)
+	}
+	return ref, err
+}
+
+// postOpened opens the direct chat first, where Slack does not do so by itself, or where
+// the one that was known is gone. The person is written to there from now on.
+func (c *Client) postOpened(ctx context.Context, user string, card chat.Card, p chat.Priority, key string) (chat.MessageRef, error) {
+	c.directs.Drop(user)
+	c.opened.Drop(user)
+	channel, err := c.direct(ctx, chat.Recipient{ID: user}, p)
+	if err != nil {
+		return chat.MessageRef{}, err
+	}
+	ref, err := c.post(ctx, channel, card, p, key)
 	switch {
 	case err == nil:
-		c.directs.Put(user, ref.Channel)
+		c.opened.Put(user, channel)
 	case chat.CodeOf(err) == "channel_not_found":
 		c.directs.Drop(user)
 	}
