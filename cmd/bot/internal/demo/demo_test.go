@@ -300,16 +300,19 @@ func TestMarks(t *testing.T) {
 	lacks(t, w.get("/?who=U0BOB00001&at=C0GENERAL1").Body.String(), "psst")
 }
 
-// TestLog: what Slack refuses is shown in its own words.
+// TestLog: what Slack refuses is shown in its own words, from the first call of the bot on, and an open page hears of it though
+// nothing else changes.
 func TestLog(t *testing.T) {
 	w := newWorld(t)
-	ctx, stop := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() { _ = w.Run(ctx); close(done) }()
-	t.Cleanup(func() { stop(); <-done })
-	w.await("the first look", func() bool { w.mu.Lock(); defer w.mu.Unlock(); return w.latest.minute != "" })
+	wake, leave := w.hub.join()
+	defer leave()
 	w.call("chat.postMessage", map[string]string{"channel": "C0GENERAL1", "text": "x", "blocks": `[{"type":"section","text":{"type":"mrkdwn","text":"t"},"colour":"red"}]`})
 	w.call("chat.postMessage", map[string]string{"channel": "C0NOWHERE1", "text": "x"})
+	select {
+	case <-wake:
+	case <-time.After(2 * time.Minute):
+		t.Error("no page was told")
+	}
 	html := w.get("/?log=refused").Body.String()
 	has(t, html, "invalid_blocks", "colour", "channel_not_found", "chat.postMessage", "2<span class=\"hide\"> refused</span>")
 	w.call("auth.test", nil)

@@ -245,15 +245,16 @@ const (
 	mostEntries  = 200
 )
 
-// note keeps what was refused, with Slack's own words.
+// note keeps what was refused, with Slack's own words, and tells the pages.
 func (s *Server) note(e slacksim.Entry) {
 	if e.Err == "" {
 		return
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.refused = append(s.refused, entryOf(e))
 	s.refused = s.refused[max(0, len(s.refused)-mostRefusals):]
+	s.mu.Unlock()
+	s.hub.poke()
 }
 
 func entryOf(e slacksim.Entry) refusal {

@@ -72,6 +72,7 @@ type Server struct {
 // New makes a server.
 func New(o Options) *Server {
 	s := &Server{Options: o, ticked: make([]bool, len(o.Guide))}
+	o.Workspace.OnLog(s.note) // from the first call of the bot on, which comes before Run, and for as long as the workspace is there
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.servePage)
 	mux.HandleFunc("GET /events", s.serveEvents)
@@ -143,7 +144,7 @@ func (s *Server) Run(ctx context.Context) error {
 		}
 	}
 	defer s.Workspace.OnChange(func(slacksim.Change) { s.hub.poke(); wake() })()
-	defer s.Workspace.OnLog(func(e slacksim.Entry) { s.note(e); wake() })()
+	defer s.Workspace.OnLog(func(slacksim.Entry) { wake() })()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
