@@ -3,7 +3,8 @@
 //
 // It promises that an answer is whole or an error: one that the server cuts off, at
 // a limit or because it goes away between two pages, is an error, so that nobody is
-// taken for gone who was on a later page.
+// taken for gone who was on a later page. The values that Active Directory answers in
+// ranges are read to the last; where they move meanwhile, that is an error as well.
 //
 // # People and groups
 //

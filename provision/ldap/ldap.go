@@ -83,7 +83,7 @@ func (d *directory) open(ctx context.Context) (conn *ldap.Conn, done func(), err
 
 var errTooMany = fmt.Errorf("over %d entries match", maxEntries)
 
-// search reads all pages.
+// search reads all pages, and all values of each entry.
 func (d *directory) search(conn *ldap.Conn, base, filter string, attributes []string) ([]*ldap.Entry, error) {
 	page := ldap.NewControlPaging(uint32(d.config.PageSize))
 	var all []*ldap.Entry
@@ -98,10 +98,16 @@ func (d *directory) search(conn *ldap.Conn, base, filter string, attributes []st
 		}
 		next, ok := ldap.FindControl(res.Controls, ldap.ControlTypePaging).(*ldap.ControlPaging)
 		if !ok || len(next.Cookie) == 0 {
-			return all, nil
+			break
 		}
 		page.SetCookie(next.Cookie)
 	}
+	for _, e := range all {
+		if err := d.complete(conn, e); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // problem says what an error means. No text of the server is in the message.
@@ -116,7 +122,9 @@ func (d *directory) problem(ctx context.Context, err error) error {
 	e, ok := errors.AsType[*ldap.Error](err)
 	switch {
 	case errors.Is(err, errRanges):
-		kind, message = provision.KindRefused, "A group is too large for the directory server to answer whole; raise its MaxValRange, or read smaller groups."
+		kind, message = provision.KindRefused, "The directory server answers the members of a group in parts that do not make a whole; read smaller groups, or raise its MaxValRange."
+	case errors.Is(err, errChanged):
+		message = "A group or a person changed while it was read; the next sync reads it again."
 	case errors.Is(err, errTooMany):
 		kind, message = provision.KindRefused, "There are more people or groups than can be read; choose a narrower base or filter."
 	case !ok || e.ResultCode == ldap.ErrorNetwork:

@@ -1,8 +1,6 @@
 package ldap
 
 import (
-	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -45,24 +43,8 @@ func (d *directory) read(conn *ldap.Conn) (*reading, error) {
 			return nil, err
 		}
 	}
-	return r, r.whole()
+	return r, nil
 }
-
-// whole refuses an answer in ranges, as Active Directory cuts large groups
-// (https://learn.microsoft.com/windows/win32/adsi/attribute-range-retrieval): members
-// beyond the first range would be taken for gone.
-func (r *reading) whole() error {
-	for _, g := range r.groups {
-		for _, a := range g.Attributes {
-			if strings.Contains(strings.ToLower(a.Name), ";range=") {
-				return fmt.Errorf("%s: %w", g.DN, errRanges)
-			}
-		}
-	}
-	return nil
-}
-
-var errRanges = errors.New("the members of a group are answered in ranges")
 
 // normalDN is equal for DNs that are.
 func normalDN(dn string) string {
