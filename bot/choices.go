@@ -258,39 +258,15 @@ func itemOptions(w flows.World, units []flows.Unit, keep func(chat.Option) bool,
 		if len(out) == limit {
 			break
 		}
-		if o := itemOption(w, u); keep(o) {
+		if o := itemOption(w.Inventory.Describe(u)); keep(o) {
 			out = append(out, o)
 		}
 	}
 	return out
 }
 
-func itemOption(w flows.World, u flows.Unit) chat.Option {
-	it := w.Inventory.Describe(u)
-	return chat.Option{
-		Value: unitToken(u), Label: it.ResourceName + " · " + it.PermissionName,
-		Description: strings.Join(append([]string{u.Integration, it.TypeName}, it.Path...), " / "),
-	}
-}
-
-// searchItems finds items of a bundle, those whose label starts with the query first.
-func searchItems(w flows.World, units []flows.Unit, query string) []chat.Option {
-	query = strings.ToLower(strings.TrimSpace(query))
-	var first, rest []chat.Option
-	for _, u := range units {
-		o := itemOption(w, u)
-		switch label := strings.ToLower(o.Label); {
-		case strings.HasPrefix(label, query):
-			first = append(first, o)
-		case strings.Contains(label, query), strings.Contains(strings.ToLower(o.Description), query):
-			rest = append(rest, o)
-		}
-		if len(first) == maxOptions {
-			break
-		}
-	}
-	out := append(first, rest...)
-	return out[:min(len(out), maxOptions)]
+func itemOption(it flows.Item) chat.Option {
+	return chat.Option{Value: unitToken(it.Unit), Label: it.Label(), Description: it.Parents()}
 }
 
 // Search answers a search in the request form, best match first.
@@ -325,7 +301,11 @@ func (s *Service) Search(ctx context.Context, q chat.Search) []chat.Option {
 		if !slices.Contains(offer.Bundles(), chosen.bundle) {
 			return nil
 		}
-		return searchItems(w, w.BundleUnits(chosen.bundle, 0), q.Query)
+		var out []chat.Option
+		for _, it := range w.SearchBundle(chosen.bundle, q.Query, maxOptions) {
+			out = append(out, itemOption(it))
+		}
+		return grouped(out, 0)
 	}
 	return nil
 }

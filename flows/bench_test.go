@@ -155,3 +155,25 @@ func BenchmarkPlanAutomatic(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkSearchBundle is what each key costs that somebody types into the search of a
+// bundle of 100,000 units; BenchmarkIndexBundle what the first one in a snapshot waits for.
+func BenchmarkSearchBundle(b *testing.B) {
+	w := bundleOf100000()
+	w.SearchBundle("all", "", 1)
+	for name, query := range map[string]string{"nothing typed": "", "many words": "replica", "in the midst": "eplica", "few": "99999", "none": "zzz"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				w.SearchBundle("all", query, 100)
+			}
+		})
+	}
+}
+
+func BenchmarkIndexBundle(b *testing.B) {
+	w := bundleOf100000()
+	w.BoundSearches(1) // none is kept
+	for b.Loop() {
+		w.SearchBundle("all", "", 1)
+	}
+}

@@ -3,6 +3,7 @@ package flows
 import (
 	"cmp"
 	"slices"
+	"strings"
 )
 
 // Unit is the smallest thing that is granted.
@@ -162,4 +163,12 @@ type Item struct {
 	Path           []string `json:"path,omitempty"`
 	TypeName       string   `json:"type_name"`
 	PermissionName string   `json:"permission_name"`
+}
+
+// Label is what a person reads: the resource and the permission.
+func (it *Item) Label() string { return it.ResourceName + " · " + it.PermissionName }
+
+// Parents are what the resource is in, outermost first: integration, type, path.
+func (it *Item) Parents() string {
+	return strings.Join(append([]string{it.Integration, it.TypeName}, it.Path...), " / ")
 }

@@ -27,8 +27,9 @@ type reach map[kind][]part
 
 // reaches are the targets of a policy with what they reach.
 type reaches struct {
-	flows   map[string][]reach // by flow, one for each target; nil for a bundle
-	bundles map[string][]reach
+	flows    map[string][]reach // by flow, one for each target; nil for a bundle
+	bundles  map[string][]reach
+	searches searches
 }
 
 func (w World) prepare() *reaches {
