@@ -48,6 +48,7 @@ type homemaker struct {
 	at   homePlace
 	now  time.Time
 	home cards.Home
+	user chat.User
 }
 
 // Home draws somebody's home. It reads what it shows, by indexes, and little else.
@@ -58,9 +59,9 @@ func (s *Service) Home(ctx context.Context, q chat.HomeQuery) chat.Home {
 		s.note(ctx, "home", err)
 		return chat.Home{Notes: []chat.Text{chat.T(flows.ErrorMessage(err))}}
 	}
-	h := homemaker{Service: s, w: w, p: p, at: readPlace(q.Page), now: s.now()}
+	h := homemaker{Service: s, w: w, p: p, at: readPlace(q.Page), now: s.now(), user: q.User}
 	admin := w.IsAdmin(p)
-	groups := []cards.HomeGroup{cards.HomeAccess, cards.HomeTasks, cards.HomeFavorites, cards.HomeRecent}
+	groups := []cards.HomeGroup{cards.HomeAccess, cards.HomeTasks, cards.HomeDelegations, cards.HomeFavorites, cards.HomeRecent}
 	if admin {
 		groups = append(groups, cards.HomeEverybody, cards.HomeSources, cards.HomeFlows, cards.HomeBundles)
 	}
@@ -77,7 +78,9 @@ func (s *Service) Home(ctx context.Context, q chat.HomeQuery) chat.Home {
 			problem = err
 			continue
 		}
-		h.home.Groups = append(h.home.Groups, l)
+		if g != cards.HomeDelegations || h.delegates(l) {
+			h.home.Groups = append(h.home.Groups, l)
+		}
 	}
 	out := h.home.Draw(h.now)
 	if problem != nil {
@@ -93,7 +96,7 @@ func (h *homemaker) size(g cards.HomeGroup) int {
 	switch {
 	case h.at.group != "":
 		return cards.HomePageSize
-	case g == cards.HomeFavorites || g == cards.HomeRecent:
+	case g == cards.HomeFavorites || g == cards.HomeRecent || g == cards.HomeDelegations:
 		return cards.HomeFew
 	}
 	return cards.HomeSize
@@ -119,6 +122,9 @@ func (h *homemaker) list(g cards.HomeGroup) (cards.HomeList, error) {
 		err = h.requests(&l, func(_ string, before uint64, limit int) ([]flows.Request, error) {
 			return h.Store.ByState(flows.StateActive, before, limit)
 		}, func(*flows.Request) bool { return true })
+	case cards.HomeDelegations:
+		l.Lines, l.More = cutList(h, g, h.delegationLines())
+		l.Hint = cards.DelegationHint(h.delegateHint(h.user))
 	case cards.HomeFavorites:
 		var all []flows.Favorite
 		all, err = h.favorites(h.p)
@@ -174,6 +180,24 @@ func cutList[T any](h *homemaker, g cards.HomeGroup, all []T) (some []T, more st
 		return some, string(g)
 	}
 	return some, homePlace{g, from + uint64(size)}.String()
+}
+
+// delegationLines are what a person has handed over, and for whom they stand in.
+func (h *homemaker) delegationLines() (out []cards.HomeLine) {
+	if d, ok := h.w.DelegationOf(h.p); ok {
+		out = append(out, cards.DelegationLine(d, true))
+	}
+	for _, d := range h.w.DelegatedTo(h.p) {
+		out = append(out, cards.DelegationLine(d, false))
+	}
+	return out
+}
+
+// delegates reports whether delegations mean something to whoever looks: there are some,
+// their page was asked for, or something waits that could be handed over.
+func (h *homemaker) delegates(l cards.HomeList) bool {
+	waits := slices.ContainsFunc(h.home.Groups, func(g cards.HomeList) bool { return g.Group == cards.HomeTasks && len(g.Requests) > 0 })
+	return h.Delegations != nil && (len(l.Lines) > 0 || h.at.group != "" || waits)
 }
 
 func (h *homemaker) flowLines() (out []cards.HomeLine) {

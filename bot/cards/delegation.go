@@ -24,6 +24,21 @@ func Delegations(given, received []flows.Delegation, hint string) chat.Card {
 	return c
 }
 
+// DelegationLine is a delegation on the home of one of the two, with the way to end it.
+// given: the person handed it over; else they stand in.
+func DelegationLine(d flows.Delegation, given bool) HomeLine {
+	name, other := "You decide in the place of "+d.From.DisplayName(), d.From
+	if given {
+		name, other = d.To.DisplayName()+" decides in your place", d.To
+	}
+	return HomeLine{Name: name, State: chat.Text{person(other)[0], chat.Plain(", until "), chat.At(d.Until)}, Actions: []chat.Action{stopButton(d)}}
+}
+
+// DelegationHint says how to hand over; typed is what a person types.
+func DelegationHint(typed string) string {
+	return "To let somebody decide in your place, type " + typed + "."
+}
+
 func delegationSection(d flows.Delegation, what chat.Text) chat.Section {
 	return chat.Section{Fields: []chat.Field{{Label: "Delegation", Value: what}, {Label: "Until", Value: chat.Text{chat.At(d.Until)}}}, Actions: []chat.Action{stopButton(d)}}
 }

@@ -12,7 +12,7 @@ import (
 // How much of each group the overview of a home shows, and how much a page of its own.
 const (
 	HomeSize     = 5
-	HomeFew      = 3 // favorites and recent requests
+	HomeFew      = 3 // favorites, recent requests and delegations
 	HomePageSize = 15
 )
 
@@ -25,6 +25,8 @@ const (
 	HomeTasks     HomeGroup = "tasks"
 	HomeFavorites HomeGroup = "favorites"
 	HomeRecent    HomeGroup = "recent"
+	// Drawn where there is something to say.
+	HomeDelegations HomeGroup = "delegations"
 	// For admins only.
 	HomeEverybody HomeGroup = "everybody"
 	HomeFlows     HomeGroup = "flows"
@@ -48,11 +50,12 @@ type HomeList struct {
 	Requests  []flows.Request
 	Favorites []flows.Favorite
 	Lines     []HomeLine
+	Hint      string // how to begin; said where there is no entry
 	More      string // page with those that follow; empty: there are none
 	Turned    bool   // it is not the first page
 }
 
-// HomeLine is an entry without a request: a flow, a bundle, an integration.
+// HomeLine is an entry without a request: a flow, a bundle, an integration, a delegation.
 type HomeLine struct {
 	Name    string
 	State   chat.Text
@@ -60,14 +63,15 @@ type HomeLine struct {
 }
 
 var homeWords = map[HomeGroup]struct{ title, empty string }{
-	HomeAccess:    {"My access", "You have no access at the moment."},
-	HomeTasks:     {"Waiting for my approval", "Nothing waits for your decision."},
-	HomeFavorites: {"Favorites", "Nothing yet: press Add to favorites beside a recent request."},
-	HomeRecent:    {"Recent requests", "You have not asked for anything yet."},
-	HomeEverybody: {"Active access of everybody", "Nobody has access through the bot at the moment."},
-	HomeFlows:     {"Access flows", "There is no access flow."},
-	HomeBundles:   {"Bundles", "There is no bundle."},
-	HomeSources:   {"Integrations", "There is no integration."},
+	HomeAccess:      {"My access", "You have no access at the moment."},
+	HomeTasks:       {"Waiting for my approval", "Nothing waits for your decision."},
+	HomeFavorites:   {"Favorites", "Nothing yet: press Add to favorites beside a recent request."},
+	HomeRecent:      {"Recent requests", "You have not asked for anything yet."},
+	HomeDelegations: {"Delegations", "Nobody stands in for you, and you stand in for nobody."},
+	HomeEverybody:   {"Active access of everybody", "Nobody has access through the bot at the moment."},
+	HomeFlows:       {"Access flows", "There is no access flow."},
+	HomeBundles:     {"Bundles", "There is no bundle."},
+	HomeSources:     {"Integrations", "There is no integration."},
 }
 
 // Draw makes the page.
@@ -79,7 +83,7 @@ func (h Home) Draw(now time.Time) chat.Home {
 	}
 	for _, l := range h.Groups {
 		words := homeWords[l.Group]
-		g := chat.Group{Title: words.title, Empty: words.empty}
+		g := chat.Group{Title: words.title, Empty: strings.TrimSpace(words.empty + " " + l.Hint)}
 		if l.Turned {
 			g.Empty = "Nothing more."
 		}
@@ -141,7 +145,7 @@ func (h Home) entry(group HomeGroup, r flows.Request, now time.Time) chat.Sectio
 			s.Actions = append(s.Actions, button(r, chat.ActionAgain, "Request again", ""))
 		}
 		s.Actions = append(s.Actions, h.star(r))
-	case HomeTasks, HomeFavorites, HomeFlows, HomeBundles, HomeSources:
+	case HomeTasks, HomeFavorites, HomeDelegations, HomeFlows, HomeBundles, HomeSources:
 	}
 	s.Actions = append(s.Actions, button(r, chat.ActionDetails, "Details", ""))
 	return s

@@ -51,8 +51,14 @@ func TestHome(t *testing.T) {
 			cards.BundleLine("prod-incident", false, []string{"Developers read production"}), cards.BundleLine("old", false, nil), cards.BundleLine("none", true, []string{"On call"}),
 		}},
 	}}
+	stands := flows.Delegation{ID: "d1", From: bob, To: alice, Since: noon, Until: noon.Add(time.Hour)}
+	gave := flows.Delegation{ID: "d2", From: alice, To: bob, Since: noon, Until: noon.Add(2 * time.Hour)}
+	away := cards.Home{Person: alice, Email: alice.Email, Groups: []cards.HomeList{
+		{Group: cards.HomeDelegations, Lines: []cards.HomeLine{cards.DelegationLine(gave, true), cards.DelegationLine(stands, false)}, Hint: cards.DelegationHint("/apono delegate @bob until friday"), More: "delegations"},
+	}}
+	here := cards.Home{Person: alice, Email: alice.Email, Groups: []cards.HomeList{{Group: cards.HomeDelegations, Hint: cards.DelegationHint("/apono delegate @bob until friday")}}}
 	page := cards.Home{Person: alice, Email: alice.Email, Page: "recent:7", Groups: []cards.HomeList{{Group: cards.HomeRecent, Requests: []flows.Request{denied}, More: "recent:1", Turned: true}}}
-	golden(t, "home", map[string]chat.Home{"empty": empty.Draw(noon), "busy": busy.Draw(noon), "admin": admin.Draw(noon), "page": page.Draw(noon)})
+	golden(t, "home", map[string]chat.Home{"empty": empty.Draw(noon), "busy": busy.Draw(noon), "admin": admin.Draw(noon), "page": page.Draw(noon), "delegations": away.Draw(noon), "delegations, none": here.Draw(noon)})
 }
 
 // TestHomeIsHostileToNobody: what people and systems wrote is only ever plain text.
@@ -67,7 +73,8 @@ func TestHomeIsHostileToNobody(t *testing.T) {
 			groups = append(groups, cards.HomeList{Group: g, Requests: rs})
 		}
 		groups = append(groups, cards.HomeList{Group: cards.HomeFavorites, Favorites: []flows.Favorite{{ID: "x", Name: s}}},
-			cards.HomeList{Group: cards.HomeSources, Lines: []cards.HomeLine{cards.SourceState{Name: s, Problem: s}.Line()}})
+			cards.HomeList{Group: cards.HomeSources, Lines: []cards.HomeLine{cards.SourceState{Name: s, Problem: s}.Line()}},
+			cards.HomeList{Group: cards.HomeDelegations, Lines: []cards.HomeLine{cards.DelegationLine(flows.Delegation{ID: "d", From: flows.PersonRef{Email: "x@example.com", Name: s}, To: alice}, false)}})
 		home := cards.Home{Person: alice, Email: alice.Email, Groups: groups}.Draw(noon)
 		for _, g := range home.Groups {
 			for _, e := range g.Entries {
