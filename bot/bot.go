@@ -49,7 +49,8 @@ type Store interface {
 type Accounts interface {
 	Account(ctx context.Context, u chat.User, p chat.Priority) (chat.Account, error)
 	// Shared reports whether the platform names another account for the address of this
-	// one. It may have to wait for its turn to ask.
+	// one. It may have to wait for its turn to ask; with chat.PriorityForm it does not wait,
+	// and what it would have to wait for is an error.
 	Shared(ctx context.Context, a chat.Account, p chat.Priority) (bool, error)
 }
 

@@ -68,7 +68,7 @@ func (s *Service) press(ctx context.Context, c chat.Click) chat.Answer {
 	//nolint:exhaustive // the others act, or open what is about one request
 	switch c.Action {
 	case chat.ActionRequest:
-		p, _, err = s.visitor(ctx, w, c.User)
+		p, err = s.opener(ctx, w, c.User)
 	case chat.ActionMoreRequests, chat.ActionMoreTasks, chat.ActionMoreActivity:
 		p, err = s.onlooker(ctx, w, c.User)
 	default:

@@ -21,7 +21,7 @@ func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 	var err error
 	switch s.Foretell(c) {
 	case chat.MannerOpens:
-		p, _, err = s.visitor(ctx, w, c.User)
+		p, err = s.opener(ctx, w, c.User)
 	case chat.MannerActs:
 		p, err = s.person(ctx, w, c.User)
 	case chat.MannerTells:

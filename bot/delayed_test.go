@@ -65,8 +65,9 @@ func (f *fullDisk) Apply(ctx context.Context, now time.Time, id string, ev flows
 	return f.Store.Apply(ctx, now, id, ev)
 }
 
-// TestWhoIsAskedFor: the request form opens without the question whose address it is,
-// but nothing is done without it, and nobody who is bound is asked about.
+// TestWhoIsAskedFor: whoever is known to share an address is refused before they fill
+// anything in. Where that cannot be asked at once the request form opens without it, but
+// nothing is done without it, and nobody who is bound is asked about.
 func TestWhoIsAskedFor(t *testing.T) {
 	o := newOffice(t)
 	o.ask("k")
@@ -77,8 +78,20 @@ func TestWhoIsAskedFor(t *testing.T) {
 	}
 	const two = "Two accounts here have the address bob@example.com, so I cannot tell which of them is yours. " +
 		"Please use the other one, or ask your administrator to bind this one to you in the directory."
-	if a := o.command("bob", "request"); a.Open == nil {
-		t.Errorf("the form does not open: %q", said(a))
+	opens := map[string]func() chat.Answer{
+		"command": func() chat.Answer { return o.command("bob", "request") },
+		"button":  func() chat.Answer { return o.clickOn("bob", chat.ActionRequest, chat.Target{}) },
+	}
+	for name, open := range opens {
+		if a := open(); a.Open != nil || said(a) != two {
+			t.Errorf("%s: it opens a form: %t, %q", name, a.Open != nil, said(a))
+		}
+	}
+	o.crowded = &chat.Error{Kind: chat.ErrorRetry, Op: "users.lookupByEmail", Code: "not_sent"}
+	for name, open := range opens {
+		if a := open(); a.Open == nil {
+			t.Errorf("%s: the form does not open: %q", name, said(a))
+		}
 	}
 	if got := o.Change(t.Context(), chat.FormEvent{User: user("bob"), Form: chat.FormRequest}); got == nil || got.ID != chat.FormRequest {
 		t.Errorf("the form is redrawn as %+v", got)

@@ -2,6 +2,7 @@ package bot
 
 import (
 	"context"
+	"time"
 
 	"apono/bot/chat"
 	"apono/flows"
@@ -33,10 +34,15 @@ func (s *Service) known(ctx context.Context, w flows.World, u chat.User, haste c
 		return nil, nobody(err)
 	}
 	if shared {
-		return nil, flows.Errorf(flows.CodeForbidden, "Two accounts here have the address %s, so I cannot tell which of them is yours. "+
-			"Please use the other one, or ask your administrator to bind this one to you in the directory.", acc.Email)
+		return nil, twin(acc)
 	}
 	return p, nil
+}
+
+// twin is the error where another account has the address of this one.
+func twin(acc chat.Account) error {
+	return flows.Errorf(flows.CodeForbidden, "Two accounts here have the address %s, so I cannot tell which of them is yours. "+
+		"Please use the other one, or ask your administrator to bind this one to you in the directory.", acc.Email)
 }
 
 // nobody is the error where a platform does not say who somebody is.
@@ -44,10 +50,33 @@ func nobody(err error) error {
 	return &flows.Error{Code: flows.CodeInternal, Message: "I could not find out who you are, so nothing was done. Please try again in a moment.", Err: err}
 }
 
+// twinPatience is how long somebody waits for the request form to know whether another
+// account has their address.
+const twinPatience = 2 * time.Second
+
+// opener is person for somebody who opens the request form. Whoever shares an address
+// learns that before they fill anything in, if the platform can be asked at once; to ask
+// it for everybody in a rush is more than Slack answers, so else the submission tells.
+func (s *Service) opener(ctx context.Context, w flows.World, u chat.User) (*flows.Person, error) {
+	p, acc, err := s.visitor(ctx, w, u)
+	if err != nil || isBound(p, acc) {
+		return p, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, twinPatience)
+	defer cancel()
+	shared, err := s.Accounts.Shared(ctx, acc, chat.PriorityForm)
+	switch {
+	case err != nil:
+		s.Log.DebugContext(ctx, "a form opens before it is known whether two accounts share an address", "err", err)
+	case shared:
+		return nil, twin(acc)
+	}
+	return p, nil
+}
+
 // visitor is person for somebody who fills in the request form and does nothing yet. It
-// leaves out whether another account has the same address, because to ask that of
-// Slack for everybody who opens a form is more than Slack answers. Whoever presses a
-// button is asked about first.
+// leaves out whether another account has the same address, because each change of a form
+// would ask it. Whoever presses a button is asked about first.
 func (s *Service) visitor(ctx context.Context, w flows.World, u chat.User) (*flows.Person, chat.Account, error) {
 	return s.account(ctx, w, u, chat.PriorityForm)
 }

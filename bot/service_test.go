@@ -31,6 +31,7 @@ type office struct {
 	accounts map[string]chat.Account
 	broken   error // of the platform
 	shared   map[string]bool
+	crowded  error           // of the question of a form whose address it is
 	haste    []chat.Priority // of the questions about people
 	world    atomic.Pointer[flows.World]
 }
@@ -111,6 +112,9 @@ func (o *office) Account(_ context.Context, u chat.User, p chat.Priority) (chat.
 
 func (o *office) Shared(_ context.Context, a chat.Account, p chat.Priority) (bool, error) {
 	o.haste = append(o.haste, p)
+	if o.crowded != nil && p == chat.PriorityForm {
+		return false, o.crowded
+	}
 	return o.shared[a.ID], o.broken
 }
 

@@ -56,10 +56,16 @@ func (c *Client) Account(ctx context.Context, u chat.User, haste chat.Priority) 
 
 // Shared compares an account with the one that Slack names for its address. Two
 // accounts with one address must not both act for one person. An answer is believed
-// for ten minutes.
+// for ten minutes. With chat.PriorityForm Slack is asked only where there is room at once:
+// who opens a form does nothing yet, and is asked about again.
 func (c *Client) Shared(ctx context.Context, a chat.Account, p chat.Priority) (bool, error) {
 	if !a.EmailVerified || a.Bot || a.Guest || a.External || a.Deactivated {
 		return false, nil // refused for that
+	}
+	if p == chat.PriorityForm && c.gate.Busy(p, lanesOf(lookupByEmail, "")...) {
+		if _, known := c.emails.Get(a.Email); !known {
+			return false, &chat.Error{Kind: chat.ErrorRetry, Op: lookupByEmail.name, Code: codeNotSent, Err: errors.New("others go first")}
+		}
 	}
 	id, err := c.byEmail(ctx, a.Email, p)
 	if e, ok := errors.AsType[*chat.Error](err); ok && e.Kind == chat.ErrorGone {
