@@ -2,6 +2,7 @@ package slack
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -122,6 +123,28 @@ func TestFind(t *testing.T) {
 		r.Faults().Outage(slacksim.ServerError, time.Hour)
 		if err := r.client.Find(r.ctx, chat.Recipient{Email: "carol@example.com"}); chat.KindOf(err) != chat.ErrorRetry {
 			t.Errorf("while Slack is out: %v", err)
+		}
+	})
+}
+
+// TestTokenThatIsTakenBack: what a token is refused for after it has worked is tried again,
+// and named until Slack takes it.
+func TestTokenThatIsTakenBack(t *testing.T) {
+	quiet(t, world(), func(r *rig) {
+		r.must(r.client.AskToken(r.ctx))
+		_, err := r.client.Account(r.ctx, chat.User{Platform: Platform, ID: alice}, chat.PriorityNow)
+		r.must(err)
+		r.BreakToken(r.BotToken(), "token_revoked")
+		wantError(t, r.client.AskToken(r.ctx), chat.ErrorRetry, "token_revoked")
+		_, err = r.client.Account(r.ctx, chat.User{Platform: Platform, ID: bob}, chat.PriorityNow)
+		wantError(t, err, chat.ErrorRetry, "token_revoked")
+		if got := r.client.Denied(); !strings.Contains(got, "token_revoked: the token was revoked: install the app again") {
+			t.Errorf("denied for %q", got)
+		}
+		r.BreakToken(r.BotToken(), "")
+		r.must(r.client.AskToken(r.ctx))
+		if got := r.client.Denied(); got != "" {
+			t.Errorf("still denied for %q", got)
 		}
 	})
 }

@@ -45,6 +45,7 @@ type Client struct {
 	presses  *presses
 
 	self   atomic.Pointer[slack.AuthTestResponse]
+	denied atomic.Pointer[string] // why the bot token is not taken any more; nil: it is
 	scopes atomic.Pointer[string] // X-OAuth-Scopes of the last answer
 	skew   platform.Skew
 }
@@ -90,7 +91,7 @@ func (c *Client) callIn(ctx, waiting context.Context, m method, channel string, 
 		return &chat.Error{Kind: chat.ErrorRetry, Op: m.name, Code: codeNotSent, Err: err}
 	}
 	defer c.gate.done(m, channel)
-	err := classify(m.name, m.repeatable, f(ctx))
+	err := c.judged(ctx, m, classify(m.name, m.repeatable, f(ctx)))
 	outcome := "ok"
 	if err != nil {
 		outcome = string(chat.KindOf(err))

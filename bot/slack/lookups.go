@@ -159,7 +159,7 @@ func (c *Client) lookUp(ctx context.Context, id string, l *lookup, haste chat.Pr
 		case ctx.Err() != nil: // that of whoever asked
 			c.lookups.settle(id, nil, &chat.Error{Kind: chat.ErrorRetry, Op: usersInfo.name, Code: codeGivenUp, Err: err})
 		default:
-			c.lookups.settle(id, nil, classify(usersInfo.name, usersInfo.repeatable, err))
+			c.lookups.settle(id, nil, c.judged(ctx, usersInfo, classify(usersInfo.name, usersInfo.repeatable, err)))
 		}
 		return err
 	})

@@ -332,8 +332,13 @@ func (a *App) Ready() map[string]string {
 	if !a.started.Load() {
 		problems["bot"] = "starting"
 	}
-	if a.adapter != nil && !a.adapter.Ready() {
-		problems["slack"] = "not connected"
+	if a.adapter != nil {
+		switch denied := a.client.Denied(); {
+		case denied != "":
+			problems["slack"] = denied
+		case !a.adapter.Ready():
+			problems["slack"] = "not connected"
+		}
 	}
 	if a.messages != nil && !a.messages.Ready() {
 		problems["teams"] = "the signing keys of the connector are not there"

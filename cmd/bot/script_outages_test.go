@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,9 @@ func outageCommands() map[string]command {
 		"slack-disconnect": {1, (*script).slackDisconnect}, // slack-disconnect warning | refresh_requested
 		"slack-doubles":    {1, (*script).slackDoubles},    // slack-doubles 3: delivers the next 3 envelopes twice
 		"slack-loses":      {2, (*script).slackLoses},      // slack-loses chat.postMessage 1: carries the next call out and does not answer
+		"slack-token":      {1, (*script).slackToken},      // slack-token token_revoked: refuses the bot token with the code; works: takes it again
+		"ready":            {0, (*script).isReady},         // /readyz says that the bot can serve
+		"unready":          {1, (*script).isUnready},       // unready 'pattern': it says that the bot cannot, and why
 		"overtaken":        {2, (*script).overtaken},       // overtaken 'click …' 'click …': pressed in turn, delivered the last one first
 		"audit-each":       {2, (*script).auditEach},       // audit-each 3 asked granted: of AR-1 to AR-3 it says these, once each and in this order
 		"cards-true":       {0, (*script).cardsTrue},       // all that Alice, Bob and Dan read is what is in the store
@@ -55,6 +59,26 @@ func (s *script) slackLimits(_ bool, args []string) {
 
 func (s *script) slackFails(_ bool, args []string) {
 	s.world.ws.Faults().Fail(args[0], args[1:]...)
+}
+
+func (s *script) slackToken(_ bool, args []string) {
+	code := args[0]
+	if code == "works" {
+		code = ""
+	}
+	s.world.ws.BreakToken(s.world.ws.BotToken(), code)
+}
+
+func (s *script) isReady(bool, []string) {
+	if problems := s.world.current().app.Ready(); len(problems) > 0 {
+		s.ts.Fatalf("not ready: %v", problems)
+	}
+}
+
+func (s *script) isUnready(_ bool, args []string) {
+	if problems := fmt.Sprint(s.world.current().app.Ready()); !regexp.MustCompile(args[0]).MatchString(problems) {
+		s.ts.Fatalf("not ready for %s, want %s", problems, args[0])
+	}
 }
 
 func (s *script) slackFlaps(_ bool, args []string) {

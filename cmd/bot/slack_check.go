@@ -15,6 +15,9 @@ import (
 // askAgain is how long the check of the bot token waits for a Slack that is away.
 const askAgain = 5 * time.Second
 
+// askToken is how often Slack is asked whether it still takes the token.
+const askToken = time.Minute
+
 // checkSlack says once what an operator has to mend in Slack, before the first
 // person meets it. It ends with an error where no card could ever be posted.
 func (a *App) checkSlack(ctx context.Context) error {
@@ -28,7 +31,7 @@ func (a *App) checkSlack(ctx context.Context) error {
 			if err := a.preflight.run(ctx); err != nil && ctx.Err() == nil {
 				a.log.WarnContext(ctx, "preflight_not_done", "err", err)
 			}
-			<-ctx.Done()
+			a.watchToken(ctx)
 			return nil
 		}
 		if chat.KindOf(r.Token) == chat.ErrorRefused {
@@ -38,6 +41,23 @@ func (a *App) checkSlack(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(askAgain):
+		}
+	}
+}
+
+// watchToken keeps Ready true where nobody calls Slack: of a token that is taken back or
+// mended it knows within askToken.
+func (a *App) watchToken(ctx context.Context) {
+	tick := time.NewTicker(askToken)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			if err := a.client.AskToken(ctx); err != nil && ctx.Err() == nil {
+				a.log.DebugContext(ctx, "slack could not be asked about the bot token", "err", err)
+			}
 		}
 	}
 }
