@@ -129,6 +129,10 @@ type response struct {
 	err    error
 	// late, if set, says the same in a message, for whoever waits no longer.
 	late func(ctx context.Context)
+	// lateBody, if set, is what repeats get where that was so.
+	lateBody []byte
+	// seen, if set, is called where somebody waited for it.
+	seen func(ctx context.Context)
 }
 
 func answerWith(v any) response {
@@ -210,10 +214,19 @@ func (a *Adapter) invoke(ctx context.Context, got received) response {
 	if !first {
 		a.meter.Count(CountDuplicate, kind)
 	} else if !a.background(ctx, kind, func(ctx context.Context) {
-		out := response{status: http.StatusInternalServerError, err: errors.New("the handler panicked")}
+		out, kept := response{status: http.StatusInternalServerError, err: errors.New("the handler panicked")}, a.keep(ctx, got, one)
 		defer func() {
-			if late := one.settle(out, time.Now()); late && out.late != nil {
+			late, kept := one.settle(out, time.Now()), kept()
+			switch {
+			case late && out.late != nil:
 				a.guard(ctx, kind, func() { out.late(ctx) })
+				return
+			case !late && out.seen != nil:
+				a.guard(ctx, kind, func() { out.seen(ctx) })
+			}
+			if kept {
+				p, _ := pressOf(got)
+				a.finish(ctx, p.Key)
 			}
 		}()
 		out = a.invoked(ctx, got)
@@ -230,25 +243,8 @@ func (a *Adapter) invoke(ctx context.Context, got received) response {
 			return one.out
 		}
 		a.meter.Count(CountLate, kind)
-		return a.late(got)
+		return a.late(got, one)
 	}
-}
-
-// late answers an invoke whose handler is not done.
-func (a *Adapter) late(got received) response {
-	const (
-		look  = "This takes longer than usual. Please look again in a moment, and press again if nothing has changed."
-		press = "This takes longer than usual. You need not press again: I go on, and I write to you where there is something to say or to open."
-	)
-	switch got.Name {
-	case "adaptiveCard/action":
-		return toast(press)
-	case "application/search":
-		return results(nil)
-	case "task/fetch":
-		return taskMessage(press)
-	}
-	return taskMessage(look)
 }
 
 func (a *Adapter) invoked(ctx context.Context, got received) response {

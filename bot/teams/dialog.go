@@ -80,7 +80,7 @@ func (a *Adapter) opened(ctx context.Context, got received, w wire, answer chat.
 		}}
 		return a.show(ctx, dialog{form: form, key: rand.Text(), reveal: &w})
 	case answer.Open != nil:
-		return a.show(ctx, dialog{form: a.listed(ctx, got, *answer.Open), key: rand.Text()})
+		return a.show(ctx, dialog{form: a.listed(ctx, user(got.Activity), *answer.Open), key: rand.Text()})
 	case answer.Private != nil:
 		return taskMessage(sentence(*answer.Private))
 	}
@@ -89,12 +89,12 @@ func (a *Adapter) opened(ctx context.Context, got received, w wire, answer chat.
 
 // listed adds to fields with a search what an empty search finds, so that there is
 // something to choose from before anybody types.
-func (a *Adapter) listed(ctx context.Context, got received, form chat.Form) chat.Form {
+func (a *Adapter) listed(ctx context.Context, u chat.User, form chat.Form) chat.Form {
 	parts := make([]chat.Part, len(form.Parts))
 	for i, p := range form.Parts {
 		if p.Search {
 			a.guard(ctx, "search", func() {
-				p.Options = a.handler.Search(ctx, chat.Search{User: user(got.Activity), Form: form.ID, State: form.State, Field: p.Field})
+				p.Options = a.handler.Search(ctx, chat.Search{User: u, Form: form.ID, State: form.State, Field: p.Field})
 			})
 			p.Options = p.Options[:min(len(p.Options), listedFirst)]
 		}
@@ -116,27 +116,32 @@ func (a *Adapter) submitted(ctx context.Context, got received) response {
 	if w.Do == doReveal {
 		return a.reveal(ctx, got, w)
 	}
-	next, sound := a.filled(ctx, got, w, raw)
-	switch {
-	case !sound:
+	next, sound := a.filled(ctx, user(got.Activity), w, raw)
+	if !sound {
 		return response{status: http.StatusBadRequest}
-	case next == nil:
-		return taskClose()
 	}
-	return a.show(ctx, *next)
+	out := taskClose()
+	if next != nil {
+		out = a.show(ctx, *next)
+	}
+	out.late = func(ctx context.Context) {
+		p, _ := pressOf(got)
+		a.outcome(ctx, p, func(context.Context) *dialog { return next }).Begin()
+	}
+	return out
 }
 
 // filled takes a form that somebody filled in. next is what they see now; nil:
 // nothing, it is done. A button that is not sound is none of ours.
-func (a *Adapter) filled(ctx context.Context, got received, w wire, raw map[string]json.RawMessage) (next *dialog, sound bool) {
+func (a *Adapter) filled(ctx context.Context, u chat.User, w wire, raw map[string]json.RawMessage) (next *dialog, sound bool) {
 	if w.Do != doForm || w.Form == nil || len(w.Form.State) > 4*maxState || len(w.Form.Key) > maxID {
 		return nil, false
 	}
 	e := chat.FormEvent{
-		User: user(got.Activity), Form: w.Form.ID, State: w.Form.State, Values: w.Form.values(raw), Action: chat.ActionID(w.Action),
-		Key: "teams/" + got.From.AadObjectID + "/" + w.Form.Key,
+		User: u, Form: w.Form.ID, State: w.Form.State, Values: w.Form.values(raw), Action: chat.ActionID(w.Action),
+		Key: "teams/" + u.ID + "/" + w.Form.Key,
 	}
-	form := a.changed(ctx, got, e)
+	form := a.changed(ctx, e)
 	switch {
 	case form != nil && w.Action != "":
 		return &dialog{form: *form, key: w.Form.Key}, true
@@ -174,13 +179,13 @@ func notice(title, sentence string) *chat.Form {
 
 // changed is the form as it is after what was chosen; nil where it has nothing that
 // changes.
-func (a *Adapter) changed(ctx context.Context, got received, e chat.FormEvent) *chat.Form {
+func (a *Adapter) changed(ctx context.Context, e chat.FormEvent) *chat.Form {
 	var form *chat.Form
 	a.guard(ctx, "change", func() { form = a.handler.Change(ctx, e) })
 	if form == nil {
 		return nil
 	}
-	listed := a.listed(ctx, got, *form)
+	listed := a.listed(ctx, e.User, *form)
 	return &listed
 }
 
@@ -218,7 +223,7 @@ func chosen(p chat.Part, values []string) []chat.Option {
 // reveal fetches what is shown once, for a dialog that is on the screen. A repeat of
 // the invoke gets the same answer, see repeats.
 func (a *Adapter) reveal(ctx context.Context, got received, w wire) response {
-	_, answer, err := a.committed(ctx, got, w)
+	p, answer, err := a.committed(ctx, got, w)
 	switch {
 	case errors.Is(err, errUnreadable):
 		return response{status: http.StatusBadRequest}
@@ -229,13 +234,25 @@ func (a *Adapter) reveal(ctx context.Context, got received, w wire) response {
 	}
 	var form *chat.Form
 	a.guard(ctx, "then", func() { form = answer.Then(ctx) })
-	if answer.Shown != nil { // Teams never confirms a display; its repeats get the same answer
-		a.guard(ctx, "shown", func() { answer.Shown(ctx, form != nil) })
+	out := taskMessage(sentence(*sorry.Private))
+	if form != nil {
+		out = a.show(ctx, dialog{form: *form})
 	}
-	if form == nil {
-		return taskMessage(sentence(*sorry.Private))
+	// Teams never confirms a display; the repeats of one that was in time get the same
+	// answer, and those of a late one nothing that is shown once.
+	shown := func(ctx context.Context, confirmed bool) {
+		if answer.Shown != nil {
+			answer.Shown(ctx, confirmed)
+		}
 	}
-	return a.show(ctx, dialog{form: *form})
+	const unseen = "That took longer than Teams waits. It was not shown, and is not used up: please press the button again."
+	out.lateBody = taskMessage(unseen).body
+	out.seen = func(ctx context.Context) { shown(ctx, form != nil) }
+	out.late = func(ctx context.Context) {
+		shown(ctx, false)
+		a.write(ctx, p, chat.Say(unseen))
+	}
+	return out
 }
 
 // searched answers what a person types into a field with typeahead.

@@ -9,13 +9,15 @@ import (
 	"apono/bot/platform"
 )
 
-// press is a click, or a command that acts, as it is kept in the inbox until it is
-// answered.
+// press is a click, a command that acts, or a submission that takes long, as it is kept
+// in the inbox until it is answered.
 type press struct {
 	Key     string        `json:"key"`
-	Click   chat.Click    `json:"click"`             // of a command: who and when
-	Command *chat.Command `json:"command,omitempty"` // nil: it is a click
+	Click   chat.Click    `json:"click"`             // of another: who and when
+	Command *chat.Command `json:"command,omitempty"` // nil: it is none
 	Where   string        `json:"where"`             // the chat of the person, as a spot
+
+	Submission *submission `json:"submission,omitempty"` // nil: it is none
 }
 
 // commit writes a press down; fresh is false for one that was written down before.
@@ -62,22 +64,28 @@ func (a *Adapter) now(ctx context.Context, p press) chat.Answer {
 // kept is a press whose person waits no longer: answers come as messages. told: they
 // know that it is kept.
 func (a *Adapter) kept(ctx context.Context, p press, told bool) *platform.Kept {
+	k := a.keptFor(ctx, p)
+	k.Handle = func(ctx context.Context) chat.Answer { return a.handle(ctx, p) }
+	k.Show = func(ctx context.Context, answer chat.Answer) *chat.Card { return a.write(ctx, p, answer) }
+	k.Tell = func(ctx context.Context, left chat.Card) *chat.Card {
+		return a.write(ctx, p, chat.Answer{Private: &left})
+	}
+	k.Delay = func(ctx context.Context, pause time.Duration) {
+		a.log.InfoContext(ctx, "teams press is kept and tried again", "again_in", pause)
+		p.Click.Replayed, p.Click.Delayed = true, true
+		if !told && pause == platform.KeptSilence {
+			told = true
+			a.write(ctx, p, platform.KeptWait)
+		}
+	}
+	return k
+}
+
+// keptFor is the part that is alike for all that is in the inbox.
+func (a *Adapter) keptFor(ctx context.Context, p press) *platform.Kept {
 	return &platform.Kept{
-		Start:  func(_ bool, f func(context.Context)) { a.background(ctx, "kept", f) },
-		At:     p.Click.At,
-		Handle: func(ctx context.Context) chat.Answer { return a.handle(ctx, p) },
-		Show:   func(ctx context.Context, answer chat.Answer) *chat.Card { return a.write(ctx, p, answer) },
-		Tell: func(ctx context.Context, left chat.Card) *chat.Card {
-			return a.write(ctx, p, chat.Answer{Private: &left})
-		},
-		Delay: func(ctx context.Context, pause time.Duration) {
-			a.log.InfoContext(ctx, "teams press is kept and tried again", "again_in", pause)
-			p.Click.Replayed, p.Click.Delayed = true, true
-			if !told && pause == platform.KeptSilence {
-				told = true
-				a.write(ctx, p, platform.KeptWait)
-			}
-		},
+		Start: func(_ bool, f func(context.Context)) { a.background(ctx, "kept", f) },
+		At:    p.Click.At,
 		Finish: func(ctx context.Context, lost bool) {
 			if lost {
 				a.meter.Count(CountDropped, "private")
@@ -121,6 +129,13 @@ func (a *Adapter) replay(ctx context.Context) {
 	for _, payload := range undone {
 		var p press
 		if err := json.Unmarshal(payload, &p); err != nil || p.Click.User.Platform != Platform {
+			continue
+		}
+		if s := p.Submission; s != nil {
+			a.outcome(ctx, p, func(ctx context.Context) *dialog {
+				next, _ := a.filled(ctx, p.Click.User, s.Wire, s.Typed)
+				return next
+			}).Begin()
 			continue
 		}
 		p.Click.Replayed = true

@@ -138,7 +138,7 @@ func (a *Adapter) pressed(ctx context.Context, got received, where spot) {
 	case answer.Then != nil:
 		a.tell(ctx, where, *chat.Say("This is shown in a dialog alone, and your app opens none. Please use another one, Teams in a browser for example.").Private)
 	case answer.Open != nil && fetching(got.Value):
-		a.postForm(ctx, where, dialog{form: a.listed(ctx, got, *answer.Open), key: rand.Text()})
+		a.postForm(ctx, where, dialog{form: a.listed(ctx, user(got.Activity), *answer.Open), key: rand.Text()})
 	case answer.Open != nil:
 		a.offer(ctx, where, "", *answer.Open, w)
 	case answer.Private != nil:
@@ -158,7 +158,7 @@ func fetching(data json.RawMessage) bool {
 
 // inline takes a form that was filled in within a message.
 func (a *Adapter) inline(ctx context.Context, got received, where spot, w wire, raw map[string]json.RawMessage) {
-	next, sound := a.filled(ctx, got, w, raw)
+	next, sound := a.filled(ctx, user(got.Activity), w, raw)
 	switch {
 	case !sound:
 		a.tell(ctx, where, *chat.Say("I do not know this form. Please open it again.").Private)
@@ -167,16 +167,13 @@ func (a *Adapter) inline(ctx context.Context, got received, where spot, w wire, 
 	}
 }
 
-// postForm shows a form as a message.
-func (a *Adapter) postForm(ctx context.Context, where spot, d dialog) {
+// postForm shows a form as a message. It reports whether it could not, and may later.
+func (a *Adapter) postForm(ctx context.Context, where spot, d dialog) (left bool) {
 	card, err := d.card()
 	if err == nil {
 		_, err = a.client.post(ctx, message(where, Message{Card: card, Summary: label(d.form.Title, "A form")}), platform.PriorityNow)
 	}
-	if err != nil {
-		a.meter.Count(CountDropped, "form")
-		a.log.WarnContext(ctx, "teams form could not be posted", "form", string(d.form.ID), "error", err)
-	}
+	return a.untold(ctx, "form", err)
 }
 
 // offer posts a button that opens a dialog, under a sentence: Teams opens none for a

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/infracloudio/msbotbuilder-go/schema"
@@ -20,6 +21,7 @@ type repeats struct {
 type repeat struct {
 	done chan struct{} // closed once out is there
 	out  response
+	kept atomic.Bool // the inbox has it
 
 	mu    sync.Mutex
 	ended time.Time // zero: under way
@@ -31,6 +33,9 @@ func (r *repeat) settle(out response, now time.Time) (late bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.out, r.ended = out, now
+	if r.left && out.lateBody != nil {
+		r.out.body = out.lateBody
+	}
 	close(r.done)
 	return r.left
 }

@@ -11,13 +11,22 @@ import (
 // shown is how many results of a search Teams shows.
 const shown = 15
 
-// Dialog is a task module that a person has open.
+// Dialog is a task module that a person has open, or a message with fields.
 type Dialog struct {
 	actor *Actor
 	Title string
 	Card  map[string]any
-	typed map[string]string // by id of the input
-	found map[string]string // titles of what searches found and was chosen, by value
+	// message is that in which the fields are; empty: they are in a dialog.
+	message string
+	typed   map[string]string // by id of the input
+	found   map[string]string // titles of what searches found and was chosen, by value
+}
+
+// Form is the fields of a message.
+func (a *Actor) Form(m Message) *Dialog {
+	d := newDialog(a, "", m.Card)
+	d.message = m.ID
+	return d
 }
 
 func newDialog(a *Actor, title string, card map[string]any) *Dialog {
@@ -199,6 +208,11 @@ func (d *Dialog) Submit(title string) error {
 		for id, v := range d.typed {
 			data[id] = v
 		}
+	}
+	if d.message != "" {
+		act := d.actor.Activity("message")
+		act["value"], act["replyToId"] = data, d.message
+		return d.actor.send(act)
 	}
 	body, err := d.actor.invoke("task/submit", map[string]any{"data": data, "context": map[string]any{"theme": "default"}}, "")
 	if err != nil {
