@@ -34,10 +34,6 @@ func (r Raw) Del(bucket, key string) error { return r.t.del([]byte(bucket), []by
 
 func (r Raw) Get(bucket, key string) []byte { return r.t.get([]byte(bucket), []byte(key)) }
 
-func (r Raw) Last(bucket string) (key, value []byte) {
-	return r.t.bolt.Bucket([]byte(bucket)).Cursor().Last()
-}
-
 func (r Raw) SetSequence(bucket string, n uint64) error {
 	r.t.wrote = true
 	return r.t.bolt.Bucket([]byte(bucket)).SetSequence(n)

@@ -320,19 +320,6 @@ func TestLog(t *testing.T) {
 	has(t, w.get("/?log=all").Body.String(), "auth.test")
 }
 
-func (w *world) await(what string, is func() bool) {
-	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), 2*time.Minute)
-	defer cancel()
-	for !is() {
-		select {
-		case <-ctx.Done():
-			w.t.Fatalf("%s did not happen", what)
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
-
 // TestTime: the clock moves forward, and to the end of what is granted first.
 func TestTime(t *testing.T) {
 	w := newWorld(t)
