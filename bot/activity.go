@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"regexp"
 	"slices"
@@ -16,10 +17,10 @@ import (
 const maxFilter = 500
 
 // activityLine answers "alice@example.com in prod-postgres status active last 7d".
-func (s *Service) activityLine(ctx context.Context, w flows.World, p *flows.Person, text string, now time.Time) chat.Answer {
+func (s *Service) activityLine(ctx context.Context, w flows.World, p *flows.Person, u chat.User, text string, now time.Time) chat.Answer {
 	if !w.IsAdmin(p) {
 		return s.refuse(ctx, "activity", flows.Errorf(flows.CodeForbidden,
-			"Only admins see what everybody asked for. %s requests lists your own requests.", s.CommandName))
+			"Only admins see what everybody asked for. %s requests lists your own requests.", s.typed(u)))
 	}
 	a, filter, err := readActivity(w, p, text, now)
 	if err != nil {
@@ -32,7 +33,7 @@ func (s *Service) activityLine(ctx context.Context, w flows.World, p *flows.Pers
 func (s *Service) moreActivity(ctx context.Context, w flows.World, p *flows.Person, c chat.Click, now time.Time) chat.Answer {
 	last, err := s.Store.Request(c.Target.Request)
 	if flows.ErrorCode(err) == flows.CodeNotFound || !w.IsAdmin(p) {
-		return s.activityLine(ctx, w, p, c.Target.Filter, now)
+		return s.activityLine(ctx, w, p, c.User, c.Target.Filter, now)
 	}
 	if err != nil {
 		return s.refuse(ctx, "activity", err)
@@ -115,6 +116,12 @@ func (rd *activityReader) read(words []string) (int, error) {
 		return 1, rd.state(word)
 	case rd.known(words[0]) != "":
 		return 1, rd.integration(words[0])
+	case word == "today":
+		return 1, rd.from(word)
+	case word == "yesterday":
+		return 1, cmp.Or(rd.from(word), rd.to(word))
+	case len(peopleCalled(rd.w, words[0])) > 0:
+		return 1, rd.person(words[0])
 	}
 	return 0, flows.Errorf(flows.CodeInvalid, "I did not understand %q.%s", firstRunes(words[0], 80), activityHint)
 }
@@ -160,7 +167,20 @@ func personCalled(w flows.World, text string) (*flows.Person, error) {
 	if strings.Contains(name, "@") {
 		return w.People.ByEmail(name)
 	}
-	var found, first []*flows.Person
+	found := peopleCalled(w, name)
+	switch {
+	case len(found) == 0:
+		return nil, flows.Errorf(flows.CodeInvalid, "I know nobody called %q. Please write the e-mail address.", firstRunes(name, 80))
+	case len(found) > 1:
+		return nil, flows.Errorf(flows.CodeInvalid, "%d people are called %q. Please write the e-mail address.", len(found), firstRunes(name, 80))
+	}
+	return found[0], nil
+}
+
+// peopleCalled are those with a name or with the part of an address before the @ and,
+// where there are none, those with a first name.
+func peopleCalled(w flows.World, name string) (found []*flows.Person) {
+	var first []*flows.Person
 	for _, p := range w.People.Everybody() {
 		local, _, _ := strings.Cut(p.Email, "@")
 		if strings.EqualFold(p.Name, name) || strings.EqualFold(local, name) {
@@ -171,15 +191,9 @@ func personCalled(w flows.World, text string) (*flows.Person, error) {
 		}
 	}
 	if len(found) == 0 {
-		found = first
+		return first
 	}
-	switch {
-	case len(found) == 0:
-		return nil, flows.Errorf(flows.CodeInvalid, "I know nobody called %q. Please write the e-mail address.", firstRunes(name, 80))
-	case len(found) > 1:
-		return nil, flows.Errorf(flows.CodeInvalid, "%d people are called %q. Please write the e-mail address.", len(found), firstRunes(name, 80))
-	}
-	return found[0], nil
+	return found
 }
 
 // known is the integration with a name, without case, and else empty.
@@ -231,10 +245,16 @@ func (rd *activityReader) state(text string) error {
 	return nil
 }
 
+// periods are lengths that are said without a number.
+var periods = map[string]time.Duration{"hour": time.Hour, "day": 24 * time.Hour, "week": 7 * 24 * time.Hour, "month": 30 * 24 * time.Hour, "year": 365 * 24 * time.Hour}
+
 func (rd *activityReader) last(text string) error {
-	d, err := ParseDuration(text)
-	if err != nil {
-		return err
+	d, known := periods[strings.ToLower(text)]
+	if !known {
+		var err error
+		if d, err = ParseDuration(text); err != nil {
+			return err
+		}
 	}
 	if err := rd.once(!rd.out.From.IsZero(), "beginnings"); err != nil {
 		return err
@@ -278,6 +298,13 @@ func (rd *activityReader) to(text string) error {
 }
 
 func (rd *activityReader) moment(text string) (at time.Time, day bool, err error) {
+	y, m, d := rd.now.In(rd.zone).Date()
+	switch strings.ToLower(text) {
+	case "today":
+		return time.Date(y, m, d, 0, 0, 0, 0, rd.zone), true, nil
+	case "yesterday":
+		return time.Date(y, m, d-1, 0, 0, 0, 0, rd.zone), true, nil
+	}
 	if at, err := time.ParseInLocation(time.DateOnly, text, rd.zone); err == nil {
 		return at, true, nil
 	}

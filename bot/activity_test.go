@@ -57,13 +57,21 @@ func TestActivity(t *testing.T) {
 		{"status timed out", ""},
 		{"in gone-tool", ""},
 		{"status lost", `There is no status "lost"; there are pending, approved,`},
-		{"alice bob", `I did not understand "alice". Please write for example: activity alice@example.com`},
+		{"alice in PG status active", "AR-4"},
+		{"alice bob", "There are two people; please name one."},
+		{"sesame", `I did not understand "sesame". Please write for example: activity alice@example.com`},
+		{"today", "AR-4"},
+		{"from yesterday", "AR-4"},
+		{"yesterday", ""},
+		{"last day", "AR-4"},
+		{"last week alice", "AR-4 AR-3 AR-2 AR-1"},
+		{"today yesterday", "There are two beginnings; please name one."},
 		{"person nobody", `I know nobody called "nobody". Please write the e-mail address.`},
 		{"@alice @bob", "There are two people; please name one."},
 		{"last 2d from 2026-01-01", "There are two beginnings"},
 		{"in", `Something is missing after "in".`},
 		{"in a;b", `"a;b" is not the name of an integration`},
-		{"from yesterday", `"yesterday" is not a day such as 2026-01-31.`},
+		{"from someday", `"someday" is not a day such as 2026-01-31.`},
 		{"from 2026-02-01 to 2026-01-01", "The period ends before it begins."},
 		{"<@U0NOBODY>", "I cannot tell whose account that is."},
 	} {
@@ -73,6 +81,9 @@ func TestActivity(t *testing.T) {
 		if !ok && (c.want == "" || !strings.Contains(said(a), c.want)) {
 			t.Errorf("%q is answered with %q, %q; want %q", c.typed, ids, said(a), c.want)
 		}
+	}
+	if got := said(o.Command(t.Context(), chat.Command{User: chat.User{Platform: "teams", ID: "alice"}, Text: "activity"})); !strings.Contains(got, "everybody asked for. apono requests") {
+		t.Errorf("in Teams Alice is told %q", got)
 	}
 	for _, name := range []string{"alice", "bob"} {
 		want := "Only admins see what everybody asked for. /apono requests lists your own requests."

@@ -81,7 +81,7 @@ func TestRevokeIsExplained(t *testing.T) {
 		{"alice", "revoke AR-3", "AR-3 was withdrawn by Alice."},
 		{"alice", "revoke AR-9", "You may not end AR-9; its grantee, requestor, approvers and the admins may."},
 		{"carol", "revoke AR-2", "You may not end AR-2; its grantee, requestor, approvers and the admins may."},
-		{"eve", "revoke AR-2 the fire is out", "The access of AR-2 is being ended."},
+		{"eve", "revoke AR-2, because the fire is out", "The access of AR-2 is being ended."},
 		{"alice", "revoke AR-2", "The access of AR-2 is already being ended."},
 	} {
 		if got := said(o.command(tt.by, tt.text)); got != tt.want {

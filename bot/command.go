@@ -2,9 +2,7 @@ package bot
 
 import (
 	"context"
-	"fmt"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,17 +36,17 @@ func (s *Service) Command(ctx context.Context, c chat.Command) chat.Answer {
 		if c.About != "" {
 			return s.openRequest(w, p, selection{justification: "See " + firstRunes(c.About, flows.MaxReason/2) + "\n"}, s.now())
 		}
-		return s.requestLine(w, p, rest, s.now())
+		return s.requestLine(w, p, c.User, rest, s.now())
 	case "requests":
 		return s.requests(ctx, p, newest, s.now())
 	case "tasks":
 		return s.tasks(ctx, w, p, newest, s.now())
 	case "activity":
-		return s.activityLine(ctx, w, p, rest, s.now())
+		return s.activityLine(ctx, w, p, c.User, rest, s.now())
 	case "revoke":
 		return s.revokeLine(ctx, w, p, c.User, rest)
 	case "explain":
-		return s.explain(w, p, rest, s.now())
+		return s.explain(w, p, c.User, rest, s.now())
 	case "delegate":
 		return s.delegateLine(ctx, w, p, c.User, rest)
 	case "help":
@@ -155,77 +153,12 @@ func firstRunes(s string, n int) string {
 	return s
 }
 
-var (
-	because     = regexp.MustCompile(`(?i)(?:^|\s)because(?:\s|$)`)
-	forDuration = regexp.MustCompile(`(?is)^(?:(.*)\s)?for\s+(.+)$`)
-)
-
-// maxDuration is how long the text of a duration in the form may be.
-const maxDuration = 40
-
-// requestLine reads "BUNDLE for 2h because INC-12 is burning". Everything after
-// "because" is the justification. A bundle may itself be called "tools for ops".
-func (s *Service) requestLine(w flows.World, p *flows.Person, line string, now time.Time) chat.Answer {
-	bundles, sel, head := w.OfferTo(p, nil, now).Bundles(), selection{}, line
-	if _, whole := bundleCalled(bundles, line); !whole {
-		if at := because.FindStringIndex(line); at != nil {
-			head, sel.justification = line[:at[0]], firstRunes(strings.TrimSpace(line[at[1]:]), flows.MaxReason)
-		}
-	}
-	head = strings.TrimSpace(head)
-	if _, whole := bundleCalled(bundles, head); !whole {
-		if m := forDuration.FindStringSubmatch(head); m != nil {
-			d, err := ParseDuration(m[2])
-			if err != nil {
-				return chat.Say(flows.ErrorMessage(err))
-			}
-			head, sel.duration, sel.typed = strings.TrimSpace(m[1]), strings.TrimSpace(m[2]), true
-			if len(sel.duration) > maxDuration {
-				sel.duration = shortDuration(d)
-			}
-		}
-	}
-	if head == "" {
-		return s.openRequest(w, p, sel, now)
-	}
-	name, ok := bundleCalled(bundles, head)
-	if !ok {
-		return chat.Say("There is no bundle " + firstRunes(strings.Join(strings.Fields(head), " "), 80) + " that you may ask for. " + bundleHint(head, bundles))
-	}
-	sel.bundleMode, sel.bundle = true, name
-	return s.openRequest(w, p, sel, now)
-}
-
-// bundleCalled finds a bundle by what somebody typed: without case, with or
-// without quotes. A name that is written exactly like this goes first.
-func bundleCalled(names []string, typed string) (string, bool) {
-	for _, t := range []string{typed, strings.Trim(strings.TrimSpace(typed), "\"'`“”„‘’")} {
-		for _, same := range []func(a, b string) bool{func(a, b string) bool { return a == b }, strings.EqualFold} {
-			if i := slices.IndexFunc(names, func(n string) bool { return same(n, t) }); i >= 0 {
-				return names[i], true
-			}
-		}
-	}
-	return "", false
-}
-
-func bundleHint(typed string, names []string) string {
-	const few = 10
-	near := flows.Nearest(typed, names)
-	switch {
-	case len(names) == 0:
-		return "At the moment there is none; use the form to choose resources."
-	case near != "":
-		return "Did you mean " + near + "?"
-	case len(names) > few:
-		return fmt.Sprintf("You may ask for %s and %d more; the form lists them.", strings.Join(names[:few], ", "), len(names)-few)
-	}
-	return "You may ask for: " + strings.Join(names, ", ") + "."
-}
-
 func (s *Service) revokeLine(ctx context.Context, w flows.World, p *flows.Person, u chat.User, rest string) chat.Answer {
 	id, reason := firstWord(rest)
-	id = strings.ToUpper(id)
+	id = strings.ToUpper(strings.TrimRight(id, ".,:;"))
+	if at := because.FindStringIndex(reason); at != nil && at[0] == 0 {
+		reason = strings.TrimSpace(reason[at[1]:])
+	}
 	if !requestID.MatchString(id) {
 		return chat.Say("Please name the request, for example: " + s.typed(u) + " revoke AR-12")
 	}
@@ -235,20 +168,39 @@ func (s *Service) revokeLine(ctx context.Context, w flows.World, p *flows.Person
 var requestID = regexp.MustCompile(`^AR-[1-9][0-9]{0,17}$`)
 
 // ParseDuration reads what people type: "90m", "8h", "5d", "2w", "1h30m",
-// "2 hours", and plain hours ("1.5" means an hour and a half). At least a second.
+// "2 hours", "half an hour", and plain hours ("1.5" and "1,5" mean an hour and a half).
+// At least a second.
 // Error: flows.CodeInvalid.
 func ParseDuration(text string) (time.Duration, error) {
 	bad := flows.Errorf(flows.CodeInvalid, "%q is not a duration. Please write for example 30m, 2h or 1d.", firstRunes(text, 40))
-	t := longUnits.Replace(strings.ToLower(strings.Join(strings.Fields(text), "")))
+	words := strings.Fields(strings.ToLower(text))
+	half := len(words) > 0 && words[0] == "half"
+	if half {
+		words = words[1:]
+	}
+	if len(words) > 1 && (words[0] == "a" || words[0] == "an" || words[0] == "one") {
+		words[0] = "1"
+	}
+	if twoNumbers.MatchString(strings.Join(words, " ")) {
+		return 0, bad
+	}
+	t := longUnits.Replace(decimalComma.ReplaceAllString(strings.Join(words, ""), "$1.$2$3"))
 	if _, err := strconv.ParseFloat(t, 64); err == nil {
 		t += "h"
 	}
 	d, err := flows.ParseDuration(t)
+	if half {
+		d /= 2
+	}
 	if err != nil || d < time.Second {
 		return 0, bad
 	}
 	return d, nil
 }
+
+var twoNumbers = regexp.MustCompile(`[0-9.,] [0-9.,]`) // "1 2h" is no twelve hours
+
+var decimalComma = regexp.MustCompile(`^([0-9]+),([0-9]{1,2})([a-z]*)$`)
 
 var longUnits = strings.NewReplacer(
 	"weeks", "w", "week", "w", "days", "d", "day", "d", "hours", "h", "hour", "h", "hrs", "h", "hr", "h",

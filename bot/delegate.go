@@ -15,6 +15,9 @@ import (
 // delegateForm cuts "@bob until friday" before the first word that begins a period.
 var delegateForm = regexp.MustCompile(`(?is)^(?:to\s+)?(.*?)\s*\b((?:until|till|for)(?:\s.*)?)$`)
 
+// laterBegin is a beginning that somebody wrote after the person.
+var laterBegin = regexp.MustCompile(`(?i)\S\s+(?:from|starting|as of)\s`)
+
 // delegateLine lists delegations, ends one, or hands approvals over. It may be repeated.
 func (s *Service) delegateLine(ctx context.Context, w flows.World, p *flows.Person, u chat.User, line string) chat.Answer {
 	if s.Delegations == nil {
@@ -37,7 +40,13 @@ func (s *Service) delegateLine(ctx context.Context, w flows.World, p *flows.Pers
 		return chat.Say("Please say who decides in your place." + hint)
 	}
 	to, err := s.delegate(ctx, w, u, strings.TrimSpace(m[1]))
-	if err != nil {
+	switch {
+	case err == nil:
+	case strings.Count(m[1], "@") > 1:
+		return chat.Say("Please name one person." + hint)
+	case laterBegin.MatchString(m[1]):
+		return chat.Say("It begins at once; a later beginning cannot be chosen." + hint)
+	default:
 		return s.refuse(ctx, "delegate", err)
 	}
 	zone, known, err := s.zoneOf(ctx, p, u)

@@ -91,6 +91,10 @@ func TestDelegateLine(t *testing.T) {
 		{"@bob until friday", "", "to yourself"},
 		{"@carol until monday 9:00 or so", "", "I cannot read"},
 		{"@carol 18:00", "", "Please say until when"},
+		{"@carol @dan until friday", "", "Please name one person"},
+		{"<@UCAROL> and <@UGUEST> until friday", "", "Please name one person"},
+		{"carol@example.com, dan@example.com until friday", "", "Please name one person"},
+		{"carol from monday until friday", "", "It begins at once; a later beginning cannot be chosen"},
 		{"for 3 days", "", "Please say who"},
 	} {
 		o := delegating(t)

@@ -16,7 +16,7 @@ const maxExplained = 12
 
 // explain says what a person could ask for, under which flow, and who would be
 // asked; of a bundle, what the answer would be and why.
-func (s *Service) explain(w flows.World, p *flows.Person, rest string, now time.Time) chat.Answer {
+func (s *Service) explain(w flows.World, p *flows.Person, u chat.User, rest string, now time.Time) chat.Answer {
 	q := flows.Question{Requestor: p, Grantee: p, Justification: "a question", Now: now}
 	c := chat.Card{Title: "What you may ask for", Fallback: "What you may ask for"}
 	if rest = strings.TrimSpace(rest); rest != "" {
@@ -26,7 +26,11 @@ func (s *Service) explain(w flows.World, p *flows.Person, rest string, now time.
 		}
 		name, ok := bundleCalled(bundles, rest)
 		if !ok {
-			return chat.Say("There is no bundle " + firstRunes(strings.Join(strings.Fields(rest), " "), 80) + ". " + s.CommandName + " explain without a name says what you may ask for.")
+			near := flows.Nearest(rest, w.OfferTo(p, nil, now).Bundles())
+			if near != "" {
+				near = "Did you mean " + near + "? "
+			}
+			return chat.Say("There is no bundle " + firstRunes(strings.Join(strings.Fields(rest), " "), 80) + ". " + near + s.typed(u) + " explain without a name says what you may ask for.")
 		}
 		q.Bundle, c.Title, c.Fallback = name, name, name
 	}

@@ -50,6 +50,15 @@ func TestExplainInChat(t *testing.T) {
 	if got := said(o.command("alice", "explain nothing")); got != "There is no bundle nothing. /apono explain without a name says what you may ask for." {
 		t.Errorf("%q", got)
 	}
+	if got := said(o.command("alice", "explain prod-incidnet")); got != "There is no bundle prod-incidnet. Did you mean prod-incident? /apono explain without a name says what you may ask for." {
+		t.Errorf("%q", got)
+	}
+	if got := said(o.Command(t.Context(), chat.Command{User: chat.User{Platform: "teams", ID: "alice"}, Text: "explain nothing"})); got != "There is no bundle nothing. apono explain without a name says what you may ask for." {
+		t.Errorf("%q", got)
+	}
+	if got := said(o.command("bob", "explain prod-incidnet")); strings.Contains(got, "Did you mean") {
+		t.Errorf("Bob, who may not ask for it, reads %q", got)
+	}
 	if got := cardText(o.command("bob", "explain").Private); !strings.Contains(got, "No access flow lets you ask for anything.") {
 		t.Errorf("%s", got)
 	}

@@ -158,11 +158,6 @@ func (u *untilReader) lasting(text string) (time.Time, bool) {
 		y, month, d := u.now.Date()
 		return wall(y, month, d+n, u.now.Hour(), u.now.Minute(), u.now.Location(), true), true
 	}
-	for _, one := range []string{"an ", "a ", "one "} {
-		if rest, found := strings.CutPrefix(text, one); found {
-			text = "1" + rest
-		}
-	}
 	d, err := ParseDuration(text)
 	if err != nil {
 		return time.Time{}, false
