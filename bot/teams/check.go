@@ -220,22 +220,18 @@ func (c *Client) Finder(ctx context.Context) (*Finder, error) {
 
 // Find says whether a card could reach a person: whether the app is there for their
 // account. It opens the person's chat with the bot, which nobody sees, and sends
-// nothing. The error is of chat.ErrorGone where a card could not reach them, and says
+// nothing. Whom it finds by their address is reached by it from then on. The error is of chat.ErrorGone where a card could not reach them, and says
 // why; where nobody can tell, since the account is not known before its owner wrote to
 // the bot, its code is CodeNotAsked.
 func (f *Finder) Find(ctx context.Context, to chat.Recipient) error {
-	id := to.ID
-	if id == "" {
-		m, ok := f.accounts[strings.ToLower(to.Email)]
-		if !ok {
-			return &chat.Error{Kind: chat.ErrorUnknown, Op: opOpen.name, Code: CodeNotAsked, Err: errors.New("Teams finds nobody by their address")} //nolint:staticcheck // a name
-		}
-		id = objectOf(m)
-		if a := f.client.judge(Contact{Account: id}, m); a.Guest || a.External {
-			return &chat.Error{Kind: chat.ErrorGone, Op: opOpen.name, Code: "guest", Err: errors.New("it is a guest, or somebody of another tenant")}
-		}
+	id, err := f.account(to)
+	if err != nil {
+		return err
 	}
-	_, err := f.client.open(ctx, id, chat.PriorityAudit)
+	contact, err := f.client.open(ctx, id, chat.PriorityAudit)
+	if err == nil && contact.Email == "" {
+		_, err = f.client.account(ctx, contact, chat.PriorityAudit)
+	}
 	switch e, ok := errors.AsType[*chat.Error](err); {
 	case ok && e.Code == "BotNotInConversationRoster":
 		return &chat.Error{Kind: chat.ErrorGone, Op: e.Op, Code: e.Code, Err: errors.New("there is no such account in the tenant, or it has not added the app")}
@@ -243,4 +239,28 @@ func (f *Finder) Find(ctx context.Context, to chat.Recipient) error {
 		return &chat.Error{Kind: chat.ErrorGone, Op: e.Op, Code: e.Code, Err: errors.New("the app is not installed for this person")}
 	}
 	return err
+}
+
+// account is the object id of a person: a bound one, that of a member of the audit
+// channel's team, or that of somebody who is in touch.
+func (f *Finder) account(to chat.Recipient) (string, error) {
+	if to.ID != "" {
+		return to.ID, nil
+	}
+	email := strings.ToLower(to.Email)
+	if m, ok := f.accounts[email]; ok {
+		id := objectOf(m)
+		if a := f.client.judge(Contact{Account: id}, m); a.Guest || a.External {
+			return "", &chat.Error{Kind: chat.ErrorGone, Op: opOpen.name, Code: "guest", Err: errors.New("it is a guest, or somebody of another tenant")}
+		}
+		return id, nil
+	}
+	contact, ok, err := f.client.contacts.ContactByEmail(email)
+	switch {
+	case err != nil:
+		return "", &chat.Error{Kind: chat.ErrorRetry, Op: opOpen.name, Code: "contacts", Err: err}
+	case !ok:
+		return "", &chat.Error{Kind: chat.ErrorUnknown, Op: opOpen.name, Code: CodeNotAsked, Err: errors.New("Teams finds nobody by their address")} //nolint:staticcheck // a name
+	}
+	return contact.Account, nil
 }

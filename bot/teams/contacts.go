@@ -216,6 +216,9 @@ func (c *Client) open(ctx context.Context, account string, p chat.Priority) (Con
 		return Contact{}, err
 	}
 	contact := Contact{Account: account, Conversation: out.ID, ServiceURL: service}
+	if known, ok, err := c.contacts.Contact(account); err == nil && ok {
+		contact.Email, contact.Member = known.Email, known.Member
+	}
 	if err := c.contacts.SaveContact(ctx, contact); err != nil {
 		return Contact{}, &chat.Error{Kind: chat.ErrorRetry, Op: opOpen.name, Code: "contacts", Err: err}
 	}

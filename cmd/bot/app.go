@@ -226,6 +226,9 @@ func (a *App) Start(ctx context.Context) error {
 	if a.messages != nil {
 		a.work(ctx, "teams", a.messages.Run)
 	}
+	if a.adapter == nil { // else it follows the check of Slack
+		a.running.Go(func() { a.preflight.begin(ctx) })
+	}
 	a.work(ctx, "store", a.watchStore)
 	a.work(ctx, "configuration", a.followConfig)
 	if err := a.anchor().Run(ctx); err != nil {

@@ -21,7 +21,13 @@ import (
 // can reach.
 func inWorld(t *testing.T, policy string, tell func(r *crashRun)) {
 	t.Helper()
-	dir, base := memory(t), readFile(t, filepath.Join("testdata", "world.yaml"))
+	inWorldOf(t, readFile(t, filepath.Join("testdata", "world.yaml")), policy, tell)
+}
+
+// inWorldOf tells a story where the bot is connected as base says.
+func inWorldOf(t *testing.T, base, policy string, tell func(r *crashRun)) {
+	t.Helper()
+	dir := memory(t)
 	synctest.Test(t, func(t *testing.T) {
 		r := &crashRun{t: t, ctx: context.Background(), world: newWorld(t, dir, base+policy)}
 		defer r.world.end()

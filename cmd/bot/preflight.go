@@ -15,13 +15,17 @@ import (
 )
 
 const (
-	// preflightSpec is how often everything that Slack has to grant is looked at, after
-	// the look at start.
+	// preflightSpec is how often everything that Slack and Teams have to grant is looked
+	// at, after the look at start.
 	preflightSpec = "@every 168h"
 	// preflightPace is between two approvers who are looked for. Looking for people
 	// shares Slack's limit with the messages to them (50 lookups a minute), so it
 	// leaves them most of it.
 	preflightPace = 3 * time.Second
+	// preflightAgain is how long the look at start waits at first for a platform that is
+	// away, and preflightSeldom at most.
+	preflightAgain  = 5 * time.Second
+	preflightSeldom = 10 * time.Minute
 	// preflightBack is how many of the newest audit events are searched for the last
 	// result after a restart.
 	preflightBack = 5000
@@ -49,13 +53,26 @@ func (p *preflight) job() sweep.Job {
 	return sweep.Job{Name: "preflight", Spec: preflightSpec, Run: p.run}
 }
 
-// run looks at tokens, scopes, audit channel, clock, and at each approver whom the
-// policy names. A result that differs from the last is told to the audit channel and
-// to the admins, once. While Slack cannot be asked there is no result.
-func (p *preflight) run(ctx context.Context) error {
-	if p.app.client == nil {
-		return nil
+// begin is the look at start. A platform that is away is waited for.
+func (p *preflight) begin(ctx context.Context) {
+	for pause := preflightAgain; ; pause = min(2*pause, preflightSeldom) {
+		err := p.run(ctx)
+		if err == nil || ctx.Err() != nil {
+			return
+		}
+		p.app.log.WarnContext(ctx, "preflight_not_done", "again_in", pause, "err", err)
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
 	}
+}
+
+// run looks at tokens, scopes, audit channels, clock, and at each approver whom the
+// policy names. A result that differs from the last is told to the audit channel and
+// to the admins, once. While a platform cannot be asked there is no result.
+func (p *preflight) run(ctx context.Context) error {
 	select {
 	case p.busy <- struct{}{}:
 	default:
@@ -73,27 +90,67 @@ func (p *preflight) run(ctx context.Context) error {
 	return p.tell(ctx, problems)
 }
 
-// look returns what has to be mended, a sentence each. The error says that Slack could
-// not be asked.
+// look returns what has to be mended, a sentence each. The error says that a platform
+// could not be asked.
 func (p *preflight) look(ctx context.Context) (problems []string, err error) {
-	r := p.app.client.CheckBot(ctx)
-	for _, err := range []error{r.Token, r.Audit} {
-		if kind := chat.KindOf(err); err != nil && (kind == chat.ErrorRetry || kind == chat.ErrorUnknown) {
+	var books []addressBook
+	usable := true
+	if c := p.app.client; c != nil {
+		r := c.CheckBot(ctx)
+		if err := away(r.Token, r.Audit); err != nil {
 			return nil, err
 		}
+		problems = append(problems, sentences(r.Problems())...)
+		books, usable = append(books, slackBook(c)), r.Token == nil && len(r.MissingScopes) == 0
 	}
-	for _, found := range r.Problems() {
-		if found.Code == platform.CodeSkew { // that its size changes is no change of the result
-			problems = append(problems, "The clock of this machine is wrong by more than "+platform.MaxSkew.String()+". Access ends by this clock: let NTP keep it.")
-			continue
+	if c := p.app.teams; c != nil {
+		r := c.Check(ctx)
+		if err := away(r.Token, r.Keys, r.Service, r.Audit); err != nil {
+			return nil, err
 		}
-		problems = append(problems, found.String())
+		problems = append(problems, sentences(r.Problems())...)
+		if usable = usable && r.Token == nil && r.Service == nil && r.Audit == nil; usable {
+			finder, err := c.Finder(ctx)
+			if err != nil {
+				return nil, err
+			}
+			books = append(books, teamsBook(finder))
+		}
 	}
-	if usable := r.Token == nil && len(r.MissingScopes) == 0; !usable {
+	if !usable {
 		return problems, nil // people cannot be looked for; why is said already
 	}
-	w := p.app.living.World()
-	for i, who := range w.Approvers() {
+	lost, err := p.lost(ctx, books)
+	return append(problems, lost...), err
+}
+
+// away is the first error of those that say that a platform could not be asked.
+func away(errs ...error) error {
+	for _, err := range errs {
+		if kind := chat.KindOf(err); err != nil && (kind == chat.ErrorRetry || kind == chat.ErrorUnknown) {
+			return err
+		}
+	}
+	return nil
+}
+
+// sentences are problems in words that stay the same as long as the problem does.
+func sentences(found []platform.Problem) (out []string) {
+	for _, f := range found {
+		s := f.String()
+		if f.Code == platform.CodeSkew { // that its size changes is no change of the result
+			s = "The clock of this machine is wrong by more than " + platform.MaxSkew.String() + ". Access ends by this clock: let NTP keep it."
+		}
+		if !slices.Contains(out, s) {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// lost says which approvers no platform reaches. Of whom one cannot tell, it says nothing.
+func (p *preflight) lost(ctx context.Context, books []addressBook) (out []string, err error) {
+	for i, who := range p.app.living.World().Approvers() {
 		if i > 0 {
 			select {
 			case <-ctx.Done():
@@ -101,15 +158,15 @@ func (p *preflight) look(ctx context.Context) (problems []string, err error) {
 			case <-time.After(p.pace):
 			}
 		}
-		reason, _, err := slackBook(p.app.client).reason(ctx, who)
-		if err != nil {
-			return nil, err
+		lost, _, failed := lookFor(ctx, books, who)
+		if failed != nil {
+			return nil, fmt.Errorf("look for approvers in %s: %s", failed.book.label, failed.reason)
 		}
-		if reason != "" {
-			problems = append(problems, fmt.Sprintf("%s may be asked to approve and cannot be reached in Slack: %s.", who.Email, reason))
+		for _, l := range lost {
+			out = append(out, fmt.Sprintf("%s may be asked to approve and cannot be reached in %s: %s.", who.Email, l.book.label, l.reason))
 		}
 	}
-	return problems, nil
+	return out, nil
 }
 
 // tell records a result that differs from the last one that was told. A first result

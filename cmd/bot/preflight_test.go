@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -10,6 +12,7 @@ import (
 
 	"apono/bot/slack"
 	"apono/bot/slack/slacksim"
+	"apono/bot/teams/teamstest"
 )
 
 // TestPreflight: the look at start and the weekly one tell each change of the result
@@ -74,6 +77,76 @@ func TestPreflight(t *testing.T) {
 		look("a scope is missing", 1, gone, fine, unscoped)
 		r.world.ws.SetScopes(slack.Scopes...)
 		look("and granted", 0, gone, fine, unscoped, fine)
+	})
+}
+
+// TestPreflightInTeams: where people have Teams alone, the look at start and the weekly
+// one look there.
+func TestPreflightInTeams(t *testing.T) {
+	base := inTeamsAlone(readFile(t, filepath.Join("testdata", "world.yaml")))
+	inWorldOf(t, base, crashFlows, func(r *crashRun) {
+		tenant, at := r.world.tenant, regexp.MustCompile(` \{\{.*\}\}`)
+		told := func() (out []string) {
+			for _, m := range tenant.In(teamsAudit) {
+				if text := at.ReplaceAllString(flat(teamstest.Text(m.Card)), ""); strings.Contains(text, "preflight") {
+					_, text, _ = strings.Cut(text, "The preflight")
+					out = append(out, text)
+				}
+			}
+			return out
+		}
+		const (
+			gone = " found 1 problem. Details: bob@example.com may be asked to approve and cannot be reached in Teams: the app is not installed for this person."
+			fine = " finds nothing to mend any more."
+		)
+		want := func(step string, problems float64, want ...string) {
+			t.Helper()
+			if diff := cmp.Diff(want, told()); diff != "" {
+				t.Errorf("%s: the audit channel (-want +got):\n%s", step, diff)
+			}
+			if got := gauge(t, r.world.current().app, "apono_preflight_problems"); got != problems {
+				t.Errorf("%s: the metric says %v", step, got)
+			}
+		}
+		look := func() {
+			t.Helper()
+			time.Sleep(time.Hour)
+			if err := r.world.current().app.preflight.job().Run(r.ctx); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(quiet)
+		}
+		restart := func() {
+			t.Helper()
+			if err := errors.Join(r.world.stop(), r.world.start()); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(quiet)
+		}
+		time.Sleep(quiet)
+		want("in peace", 0)
+		if c, ok, err := r.world.current().app.store.ContactByEmail("teams", "bob@example.com"); err != nil || !ok || c.Account != "aad-bob" {
+			t.Errorf("Bob, who never wrote, is known as %+v, %t, %v", c, ok, err)
+		}
+		tenant.RemoveFrom("a:aad-bob")
+		restart()
+		want("Bob has the app no more, at start", 1, gone)
+		look()
+		want("a week later", 1, gone)
+		if c, ok, err := r.world.current().app.store.ContactByEmail("teams", "bob@example.com"); err != nil || !ok {
+			t.Errorf("Bob's address is forgotten: %+v, %t, %v", c, ok, err)
+		}
+		tenant.Fail(teamstest.FaultRoster, 4, 0, "", 0)
+		if err := r.world.current().app.preflight.run(r.ctx); err == nil {
+			t.Error("there is a result while Teams is out")
+		}
+		tenant.InstallFor("aad-bob")
+		restart() // Teams answers a while later
+		time.Sleep(5 * time.Minute)
+		want("Bob is back", 0, gone, fine)
+		tenant.ExpireSecret()
+		look()
+		want("the secret has run out", 1, gone, fine)
 	})
 }
 

@@ -28,9 +28,7 @@ func (a *App) checkSlack(ctx context.Context) error {
 			for _, p := range r.Problems() {
 				a.log.ErrorContext(ctx, "slack needs mending", "setting", p.Setting, "code", p.Code, "problem", p.Message, "todo", p.Todo)
 			}
-			if err := a.preflight.run(ctx); err != nil && ctx.Err() == nil {
-				a.log.WarnContext(ctx, "preflight_not_done", "err", err)
-			}
+			a.running.Go(func() { a.preflight.begin(ctx) })
 			a.watchToken(ctx)
 			return nil
 		}

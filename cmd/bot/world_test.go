@@ -92,6 +92,9 @@ func newWorld(t testing.TB, dir, text string) *world {
 	w := &world{t: t, dir: dir, text: text, path: filepath.Join(dir, "bot.db"), key: id.String(), systems: map[string]*system{}}
 	w.ws = slacksim.New(workspace())
 	w.tenant = teamstest.New(tenantOptions())
+	for _, h := range handles { // an admin's policy gives everybody the app
+		w.tenant.InstallFor("aad-" + h)
+	}
 	w.tenant.Serve(http.HandlerFunc(w.deliver))
 	for name, o := range offers() {
 		target, err := webhooktest.New(o)
