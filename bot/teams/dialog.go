@@ -147,7 +147,7 @@ func (a *Adapter) filled(ctx context.Context, u chat.User, w wire, raw map[strin
 		return &dialog{form: *form, key: w.Form.Key}, true
 	case w.Action != "":
 		return nil, false
-	case form != nil && w.Form.news(*form):
+	case form != nil && w.Form.asksMore(*form, e.Values):
 		return &dialog{form: w.Form.keep(*form, e.Values), key: w.Form.Key, notice: lookAgain}, true
 	}
 	out := chat.Submitted{Show: notice("Not sent", sentence(*sorry.Private))}
@@ -167,7 +167,7 @@ func (a *Adapter) filled(ctx context.Context, u chat.User, w wire, raw map[strin
 	return nil, true
 }
 
-const lookAgain = "Nothing is sent yet. Please fill in what is new, look at who will be asked, and press Submit."
+const lookAgain = "Nothing is sent yet. Please look at what is new, and press Submit again."
 
 func notice(title, sentence string) *chat.Form {
 	f := &chat.Form{ID: chat.FormNotice, Title: title, Close: "Close"}

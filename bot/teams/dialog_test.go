@@ -207,17 +207,23 @@ func TestTheRequestForm(t *testing.T) {
 		if last.Form != chat.FormRequest || last.Field != "resources" || last.State != "s" || last.Query != "ord" || last.User.ID != "aad-alice" {
 			t.Errorf("searched %+v", last)
 		}
-		o.must(d.Choose("Resources", "orders", "users"))
+		o.must(d.Choose("Resources", "users"))
+
+		// What was chosen of one system is not asked for in another.
+		o.must(d.Choose("Integration", "mysql"))
 		o.must(d.Submit("Submit"))
 		d = alice.Dialog
-		if text := d.Text(); !strings.Contains(text, "Asked: Bob (your manager)") || len(o.service.submits) != 0 {
-			t.Errorf("who will be asked is not shown before it is sent:\n%s", text)
+		if v, _ := d.Value("Resources"); v != "" || !strings.Contains(d.Text(), "Nothing is sent yet") {
+			t.Errorf("after another system, with resources %q:\n%s", v, d.Text())
 		}
-		o.must(d.Submit("Submit"))
+		_, err = d.Search("Resources", "")
+		o.must(err)
+		o.must(d.Choose("Resources", "orders", "users"))
+		o.must(d.Submit("Submit")) // who will be asked is no field
 		if alice.Dialog != nil {
 			t.Fatalf("still open:\n%s", alice.Dialog.Text())
 		}
-		if diff := cmp.Diff(chat.Values{"integration": {"pg"}, "resources": {"a,b", "c"}, "justification": {"INC-12"}}, o.service.submits[0].Values); diff != "" {
+		if diff := cmp.Diff(chat.Values{"integration": {"my"}, "resources": {"a,b", "c"}, "justification": {"INC-12"}}, o.service.submits[0].Values); diff != "" {
 			t.Errorf("submitted (-want +got):\n%s", diff)
 		}
 		o.must(d.Submit("Submit")) // the client sends it again
@@ -371,7 +377,6 @@ func TestAClientWithoutDialogs(t *testing.T) {
 		if text := teamstest.Text(m.Card); !strings.Contains(text, "Nothing is sent yet") || !strings.Contains(text, "[Resources]") {
 			t.Errorf("then:\n%s", text)
 		}
-		send("Submit", obj{"integration": "pg", "justification": "INC-12", "resources": "c"})
 		send("Submit", obj{"integration": "pg", "justification": "INC-12", "resources": "c"})
 		if n := len(o.service.submits); n != 1 || o.service.submits[0].Values.First("resources") != "c" {
 			t.Errorf("submitted %+v", o.service.submits)

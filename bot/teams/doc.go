@@ -26,7 +26,7 @@
 //
 // Caveats: people can be written to once they, or an admin for them, have installed
 // the app. A dialog has no live changes in Teams: the form is drawn anew when Submit
-// is pressed on choices that change what it asks for or who will be asked. A post
-// whose answer was lost may be on the screen (chat.ErrorUnknown) and cannot be
-// found again. Rate limits are kept per process.
+// is pressed on choices that bring further fields. A post whose answer was lost may
+// be on the screen (chat.ErrorUnknown) and cannot be found again. Rate limits are
+// kept per process.
 package teams

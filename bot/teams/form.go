@@ -1,8 +1,6 @@
 package teams
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -17,8 +15,6 @@ type drawn struct {
 	State string      `json:"state,omitempty"`
 	// Key is equal for everything done in one dialog.
 	Key string `json:"key"`
-	// Seen identifies each thing that the form asked for or said.
-	Seen []string `json:"seen,omitempty"`
 	// Fields that were drawn, by name.
 	Fields map[string]drawnField `json:"fields,omitempty"`
 	// Form is the form itself where it can be drawn again in no other way.
@@ -98,7 +94,7 @@ func (d dialog) card() (obj, error) {
 
 // carry is what the buttons of the form say about it.
 func (d dialog) carry() *drawn {
-	c := &drawn{ID: d.form.ID, State: d.form.State, Key: d.key, Seen: seen(d.form), Fields: map[string]drawnField{}}
+	c := &drawn{ID: d.form.ID, State: d.form.State, Key: d.key, Fields: map[string]drawnField{}}
 	for _, p := range d.form.Parts {
 		if p.Field != "" {
 			c.Fields[p.Field] = drawnField{p.Kind, p.Generation}
@@ -112,24 +108,13 @@ func (d dialog) carry() *drawn {
 	return c
 }
 
-// seen identifies each thing that a form asks for or says. What is chosen or typed
-// in it is left out.
-func seen(f chat.Form) (out []string) {
-	for _, p := range f.Parts {
-		said := chat.Text(nil)
-		if p.Kind == chat.PartText || p.Kind == chat.PartNote {
-			said = p.Text
-		}
-		sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%s\x00%s\x00%q", p.Kind, p.Field, p.Label, p.Hint, said))
-		out = append(out, base64.RawURLEncoding.EncodeToString(sum[:6]))
-	}
-	return out
-}
-
-// news reports whether a form has something that was not there when it was drawn.
-// What is there no longer, that something is missing for example, is no news.
-func (d *drawn) news(f chat.Form) bool {
-	return slices.ContainsFunc(seen(f), func(s string) bool { return !slices.Contains(d.Seen, s) })
+// asksMore reports whether a form has a field that was not there when it was drawn,
+// or one whose value was chosen from what is not on offer any more.
+func (d *drawn) asksMore(f chat.Form, typed chat.Values) bool {
+	return slices.ContainsFunc(f.Parts, func(p chat.Part) bool {
+		old, ok := d.Fields[p.Field]
+		return p.Field != "" && (!ok || old != drawnField{p.Kind, p.Generation} && len(typed[p.Field]) > 0)
+	})
 }
 
 // formDrawing is a form being rendered.
