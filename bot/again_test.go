@@ -3,6 +3,7 @@ package bot_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"apono/bot/cards"
 	"apono/bot/chat"
@@ -31,6 +32,16 @@ func TestRequestAgainSaysWhatNoLongerApplies(t *testing.T) {
 		"the integration is gone": {
 			change: func(o *office) { o.holdings[0].Integration = "other" },
 			want:   "Not on offer: You cannot ask for the integration pg at the moment.",
+		},
+		"the flow of the bundle is closed": {
+			values: chat.Values{"bundle": {"prod-incident"}, "justification": {"INC-12"}}, state: `{"m":true,"b":"prod-incident"}`,
+			change: func(o *office) {
+				at := o.policy.Flows[0]
+				at.Name, at.Targets, at.Timeframe = "Mornings", at.Targets[2:], &flows.Timeframe{Days: []time.Weekday{time.Monday}, From: 0, To: 1, TimeZone: "UTC", Zone: time.UTC}
+				o.policy.Flows[0].Targets = o.policy.Flows[0].Targets[:2]
+				o.policy.Flows = append(o.policy.Flows, at)
+			},
+			want: "Not on offer: You cannot ask for the bundle prod-incident at the moment. The access flow Mornings is open Mon 00:00 to 00:01 (UTC), next on Monday,",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

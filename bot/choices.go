@@ -36,12 +36,12 @@ func (s *Service) requestForm(w flows.World, p *flows.Person, sel selection, now
 	}
 	switch {
 	case len(bundles) == 0 && len(integrations) == 0:
-		f.Empty = "There is nothing you may ask for at the moment. Access flows decide that; please ask your administrator."
+		f.Empty = "There is nothing you may ask for at the moment. " + cmp.Or(offer.Later("", ""), "Access flows decide that; please ask your administrator.")
 		return f.Form()
 	case len(bundles) == 0 && sel.bundleMode, len(integrations) == 0 && !sel.bundleMode:
 		sel = sel.switched(w)
 	}
-	f.Hint = append(f.Hint, notOffered(sel, bundles, integrations)...)
+	f.Hint = append(f.Hint, notOffered(sel, offer)...)
 	f.BundleMode = sel.bundleMode
 	if sel.bundleMode {
 		sel = s.bundleChoices(w, &f, bundles, sel)
@@ -70,19 +70,16 @@ func (s *Service) requestForm(w flows.World, p *flows.Person, sel selection, now
 }
 
 // notOffered names what was chosen, now or in an earlier request, and cannot be asked
-// for at this moment.
-func notOffered(sel selection, bundles, integrations []string) (out []chat.Text) {
-	say := func(what, name string, offered []string) {
-		if name != "" && !slices.Contains(offered, name) {
-			out = append(out, chat.Text{chat.Bold("Not on offer: "), chat.Plain("You cannot ask for " + what + " "), chat.Code(firstRunes(name, 80)), chat.Plain(" at the moment.")})
-		}
-	}
+// for at this moment, and says when it can.
+func notOffered(sel selection, offer flows.Offer) []chat.Text {
+	what, name, offered, later := "integration ", sel.integration, offer.Integrations, offer.Later("", sel.integration)
 	if sel.bundle != "" {
-		say("the bundle", sel.bundle, bundles)
-		return out
+		what, name, offered, later = "bundle ", sel.bundle, offer.Bundles, offer.Later(sel.bundle, "")
 	}
-	say("the integration", sel.integration, integrations)
-	return out
+	if name == "" || slices.Contains(offered(), name) {
+		return nil
+	}
+	return []chat.Text{{chat.Bold("Not on offer: "), chat.Plain("You cannot ask for the " + what), chat.Code(firstRunes(name, 80)), chat.Plain(strings.TrimSuffix(" at the moment. "+later, " "))}}
 }
 
 // verdict says live what a submission would mean, as far as the choices go, and

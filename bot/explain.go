@@ -20,11 +20,7 @@ func (s *Service) explain(w flows.World, p *flows.Person, u chat.User, rest stri
 	q := flows.Question{Requestor: p, Grantee: p, Justification: "a question", Now: now}
 	c := chat.Card{Title: "What you may ask for", Fallback: "What you may ask for"}
 	if rest = strings.TrimSpace(rest); rest != "" {
-		var bundles []string
-		for _, b := range w.Catalog.Bundles() {
-			bundles = append(bundles, b.Name)
-		}
-		name, ok := bundleCalled(bundles, rest)
+		name, ok := bundleCalled(bundleNames(w), rest)
 		if !ok {
 			near := flows.Nearest(rest, w.OfferTo(p, nil, now).Bundles())
 			if near != "" {

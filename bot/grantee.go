@@ -55,7 +55,7 @@ func nothingFor(grantee *flows.Person, offer flows.Offer) string {
 	case grantee == nil:
 		return "Please choose for whom you ask."
 	case offer.Empty():
-		return "There is nothing you may ask for " + grantee.Ref().DisplayName() + " at the moment."
+		return strings.TrimSpace("There is nothing you may ask for " + grantee.Ref().DisplayName() + " at the moment. " + offer.Later("", ""))
 	}
 	return ""
 }

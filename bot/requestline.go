@@ -24,7 +24,8 @@ const maxDuration = 40
 // requestLine reads "BUNDLE for 2h because INC-12 is burning". Everything after
 // "because" is the justification. A bundle may itself be called "tools for ops".
 func (s *Service) requestLine(w flows.World, p *flows.Person, u chat.User, line string, now time.Time) chat.Answer {
-	bundles, sel, head := w.OfferTo(p, nil, now).Bundles(), selection{}, line
+	offer, sel, head := w.OfferTo(p, nil, now), selection{}, line
+	bundles := offer.Bundles()
 	if _, whole := bundleCalled(bundles, line); !whole {
 		if at := because.FindStringIndex(line); at != nil {
 			head, sel.justification = line[:at[0]], firstRunes(strings.TrimSpace(line[at[1]:]), flows.MaxReason)
@@ -51,6 +52,11 @@ func (s *Service) requestLine(w flows.World, p *flows.Person, u chat.User, line 
 		return s.openRequest(w, p, sel, now)
 	}
 	name, ok := bundleCalled(bundles, head)
+	if closed, known := bundleCalled(bundleNames(w), head); !ok && known {
+		if later := offer.Later(closed, ""); later != "" {
+			return chat.Say("You cannot ask for the bundle " + closed + " at the moment. " + later)
+		}
+	}
 	if !ok {
 		hint := bundleHint(head, bundles)
 		if sel.duration == "" {
@@ -60,6 +66,13 @@ func (s *Service) requestLine(w flows.World, p *flows.Person, u chat.User, line 
 	}
 	sel.bundleMode, sel.bundle = true, name
 	return s.openRequest(w, p, sel, now)
+}
+
+func bundleNames(w flows.World) (out []string) {
+	for _, b := range w.Catalog.Bundles() {
+		out = append(out, b.Name)
+	}
+	return out
 }
 
 // bundleCalled finds a bundle by what somebody typed: without case, with or

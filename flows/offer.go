@@ -11,6 +11,8 @@ type Offer struct {
 	w         World
 	requestor *Person
 	flows     []*Flow
+	closed    []*Flow // by their time frame, and the person could ask under them else
+	now       time.Time
 	bundles   map[string]bool
 	parts     map[kind][]*part // of targets that are no bundles
 	toOthers  []*Flow          // under which the requestor may ask for somebody else
@@ -23,17 +25,24 @@ func (w World) OfferTo(requestor, grantee *Person, now time.Time) Offer {
 	if grantee == nil {
 		grantee = requestor
 	}
-	o := Offer{w: w, requestor: requestor, bundles: map[string]bool{}, parts: map[kind][]*part{}}
+	o := Offer{w: w, requestor: requestor, now: now, bundles: map[string]bool{}, parts: map[kind][]*part{}}
 	rs := w.reaches()
 	for _, f := range w.likelyFlows(requestor) {
-		if !w.open(f, requestor) || !f.inFrame(now) {
+		if !w.open(f, requestor) {
+			continue
+		}
+		status, _ := w.mayGet(f, requestor, grantee)
+		if !f.inFrame(now) {
+			if status == Met || f.forOthers() && grantee == requestor {
+				o.closed = append(o.closed, f)
+			}
 			continue
 		}
 		if f.forOthers() {
 			o.toOthers = append(o.toOthers, f)
 		}
 		o.self = o.self || f.RequestFor == nil || f.RequestFor.Self
-		if status, _ := w.mayGet(f, requestor, grantee); status == Met {
+		if status == Met {
 			o.add(f, rs)
 		}
 	}
@@ -58,6 +67,30 @@ func (o *Offer) add(f *Flow, rs *reaches) {
 
 // Empty reports whether there is nothing to ask for.
 func (o Offer) Empty() bool { return len(o.Bundles()) == 0 && len(o.Integrations()) == 0 }
+
+// Later says when the person can ask for something of a bundle, or of an integration,
+// that their flows do not offer at this moment because of their time frames; without
+// either, for anything. Empty: there is no such flow.
+func (o Offer) Later(bundle, integration string) string {
+	return soonest(slices.DeleteFunc(slices.Clone(o.closed), func(f *Flow) bool { return !o.targets(f, bundle, integration) }), o.now)
+}
+
+func (o Offer) targets(f *Flow, bundle, integration string) bool {
+	switch {
+	case bundle != "":
+		return slices.ContainsFunc(f.Targets, func(t Target) bool { return t.Bundle == bundle })
+	case integration != "":
+		return slices.ContainsFunc(o.w.reaches().flows[f.Name], func(r reach) bool {
+			for k := range r {
+				if k.integration == integration {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	return true
+}
 
 // Flows under which the person may ask, in the order of the file.
 func (o Offer) Flows() []*Flow { return slices.Clone(o.flows) }

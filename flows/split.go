@@ -107,22 +107,34 @@ func rank(f *Flow, q Question) int {
 // explainClosed names the flow that opens first of those that would cover what
 // is left.
 func (w World) explainClosed(cs []candidate, q Question, left bitset, v *Verdict) bool {
+	var closed []*Flow
+	for _, c := range cs {
+		if left.without(c.set).count() == 0 {
+			closed = append(closed, c.flow)
+		}
+	}
+	sentence := soonest(closed, q.Now)
+	if sentence != "" {
+		v.check(AboutTime, Unmet, "%s", sentence)
+	}
+	return sentence != ""
+}
+
+// soonest says when the flow opens that opens first of those that are closed; empty:
+// there are none.
+func soonest(closed []*Flow, now time.Time) string {
 	var best *Flow
 	var opens time.Time
-	for _, c := range cs {
-		if left.without(c.set).count() > 0 {
-			continue
-		}
-		at, ok := c.flow.Timeframe.NextOpen(q.Now)
+	for _, f := range closed {
+		at, ok := f.Timeframe.NextOpen(now)
 		if best == nil || (ok && (opens.IsZero() || at.Before(opens))) {
-			best, opens = c.flow, at
+			best, opens = f, at
 		}
 	}
 	if best == nil {
-		return false
+		return ""
 	}
-	v.check(AboutTime, Unmet, "The access flow %s %s.", best.Name, best.Timeframe.closed(q.Now))
-	return true
+	return "The access flow " + best.Name + " " + best.Timeframe.closed(now) + "."
 }
 
 func (w World) explainUncovered(units []Unit, uncovered bitset, v *Verdict) {

@@ -194,3 +194,36 @@ func TestFlowOutOfItsTime(t *testing.T) {
 		t.Errorf("asked at %s, decided later: %v", asked, err)
 	}
 }
+
+// TestOfferSaysWhenItIsOpen: what no flow offers at this moment is offered later, as far
+// as the person could ask for it then; the flow that opens first is named.
+func TestOfferSaysWhenItIsOpen(t *testing.T) {
+	w := newWorld()
+	mondays, sundays, others, off := readFlow(), readFlow(), readFlow(), readFlow()
+	mondays.Name, mondays.Timeframe, mondays.Targets = "mondays", frame(t, "mon", "08:00", "18:00", "UTC"), []flows.Target{{Bundle: "b"}}
+	sundays.Name, sundays.Timeframe = "sundays", frame(t, "sun", "08:00", "18:00", "UTC")
+	others.Name, others.Timeframe = "others", frame(t, "sat", "08:00", "18:00", "UTC")
+	others.Requestors.Conditions = []flows.Condition{{Attribute: flows.AttrGroup, Operator: flows.OpIs, Values: []string{"nobody"}}}
+	off.Name, off.Timeframe, off.Active = "off", frame(t, "sat", "08:00", "18:00", "UTC"), false
+	w.policy.Bundles = []flows.Bundle{{Name: "b", Targets: []flows.Target{databases("read")}}, {Name: "c"}}
+	w.policy.Flows = []flows.Flow{mondays, sundays, others, off}
+	now := w.now()
+	o := now.OfferTo(who(t, now, "alice"), nil, moment(t, "2026-03-06 12:00:00 +0000")) // a Friday
+	for _, tt := range []struct{ bundle, integration, want string }{
+		{"", "", "The access flow sundays is open Sun 08:00 to 18:00 (UTC), next on Sunday, 8 March at 08:00."},
+		{"", "pg", "The access flow sundays is open Sun 08:00 to 18:00 (UTC), next on Sunday, 8 March at 08:00."},
+		{"b", "", "The access flow mondays is open Mon 08:00 to 18:00 (UTC), next on Monday, 9 March at 08:00."},
+		{"c", "", ""},
+		{"", "elsewhere", ""},
+	} {
+		if got := o.Later(tt.bundle, tt.integration); got != tt.want {
+			t.Errorf("%q, %q: %q, want %q", tt.bundle, tt.integration, got, tt.want)
+		}
+	}
+	if !o.Empty() {
+		t.Error("something is offered")
+	}
+	if o := now.OfferTo(who(t, now, "bob"), nil, noon); o.Later("", "") != "" {
+		t.Errorf("bob: %s", o.Later("", ""))
+	}
+}
