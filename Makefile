@@ -31,8 +31,9 @@ fuzz: ## every fuzz target, FUZZTIME each
 	scripts/fuzz $(or $(FUZZTIME),30s)
 
 bench:
-	scripts/services run go test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
+	scripts/services run go test -run '^$$' -bench . -skip 'BenchmarkLoad$$' -benchmem $(TESTFLAGS) ./...
 	cd scripts/policybench && go run .
+	go test -run '^$$' -bench 'Load$$' -benchtime 1x -timeout 1h ./cmd/bot -load $(or $(LOAD),90s)
 
 bench-million: ## a start over 1,000,000 requests that are over; some minutes, and 20 GB in TMPDIR
 	go test -run '^$$' -bench 'Start$$' -benchtime 5x -timeout 1h ./cmd/bot -past $(or $(PAST),1000000)

@@ -28,13 +28,18 @@ type Lane struct {
 	// Pause, where Burst is 0: calls go one at a time, and this long after the answer
 	// to the one before. From the answer, because what counts is when a call arrived.
 	Pause time.Duration
-	// Window, where it is set, is the limit as the platform counts it: at most Burst
-	// calls in any Window, all at once too, and Rate does not count. A call is counted
-	// from its answer on, because what counts is when it arrived, and while it is under
-	// way. Redraws of what nobody can press in vain (chat.PriorityRedraw) leave Reserve
-	// of them to others.
+	// Window, where it is set, is the limit as the platform counts it: at most Most calls in
+	// any Window, and Rate does not count. A call is counted from its answer on, because
+	// what counts is when it arrived, and while it is under way.
+	//
+	// Calls of the priority Yields and those after it leave Reserve of them to others. Of
+	// what is theirs they take Burst at once, and the rest one at a time over the whole
+	// Window, so that whoever comes next waits for a moment only; while they wait, all of
+	// what is theirs is used. Burst 0: all at once. Others wait for nothing but room.
 	Window  time.Duration
+	Most    int
 	Reserve int
+	Yields  chat.Priority
 }
 
 // Gate lets calls through at the pace of their lanes. Who waits is served by
@@ -54,34 +59,6 @@ type lane struct {
 	pause   time.Duration
 	held    bool      // by the one at a time
 	closed  time.Time // until when to keep away
-}
-
-// window counts the calls that the platform still counts.
-type window struct {
-	length        time.Duration
-	most, reserve int
-	flying        int
-	answered      []time.Time // in order
-}
-
-// delay is how long until there is room for one more call after those reserved.
-func (w *window) delay(now time.Time, reserved int, p chat.Priority) time.Duration {
-	for len(w.answered) > 0 && now.Sub(w.answered[0]) > w.length {
-		w.answered = w.answered[1:]
-	}
-	most := w.most
-	if p >= chat.PriorityRedraw {
-		most -= w.reserve
-	}
-	over := len(w.answered) + w.flying + reserved + 1 - most
-	switch {
-	case over <= 0:
-		return 0
-	case over > len(w.answered):
-		return longest // an answer admits who waits
-	}
-	// A microsecond more, so that rounding never wakes anybody too early.
-	return w.answered[over-1].Add(w.length + time.Microsecond).Sub(now)
 }
 
 // longest is a delay that something else than time will end.
@@ -142,8 +119,7 @@ func (g *Gate) Done(lanes ...Lane) {
 	for _, l := range g.of(lanes) {
 		switch {
 		case l.window != nil:
-			l.window.flying--
-			l.window.answered = append(l.window.answered, now)
+			l.window.done(now)
 		case l.limiter == nil:
 			l.held = false
 			l.close(now.Add(l.pause))
@@ -194,7 +170,7 @@ func (g *Gate) of(named []Lane) []*lane {
 			l = &lane{pause: n.Pause}
 			switch {
 			case n.Window > 0:
-				l.window = &window{length: n.Window, most: n.Burst, reserve: n.Reserve}
+				l.window = newWindow(n)
 			case n.Burst > 0:
 				l.limiter = rate.NewLimiter(n.Rate, n.Burst)
 			}
@@ -232,7 +208,7 @@ func (g *Gate) forget(now time.Time, keep []*lane) {
 
 // rested reports whether a new lane would be no different.
 func (l *lane) rested(now time.Time) bool {
-	return l.delay(now, 0, PriorityNow) == 0 && (l.window == nil || len(l.window.answered)+l.window.flying == 0) && (l.limiter == nil || l.limiter.TokensAt(now) >= float64(l.limiter.Burst()))
+	return l.delay(now, 0, PriorityNow) == 0 && (l.window == nil || l.window.empty()) && (l.limiter == nil || l.limiter.TokensAt(now) >= float64(l.limiter.Burst()))
 }
 
 // close keeps away until a moment, or longer where that was said before.
@@ -264,7 +240,7 @@ func (l *lane) delay(now time.Time, reserved int, p chat.Priority) time.Duration
 
 func (l *lane) use(now time.Time) {
 	if l.window != nil {
-		l.window.flying++
+		l.window.use()
 		return
 	}
 	if l.limiter == nil {

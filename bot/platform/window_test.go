@@ -13,7 +13,7 @@ import (
 // begins with its answer.
 func TestAWindowIsUsedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, l := NewGate(), Lane{Name: "update", Window: time.Minute, Burst: 5, Reserve: 2}
+		g, l := NewGate(), Lane{Name: "update", Window: time.Minute, Most: 5, Reserve: 2, Yields: chat.PriorityRedraw}
 		start := time.Now()
 		for range 5 {
 			if err := g.Wait(t.Context(), chat.PriorityStale, l); err != nil || time.Since(start) > 0 {
@@ -42,7 +42,7 @@ func TestAWindowIsUsedAtOnce(t *testing.T) {
 // one that somebody can press in vain, and it goes first.
 func TestRedrawsLeaveTheReserve(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g, l := NewGate(), Lane{Name: "update", Window: time.Minute, Burst: 5, Reserve: 2}
+		g, l := NewGate(), Lane{Name: "update", Window: time.Minute, Most: 5, Reserve: 2, Yields: chat.PriorityRedraw}
 		start := time.Now()
 		went := make(chan time.Duration, 10)
 		for range 6 {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"apono/bot/chat"
 	"apono/bot/platform"
 )
@@ -13,29 +11,32 @@ import (
 // method is a Web API method with its share of calls.
 //
 // Slack counts calls per method, workspace and app, in windows of a minute: tier 2
-// 20, tier 3 50, tier 4 100. burst may be used at once and the rest is spread over
-// the minute, so no window of a minute ever holds more than perMinute.
+// 20, tier 3 50, tier 4 100. No minute ever holds more than perMinute, and one in which
+// calls wait holds hardly fewer. burst of them may go at once, the rest goes one at a
+// time, so that whoever comes later is served within moments too.
 // https://docs.slack.dev/apis/web-api/rate-limits
 //
-// A method with a reserve may use up its minute at once: what waits is old already, and
-// nobody is served sooner by spreading it. Calls of chat.PriorityRedraw leave the
-// reserve to those before them.
+// Where it says which priority yields, calls before that one never wait for their turn
+// behind the others but for a limit that is used up, and the others leave them the reserve.
 type method struct {
 	name             string
 	perMinute, burst int
-	reserve          int  // 0: the burst counts
+	yields           chat.Priority // and those after it; 0: all
+	reserve          int
 	repeatable       bool // doing it twice does no harm
 }
 
 var (
-	postMessage       = method{name: "chat.postMessage", perMinute: 300, burst: 60} // "several hundred" a workspace
-	updateMessage     = method{name: "chat.update", perMinute: 50, reserve: 20, repeatable: true}
+	// "Several hundred" a workspace. An approver's card goes before whatever else waits.
+	postMessage = method{name: "chat.postMessage", perMinute: 300, burst: 60, yields: chat.PriorityRequester, reserve: 10}
+	// All at once: what waits is old already, and nobody is served sooner by spreading it.
+	updateMessage     = method{name: "chat.update", perMinute: 50, burst: 50, yields: chat.PriorityRedraw, reserve: 20, repeatable: true}
 	postEphemeral     = method{name: "chat.postEphemeral", perMinute: 100, burst: 40, repeatable: true} // twice is better than not at all
-	openView          = method{name: "views.open", perMinute: 100, burst: 60}
+	openView          = method{name: "views.open", perMinute: 100, burst: 60, yields: chat.PriorityForm}
 	updateView        = method{name: "views.update", perMinute: 100, burst: 60, repeatable: true}
 	publishView       = method{name: "views.publish", perMinute: 100, burst: 60, repeatable: true}
 	lookupByEmail     = method{name: "users.lookupByEmail", perMinute: 50, burst: 20, repeatable: true}
-	usersInfo         = method{name: "users.info", perMinute: 100, burst: 60, repeatable: true}
+	usersInfo         = method{name: "users.info", perMinute: 100, burst: 60, yields: chat.PriorityForm, repeatable: true}
 	listUsers         = method{name: "users.list", perMinute: 20, burst: 10, repeatable: true}
 	openConversation  = method{name: "conversations.open", perMinute: 50, burst: 20, repeatable: true}
 	listConversations = method{name: "conversations.list", perMinute: 20, burst: 10, repeatable: true}
@@ -76,10 +77,7 @@ func (g gate) rest(m method, channel string, d time.Duration) { g.Rest(d, lanesO
 // lanesOf is the limit of the method and, for a message, that of its channel: one
 // message a second.
 func lanesOf(m method, channel string) []platform.Lane {
-	if m.reserve > 0 {
-		return []platform.Lane{{Name: m.name, Window: time.Minute, Burst: m.perMinute, Reserve: m.reserve}}
-	}
-	lanes := []platform.Lane{{Name: m.name, Rate: rate.Limit(float64(m.perMinute-m.burst) / 60), Burst: m.burst}}
+	lanes := []platform.Lane{{Name: m.name, Window: time.Minute, Most: m.perMinute, Burst: m.burst, Reserve: m.reserve, Yields: m.yields}}
 	if m.name == postMessage.name && channel != "" {
 		lanes = append(lanes, platform.Lane{Name: m.name + " " + channel, Pause: pause})
 	}
