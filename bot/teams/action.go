@@ -14,7 +14,6 @@ const (
 	doClick   = "click"
 	doCommand = "command" // open what a command opened
 	doForm    = "form"    // a button of a form
-	doReveal  = "reveal"  // fetch what is shown once, now that the dialog is open
 	doRefresh = "refresh"
 )
 

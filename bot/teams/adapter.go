@@ -131,7 +131,7 @@ type response struct {
 	late func(ctx context.Context)
 	// lateBody, if set, is what repeats get where that was so.
 	lateBody []byte
-	// seen, if set, is called where somebody waited for it.
+	// seen, if set, is called where somebody waited for it, which is shown once.
 	seen func(ctx context.Context)
 }
 

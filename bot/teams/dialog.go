@@ -51,7 +51,7 @@ func (a *Adapter) fetched(ctx context.Context, got received) response {
 	case doCommand:
 		answer := sorry
 		a.guard(ctx, "command", func() { answer = a.handler.Command(ctx, chat.Command{User: user(got.Activity), Text: w.Text}) })
-		out := a.opened(ctx, got, w, answer)
+		out := a.opened(ctx, got, answer)
 		out.late = func(ctx context.Context) {
 			a.told(ctx, spot{got.Conversation.ID, got.ServiceURL, got.From.ID}, w, answer)
 		}
@@ -64,21 +64,17 @@ func (a *Adapter) fetched(ctx context.Context, got received) response {
 		if err != nil {
 			return response{status: http.StatusInternalServerError, err: err}
 		}
-		return a.orWritten(p, answer, a.opened(ctx, got, w, answer))
+		if answer.Open != nil && answer.Then != nil {
+			return a.revealed(ctx, p, answer)
+		}
+		return a.orWritten(p, answer, a.opened(ctx, got, answer))
 	}
 	return response{status: http.StatusBadRequest}
 }
 
-// opened shows an answer as a dialog. What is shown once is not fetched yet: the
-// dialog could fail to open, so it asks first.
-func (a *Adapter) opened(ctx context.Context, got received, w wire, answer chat.Answer) response {
+// opened shows an answer as a dialog.
+func (a *Adapter) opened(ctx context.Context, got received, answer chat.Answer) response {
 	switch {
-	case answer.Open != nil && answer.Then != nil:
-		w.Do = doReveal
-		form := chat.Form{ID: answer.Open.ID, Title: answer.Open.Title, Parts: []chat.Part{
-			{Kind: chat.PartText, Text: chat.T("What is here is shown once, to you alone. Press Show when nobody looks over your shoulder.")},
-		}}
-		return a.show(ctx, dialog{form: form, key: rand.Text(), reveal: &w})
 	case answer.Open != nil:
 		return a.show(ctx, dialog{form: a.listed(ctx, user(got.Activity), *answer.Open), key: rand.Text()})
 	case answer.Private != nil:
@@ -112,9 +108,6 @@ func (a *Adapter) submitted(ctx context.Context, got received) response {
 	w, raw, err := taskData(got)
 	if err != nil {
 		return response{status: http.StatusBadRequest}
-	}
-	if w.Do == doReveal {
-		return a.reveal(ctx, got, w)
 	}
 	next, sound := a.filled(ctx, user(got.Activity), w, raw)
 	if !sound {
@@ -220,18 +213,9 @@ func chosen(p chat.Part, values []string) []chat.Option {
 	return out
 }
 
-// reveal fetches what is shown once, for a dialog that is on the screen. A repeat of
-// the invoke gets the same answer, see repeats.
-func (a *Adapter) reveal(ctx context.Context, got received, w wire) response {
-	p, answer, err := a.committed(ctx, got, w)
-	switch {
-	case errors.Is(err, errUnreadable):
-		return response{status: http.StatusBadRequest}
-	case err != nil:
-		return response{status: http.StatusInternalServerError, err: err}
-	case answer.Then == nil:
-		return a.opened(ctx, got, w, answer)
-	}
+// revealed shows what is shown once. A repeat of the invoke gets the same answer, see
+// repeats.
+func (a *Adapter) revealed(ctx context.Context, p press, answer chat.Answer) response {
 	var form *chat.Form
 	a.guard(ctx, "then", func() { form = answer.Then(ctx) })
 	out := taskMessage(sentence(*sorry.Private))

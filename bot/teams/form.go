@@ -43,8 +43,6 @@ type dialog struct {
 	key    string
 	errors map[string]string // by field
 	notice string            // above everything
-	// reveal, if set, is a button that fetches what is shown once.
-	reveal *wire
 }
 
 // RenderForm draws a form as an Adaptive Card for a dialog. What is too long is cut
@@ -146,9 +144,6 @@ func (v *formDrawing) card() obj {
 	}
 	card := obj{"$schema": "http://adaptivecards.io/schemas/adaptive-card.json", "type": "AdaptiveCard", "version": "1.5", "body": body}
 	var buttons []any
-	if v.reveal != nil {
-		buttons = append(buttons, obj{"type": "Action.Submit", "title": "Show", "style": "positive", "data": v.reveal.data()})
-	}
 	if v.form.Submit != "" {
 		buttons = append(buttons, obj{
 			"type": "Action.Submit", "title": label(v.form.Submit, "Submit"), "style": "positive", "data": wire{Do: doForm, Form: v.carried}.data(),

@@ -55,6 +55,14 @@ func (r *repeat) over(now time.Time, life time.Duration) bool {
 	return !r.ended.IsZero() && (now.Sub(r.ended) >= life || r.out.status != 200)
 }
 
+// spent reports whether the answer is one that is shown once, and is given: whoever
+// presses again, under another id, asks again.
+func (r *repeat) spent() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.ended.IsZero() && r.out.seen != nil
+}
+
 // join finds the invoke that got repeats; first is true if it repeats none.
 func (r *repeats) join(got received, now time.Time) (one *repeat, first bool) {
 	sum := sha256.Sum256([]byte(got.Name + "\x00" + got.ReplyToID + "\x00" + string(got.Value)))
@@ -66,7 +74,7 @@ func (r *repeats) join(got received, now time.Time) (one *repeat, first bool) {
 		return one, false
 	}
 	// What people write twice they mean twice.
-	if one := r.all[same]; got.Type == schema.Invoke && one != nil && !one.over(now, repeatFor) {
+	if one := r.all[same]; got.Type == schema.Invoke && one != nil && !one.over(now, repeatFor) && !one.spent() {
 		return one, false
 	}
 	for key, one := range r.all {

@@ -281,7 +281,6 @@ func (s *onTeams) lateClick(_ bool, args []string) {
 
 func (s *onTeams) takeToken(_ bool, args []string) {
 	s.who = args[0]
-	s.ts.Check(s.open().Submit("Show"))
 	d := s.open()
 	_, token, _ := strings.Cut(d.Text(), "\ntoken\n")
 	token, _, _ = strings.Cut(token, "\n")
