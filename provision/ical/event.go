@@ -1,6 +1,7 @@
 package ical
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -34,7 +35,10 @@ func (s *source) event(e ical.Event) (out event, err error) {
 		return wrong(err)
 	}
 	out.length = end.Sub(out.start)
-	if out.recurs, err = e.RecurrenceSet(time.UTC); err != nil {
+	if out.recurs, err = e.RecurrenceSet(time.UTC); err == nil {
+		err = tame(out.recurs)
+	}
+	if err != nil {
 		return wrong(err)
 	}
 	if p := e.Props.Get(ical.PropRecurrenceID); p != nil {
@@ -81,8 +85,10 @@ func mentions(summary, name string) bool {
 	return strings.Contains(words(summary), words(name))
 }
 
-// members are those whom the events name for a moment.
-func members(events []event, now time.Time) (out []string) {
+// members are those whom the events name for a moment. Error: errLong.
+func members(ctx context.Context, events []event, now time.Time) (out []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, expansion)
+	defer cancel()
 	replaced := map[string][]time.Time{}
 	for _, e := range events {
 		if !e.replaces.IsZero() {
@@ -90,7 +96,14 @@ func members(events []event, now time.Time) (out []string) {
 		}
 	}
 	for _, e := range events {
-		if e.cancelled || !e.at(now, replaced[e.uid]) {
+		if e.cancelled {
+			continue
+		}
+		on, err := e.at(ctx, now, replaced[e.uid])
+		if err != nil {
+			return nil, fmt.Errorf("event %q: %w", e.uid, err)
+		}
+		if !on {
 			continue
 		}
 		for _, m := range e.membership {
@@ -100,23 +113,21 @@ func members(events []event, now time.Time) (out []string) {
 		}
 	}
 	slices.Sort(out)
-	return out
+	return out, nil
 }
 
 // at reports whether an instance that is not replaced holds at a moment: from its
 // start on, and not at its end.
-func (e event) at(now time.Time, replaced []time.Time) bool {
+func (e event) at(ctx context.Context, now time.Time, replaced []time.Time) (bool, error) {
 	holds := func(start time.Time) bool { return !now.Before(start) && now.Before(e.end(start)) }
 	if e.recurs == nil || !e.replaces.IsZero() {
-		return holds(e.start)
+		return holds(e.start), nil
 	}
 	const slack = 25 * time.Hour // a day on which the clocks change is longer
-	for _, start := range e.recurs.Between(now.Add(-e.length-slack), now, true) {
-		if holds(start) && !slices.ContainsFunc(replaced, start.Equal) {
-			return true
-		}
-	}
-	return false
+	starts, err := between(ctx, e.recurs, now.Add(-e.length-slack), now)
+	return slices.ContainsFunc(starts, func(start time.Time) bool {
+		return holds(start) && !slices.ContainsFunc(replaced, start.Equal)
+	}), err
 }
 
 // end is by the clock on the wall: a shift from 18:00 to 09:00 ends at 09:00 also in

@@ -54,6 +54,7 @@ func connect(_ context.Context, spec provision.Spec) (provision.Connection, []fl
 		if len(via) > 5 || r.URL.Scheme != via[0].URL.Scheme {
 			return errors.New("redirected too often, or to another scheme")
 		}
+		r.Header.Del("Referer") // the URL is the secret, and only the first server has to know it
 		return nil
 	}}
 	return s, nil
@@ -125,7 +126,10 @@ func (s *source) People(ctx context.Context) ([]flows.Person, []flows.Shift, err
 		if err != nil {
 			return nil, nil, s.problem(ctx, c.Shift, err)
 		}
-		on := members(events, now)
+		on, err := members(ctx, events, now)
+		if err != nil {
+			return nil, nil, s.problem(ctx, c.Shift, err)
+		}
 		at := slices.IndexFunc(out, func(f flows.Shift) bool { return f.Name == c.Shift })
 		if at < 0 {
 			out, at = append(out, flows.Shift{Name: c.Shift}), len(out)
