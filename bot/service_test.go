@@ -273,6 +273,7 @@ func TestIdentity(t *testing.T) {
 		{"unverified", func(_ *office, a *chat.Account) { a.EmailVerified = false }, unknown},
 		{"no address", func(_ *office, a *chat.Account) { a.Email = "" }, unknown},
 		{"a stranger", func(_ *office, a *chat.Account) { a.Email = "mallory@example.com" }, "I do not know you: mallory@example.com is not in the directory. Please ask your administrator."},
+		{"a capital I with a dot", func(_ *office, a *chat.Account) { a.Email = "al\u0130ce@example.com" }, "I do not know you: al\u0130ce@example.com is not in the directory. Please ask your administrator."},
 		{"a bot", func(_ *office, a *chat.Account) { a.Bot = true }, "Bots cannot use this."},
 		{"a guest", func(_ *office, a *chat.Account) { a.Guest = true }, "Guests cannot use this. Please ask a member of the workspace."},
 		{"a deactivated account", func(_ *office, a *chat.Account) { a.Deactivated = true }, "Your account is deactivated."},

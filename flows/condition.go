@@ -22,7 +22,7 @@ const (
 func compare(op Operator, have, want []string) bool {
 	some := func(match func(h, w string) bool) bool {
 		return slices.ContainsFunc(have, func(h string) bool {
-			return slices.ContainsFunc(want, func(w string) bool { return match(strings.ToLower(h), strings.ToLower(w)) })
+			return slices.ContainsFunc(want, func(w string) bool { return match(fold(h), fold(w)) })
 		})
 	}
 	equal := func(h, w string) bool { return h == w }

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Names of attributes that every directory knows. Any other name is looked up
@@ -59,7 +61,7 @@ func (r PersonRef) DisplayName() string { return cmp.Or(r.Name, r.Email) }
 func (r PersonRef) Is(email string) bool { return r.Email == NormalizeEmail(email) }
 
 // NormalizeEmail gives the form in which addresses are compared and stored.
-func NormalizeEmail(s string) string { return strings.ToLower(strings.TrimSpace(s)) }
+func NormalizeEmail(s string) string { return fold(strings.TrimSpace(s)) }
 
 // Directory is an immutable snapshot of people, groups and shifts.
 type Directory struct {
@@ -113,8 +115,21 @@ func NewDirectory(people []Person, shifts []Shift, groups ...string) *Directory 
 	return d
 }
 
-// fold gives the form in which names of groups and shifts are compared.
-func fold(s string) string { return strings.ToLower(s) }
+// fold gives the form in which addresses, names of groups and shifts, and values are
+// compared: in small letters. No other letter becomes one of ASCII, as the Kelvin sign
+// and the capital I with a dot would: whoever got an address or a group with one of them
+// would be somebody else. See https://unicode.org/reports/tr36/#Canonical_Represenation
+func fold(s string) string {
+	if !strings.ContainsAny(s, "\u0130\u212A") { // there are no others
+		return strings.ToLower(s)
+	}
+	return strings.Map(func(r rune) rune {
+		if small := unicode.ToLower(r); r < utf8.RuneSelf || small >= utf8.RuneSelf {
+			return small
+		}
+		return r
+	}, s)
+}
 
 func (d *Directory) add(p *Person) {
 	d.place[p] = len(d.all)

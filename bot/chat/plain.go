@@ -6,6 +6,7 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Marker ends a text that was cut.
@@ -38,6 +39,18 @@ func Cut(s string, n int) (string, bool) {
 		left -= l
 	}
 	return s, false // (this is a bug)
+}
+
+// Address is the form in which e-mail addresses are compared: in small letters. No
+// other letter becomes one of ASCII: whoever has an address with a Kelvin sign is not
+// whoever has it with a k.
+func Address(s string) string {
+	return strings.Map(func(r rune) rune {
+		if small := unicode.ToLower(r); r < utf8.RuneSelf || small >= utf8.RuneSelf {
+			return small
+		}
+		return r
+	}, strings.TrimSpace(s))
 }
 
 // Literal removes from s what would let it act on the text around it: invalid

@@ -384,6 +384,7 @@ func TestClassifyTransport(t *testing.T) {
 func TestAccounts(t *testing.T) {
 	o := world()
 	o.Users = append(o.Users,
+		slacksim.User{ID: "U0KELVIN01", RealName: "Kelvin", Email: "\u212Aim@ex\u00C4mple.com"},
 		slacksim.User{ID: "U0UNCONF01", RealName: "Uma", Email: "Uma@Example.com", EmailUnconfirmed: true},
 		slacksim.User{ID: "U0TWIN0001", RealName: "Alice", Email: "alice@example.com"},
 		slacksim.User{ID: "U0GUEST001", Email: "guest@example.com", IsRestricted: true},
@@ -403,8 +404,8 @@ func TestAccounts(t *testing.T) {
 		if a.Name != "Alice" || a.Email != "alice@example.com" || !a.EmailVerified || a.TimeZone != "Europe/Berlin" || a.Bot || a.Guest || a.External || a.Deactivated {
 			t.Errorf("Alice is %+v", a)
 		}
-		if a := of("U0UNCONF01", ""); a.EmailVerified || a.Email != "uma@example.com" {
-			t.Errorf("an unconfirmed address is %+v", a)
+		if a, k := of("U0UNCONF01", ""), of("U0KELVIN01", ""); a.EmailVerified || a.Email != "uma@example.com" || k.Email != "\u212Aim@ex\u00E4mple.com" {
+			t.Errorf("an unconfirmed address is %+v, one with a sign that is no k is %+v", a, k)
 		}
 		shared := func(id string) bool {
 			yes, err := r.client.Shared(r.ctx, of(id, ""), chat.PriorityNow)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/slack-go/slack"
 
@@ -90,7 +89,7 @@ func account(u *slack.User, self *slack.AuthTestResponse) chat.Account {
 	return chat.Account{
 		User:          chat.User{Platform: Platform, ID: u.ID, Team: u.TeamID},
 		Name:          name,
-		Email:         strings.ToLower(u.Profile.Email),
+		Email:         chat.Address(u.Profile.Email),
 		EmailVerified: u.Profile.Email != "" && u.IsEmailConfirmed,
 		TimeZone:      u.TZ,
 		Bot:           u.IsBot || u.IsAppUser && u.Profile.Email == "" || u.IsWorkflowBot || u.IsConnectorBot || u.Profile.BotID != "" || u.ID == slackbot,
@@ -149,7 +148,7 @@ func (c *Client) direct(ctx context.Context, to chat.Recipient, p chat.Priority)
 // byEmail finds the one full member with a verified address. Who is a bot, a guest,
 // a stranger or deactivated gets no card: the code says which.
 func (c *Client) byEmail(ctx context.Context, email string, p chat.Priority) (string, error) {
-	email = strings.ToLower(strings.TrimSpace(email))
+	email = chat.Address(email)
 	gone := func(code string) error {
 		return &chat.Error{Kind: chat.ErrorGone, Op: lookupByEmail.name, Code: code}
 	}
@@ -213,7 +212,7 @@ func (c *Client) AccountOf(ctx context.Context, to chat.Recipient) (chat.Account
 	}
 	var user *slack.User
 	err = c.call(ctx, lookupByEmail, "", priorityNow, func(ctx context.Context) (err error) {
-		user, err = c.api.GetUserByEmailContext(ctx, strings.ToLower(to.Email))
+		user, err = c.api.GetUserByEmailContext(ctx, chat.Address(to.Email))
 		return err
 	})
 	if err != nil {

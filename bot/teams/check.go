@@ -211,7 +211,7 @@ func (c *Client) Finder(ctx context.Context) (*Finder, error) {
 	for _, m := range slices.Backward(all) {
 		for _, address := range []string{m.Email, m.UPN} {
 			if address != "" {
-				f.accounts[strings.ToLower(address)] = m
+				f.accounts[chat.Address(address)] = m
 			}
 		}
 	}

@@ -106,9 +106,9 @@ func (c *Client) account(ctx context.Context, contact Contact, p chat.Priority) 
 // those of guests are theirs.
 func (c *Client) judge(contact Contact, m member) chat.Account {
 	object := objectOf(m)
-	email := strings.ToLower(m.Email)
+	email := chat.Address(m.Email)
 	if email == "" && strings.Contains(m.UPN, "@") {
-		email = strings.ToLower(m.UPN)
+		email = chat.Address(m.UPN)
 	}
 	guest := !strings.EqualFold(m.Role, "user") || strings.Contains(strings.ToUpper(m.UPN), "#EXT#")
 	external := !strings.EqualFold(m.TenantID, c.tenantID) || !strings.EqualFold(object, contact.Account)
@@ -169,7 +169,7 @@ func (c *Client) reach(ctx context.Context, to chat.Recipient, p chat.Priority) 
 	if to.ID != "" {
 		contact, ok, err = c.contacts.Contact(to.ID)
 	} else {
-		contact, ok, err = c.contacts.ContactByEmail(strings.ToLower(to.Email))
+		contact, ok, err = c.contacts.ContactByEmail(chat.Address(to.Email))
 	}
 	switch {
 	case err != nil:
@@ -190,7 +190,7 @@ func (c *Client) stillHas(ctx context.Context, contact Contact, email string, p 
 	if err != nil {
 		return Contact{}, err
 	}
-	if !strings.EqualFold(a.Email, email) || !a.EmailVerified || a.Bot {
+	if a.Email != chat.Address(email) || !a.EmailVerified || a.Bot {
 		return Contact{}, &chat.Error{Kind: chat.ErrorGone, Op: opPost.name, Code: "other_email"}
 	}
 	return contact, nil
