@@ -17,6 +17,9 @@ type SourceSnapshot struct {
 	Settings string    `json:"settings"` // equal for sources that are connected alike
 	Synced   time.Time `json:"synced"`   // when it said so last
 	Digest   string    `json:"digest"`   // of what it said
+	// Discarded is the digest of an answer that much was missing in and of which somebody
+	// said that it is wrong.
+	Discarded string `json:"discarded,omitempty"`
 	// Data is what it said, for whoever saved it; nil when saving: what was saved last
 	// is still what it says.
 	Data []byte `json:"-"`

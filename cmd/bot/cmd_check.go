@@ -52,9 +52,9 @@ func testOn(cmd *cobra.Command, path, on string, cfg *config.Config, report *con
 	for _, h := range world.Health() {
 		switch {
 		case on == testsLive && (h.Problem != "" || h.Synced.IsZero()):
-			problem(h.Name, "tests_not_run", "the tests were not run, since it cannot be read: "+cmp.Or(h.Problem, "it did not answer"))
+			problem(h.Name, config.CodeTestsNotRun, "the tests were not run, since it cannot be read: "+cmp.Or(h.Problem, "it did not answer"))
 		case h.Synced.IsZero():
-			problem(h.Name, "tests_not_run", "the tests were not run, since the database knows nothing of it yet")
+			problem(h.Name, config.CodeTestsNotRun, "the tests were not run, since the database knows nothing of it yet")
 		}
 	}
 	if len(report.Problems) > before {

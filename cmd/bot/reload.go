@@ -12,6 +12,7 @@ import (
 	"apono/cmd/bot/internal/config"
 	"apono/cmd/bot/internal/living"
 	"apono/flows"
+	"apono/provision"
 )
 
 const (
@@ -76,6 +77,12 @@ func (a *App) followConfig(ctx context.Context) error {
 func (a *App) reload(ctx context.Context, all bool) *config.Report {
 	name := filepath.Base(a.reloading.Load.Path)
 	cfg, report := config.Load(ctx, a.reloading.Load)
+	if cfg != nil && !a.keepsPromises(cfg, report) {
+		if err := cfg.Close(); err != nil {
+			a.log.WarnContext(ctx, "could not close an integration of a configuration that is refused", "err", err)
+		}
+		cfg = nil
+	}
 	a.metrics.Reloaded(cfg != nil, time.Now())
 	if cfg == nil {
 		a.log.ErrorContext(ctx, "the saved configuration is refused; the old one stays in force", "file", report.File, "problems", report.Summary(), "err", report.Err())
@@ -104,6 +111,40 @@ func (a *App) reload(ctx context.Context, all bool) *config.Report {
 	a.nameOrphans(ctx)
 	a.comparePolicy(ctx)
 	return report
+}
+
+// keepsPromises runs the tests of a saved policy that could not be run on the file alone:
+// on the people that the integrations know at this moment, and on test_inventory, or
+// without one on what they offer. What fails is added to the report. Where an integration
+// that this takes is new, connected otherwise, or was never read, the warning stays that
+// the tests were not run.
+func (a *App) keepsPromises(cfg *config.Config, report *config.Report) bool {
+	at := slices.IndexFunc(report.Problems, func(p config.Problem) bool { return p.Code == config.CodeTestsNotRun })
+	if at < 0 || !a.living.Settled() {
+		return true
+	}
+	settings, read := map[string]string{}, map[string]bool{}
+	for _, in := range a.current.Load().Integrations {
+		settings[in.Name] = in.Settings
+	}
+	for _, h := range a.living.Health() {
+		read[h.Name] = !h.Synced.IsZero()
+	}
+	w := a.living.World()
+	sampled := len(cfg.Sample) > 0
+	if sampled {
+		w.Inventory = flows.NewInventory(cfg.Sample)
+	}
+	for _, in := range cfg.Integrations {
+		_, people := in.Connection.(provision.Directory)
+		was, known := settings[in.Name]
+		if (people || !sampled) && (!known || was != in.Settings || !read[in.Name]) {
+			return true
+		}
+	}
+	report.Problems = slices.Delete(report.Problems, at, at+1)
+	report.Problems = append(report.Problems, cfg.RunTests(flows.NewWorld(w.People, w.Inventory, flows.NewCatalog(cfg.Policy)))...)
+	return report.OK()
 }
 
 // comparePolicy says what the policy names and integrations do not know.

@@ -164,12 +164,16 @@ func flowNames(fs []flows.Flow) []string {
 	return out
 }
 
+// CodeTestsNotRun is the code of the warning that Load has not run the tests, since people
+// come from elsewhere; see Config.RunTests.
+const CodeTestsNotRun = "tests_not_run"
+
 // runTests runs the tests of the policy where everybody is known from the file.
 func (l *loader) runTests(k flows.Known, c *Config) {
 	switch {
 	case len(c.Tests) == 0 || l.p.failed() || l.o.TestsLater:
 	case k.People == nil:
-		l.p.warn("tests", "tests_not_run", "people come from elsewhere, so the tests are not run here", "bot check --tests live asks the integrations")
+		l.p.warn("tests", CodeTestsNotRun, "people come from elsewhere, so the tests are not run here", "bot check --tests live asks the integrations")
 	default:
 		l.p.checked(flows.NewWorld(k.People, flows.NewInventory(c.Sample), flows.NewCatalog(c.Policy)).RunTests(c.Tests))
 	}

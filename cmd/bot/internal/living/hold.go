@@ -88,11 +88,12 @@ func (c *Context) take(s Source, answer said) (tell func(context.Context)) {
 	old, again := c.held[s.Name]
 	h := heldAnswer{Held: Held{Source: s.Name, ID: digest, Since: answer.health.Tried, Was: was.counts(), Is: answer.counts()}, said: answer}
 	if again && old.ID == digest {
-		h.Since, h.discarded = old.Since, old.discarded
-		c.held[s.Name] = h
-		return nil
+		h.Since = old.Since
 	}
 	c.held[s.Name] = h
+	if again && old.ID == digest || was.discarded == digest {
+		return nil
+	}
 	f := c.tellHeld
 	return func(ctx context.Context) {
 		c.log.WarnContext(ctx, "a sync is held, since much is missing in it; what the integration said before stays in force", "integration", s.Name,
@@ -107,8 +108,7 @@ func (c *Context) take(s Source, answer said) (tell func(context.Context)) {
 // heldAnswer is an answer that waits for somebody's word.
 type heldAnswer struct {
 	Held
-	said      said
-	discarded bool // somebody said that it is wrong
+	said said
 }
 
 // Held lists the answers that wait for somebody's word, by source.
@@ -116,7 +116,7 @@ func (c *Context) Held() (out []Held) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, h := range c.held {
-		if !h.discarded {
+		if h.ID != c.said[h.Source].discarded {
 			out = append(out, h.Held)
 		}
 	}
@@ -125,24 +125,27 @@ func (c *Context) Held() (out []Held) {
 }
 
 // Settle acts on somebody's word about a held answer: proceed puts it into force,
-// else it is discarded, and the same answer is neither in force nor told of again.
+// else it is discarded, and the same answer is neither in force nor told of again, until
+// the source was whole in between.
 // An empty id means whichever is held. Error: flows.CodeLate, where that answer is
 // not held (any more).
 func (c *Context) Settle(ctx context.Context, source, id string, proceed bool) (Held, error) {
 	c.mu.Lock()
 	h, ok := c.held[source]
-	if !ok || h.discarded || (id != "" && h.ID != id) {
+	s := c.said[source]
+	if !ok || h.ID == s.discarded || (id != "" && h.ID != id) {
 		c.mu.Unlock()
 		return Held{}, flows.Errorf(flows.CodeLate, "That sync of %s is not held any more: somebody decided, or the integration has answered otherwise since.", source)
 	}
 	if !proceed {
-		h.discarded = true
-		c.held[source] = h
+		s.discarded = h.ID
+		c.said[source] = s
 		c.mu.Unlock()
+		c.keep(ctx, source)
 		return h.Held, nil
 	}
 	delete(c.held, source)
-	h.said.saved = c.said[source].saved
+	h.said.saved = s.saved
 	c.said[source] = h.said
 	c.rebuild()
 	c.mu.Unlock()

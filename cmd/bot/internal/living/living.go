@@ -73,6 +73,9 @@ type said struct {
 	settings string // under which it said so
 	sum      string // digest of what it said
 	saved    string // digest of what is on the shelf
+	// discarded is the ID of an answer that is held since, and of which somebody said that
+	// it is wrong.
+	discarded string
 }
 
 // held is a source with those who use its connection. Context.mu guards it.

@@ -87,7 +87,7 @@ func (c *Context) Remember(ctx context.Context, shelf Shelf) error {
 			c.log.WarnContext(ctx, "what an integration said last cannot be read; it is asked again", "integration", snap.Name, "err", err)
 			continue
 		}
-		s := said{people: k.People, shifts: k.Shifts, groups: k.Groups, holdings: k.Holdings, tags: k.Tags, settings: snap.Settings, sum: snap.Digest, saved: snap.Digest}
+		s := said{people: k.People, shifts: k.Shifts, groups: k.Groups, holdings: k.Holdings, tags: k.Tags, settings: snap.Settings, sum: snap.Digest, saved: snap.Digest, discarded: snap.Discarded}
 		s.health = Health{Name: snap.Name, Synced: snap.Synced, People: len(k.People)}
 		s.health.Old = ok && snap.Settings != source.Settings
 		s.health.Items = len(k.Tags)
@@ -119,7 +119,7 @@ func (c *Context) save(ctx context.Context, name string) error {
 	if !known {
 		return shelf.ForgetSource(ctx, name)
 	}
-	snap := flows.SourceSnapshot{Name: name, Settings: s.settings, Synced: s.health.Synced, Digest: s.sum}
+	snap := flows.SourceSnapshot{Name: name, Settings: s.settings, Synced: s.health.Synced, Digest: s.sum, Discarded: s.discarded}
 	var err error
 	if s.sum != s.saved {
 		raw, _ := s.encoded()
