@@ -221,6 +221,28 @@ func requestForm() chat.Form {
 	}
 }
 
+// bundleForm is the request form in bundle mode as somebody fills it in: the one in docs/screenshots.
+func bundleForm(t *testing.T) chat.Form {
+	t.Helper()
+	f := neutral[chat.Form](t, func(name string) bool { return name == "forms" })["forms bundle"]
+	for i := range f.Parts {
+		switch p := &f.Parts[i]; {
+		case p.Field == "bundle":
+			p.Options = []chat.Option{{Value: "ticket-rush", Label: "ticket-rush"}}
+			p.Selected = p.Options
+		case p.Field == "items", p.Field == "all":
+			p.Selected = nil
+		case p.Field == "duration":
+			p.Value = "1h"
+		case p.Field == "justification":
+			p.Value = "INC-12: the refunds queue is burning"
+		case p.Kind == chat.PartNote:
+			p.Text = chat.T("Access flow: Developers help support. Longest: 1 hour. Asked: Bob (your manager)")
+		}
+	}
+	return f
+}
+
 func TestRenderForm(t *testing.T) {
 	card, err := dialog{form: requestForm(), key: "k", errors: map[string]string{"duration": "At most 4 hours.", "elsewhere": "Not at this hour."}, notice: "Please look."}.card()
 	if err != nil {
@@ -228,6 +250,11 @@ func TestRenderForm(t *testing.T) {
 	}
 	valid(t, card)
 	platformtest.Golden(t, "form-request.json", platformtest.Pretty(t, card))
+	if card, err = (dialog{form: bundleForm(t), key: "k"}).card(); err != nil {
+		t.Fatal(err)
+	}
+	valid(t, card)
+	platformtest.Golden(t, "form-bundle.json", platformtest.Pretty(t, card))
 	if card, err = RenderForm(chat.Form{ID: chat.FormNotice}); err != nil {
 		t.Fatal(err)
 	}

@@ -111,14 +111,18 @@ var slackChannelID = regexp.MustCompile(`^[CG][A-Z0-9]{8,}$`)
 
 func ownWorkspace(cfg *config.Config, people []flows.Person) slacksim.Options {
 	o := slacksim.Options{Commands: []string{cfg.Slack.Command}}
-	var all []string
+	var all, admins []string
+	world := flows.World{People: flows.NewDirectory(people, nil), Catalog: flows.NewCatalog(cfg.Policy)}
 	for i, p := range people {
 		name, _, _ := strings.Cut(p.Email, "@")
 		u := slacksim.User{ID: cmp.Or(p.SlackID, fmt.Sprintf("U0DEMO%04d", i+1)), Name: name, RealName: cmp.Or(p.Name, name), Email: p.Email}
 		o.Users, all = append(o.Users, u), append(all, u.ID)
+		if world.IsAdmin(&p) {
+			admins = append(admins, u.ID)
+		}
 	}
 	o.Channels = []slacksim.Channel{{Name: "general", Members: all}}
-	audit := slacksim.Channel{Name: strings.TrimPrefix(cfg.Slack.AuditChannel, "#"), BotMember: true}
+	audit := slacksim.Channel{Name: strings.TrimPrefix(cfg.Slack.AuditChannel, "#"), Members: admins, BotMember: true}
 	if slackChannelID.MatchString(cfg.Slack.AuditChannel) {
 		audit.ID, audit.Name = cfg.Slack.AuditChannel, "audit"
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,17 @@ func TestDemoOfOnesOwnPolicy(t *testing.T) {
 	for _, want := range []string{"<b>Alice</b>", "<b>Bob</b>", "<b>Carol</b>", "<b>Eve</b>", "config.example.yaml", "prod-postgres", "deploy-tool", "0 of 5"} {
 		if err := s.until("the page shows "+want, func() bool { return strings.Contains(shownBy(t, page, ""), want) }); err != nil {
 			t.Error(err)
+		}
+	}
+	for name, want := range map[string]bool{"eve": true, "alice": false} { // an admin reads the audit channel as a member of it
+		p, err := s.personCalled(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		channels := s.ws.Channels()
+		in := slices.ContainsFunc(channels, func(c slacksim.Channel) bool { return c.Name == "access-audit" && slices.Contains(c.Members, p.ID()) })
+		if in != want {
+			t.Errorf("%s is a member of the audit channel: %t; channels %+v", name, in, channels)
 		}
 	}
 	if _, err := alice.Slash(s.ctx, "#general", "/apono", "request prod-incident for 1h because INC-12"); err != nil {

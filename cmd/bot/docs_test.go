@@ -57,7 +57,7 @@ var fence = regexp.MustCompile("(?ms)^```([^\n]*)\n(.*?)^```$")
 func pages(t *testing.T) (all []page) {
 	t.Helper()
 	var paths []string
-	for _, glob := range []string{"../../*.md", docs + "/*.md", docs + "/install/*.md"} {
+	for _, glob := range []string{"../../*.md", docs + "/*.md", docs + "/*/README.md"} {
 		found, err := filepath.Glob(glob)
 		if err != nil {
 			t.Fatal(err)

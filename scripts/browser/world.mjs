@@ -32,7 +32,7 @@ export async function demo(...args) {
 
 // Names of other machines do not resolve: what the page would load from elsewhere fails, and is noted besides.
 export const launch = () => chromium.launch({
-  executablePath: "/usr/bin/chromium",
+  executablePath: process.env.CHROMIUM,
   args: ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--font-render-hinting=none"],
 });
 

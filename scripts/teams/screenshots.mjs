@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { keep } from "../browser/picture.mjs";
 
 const [golden, pictures] = process.argv.slice(2);
 const renderer = await readFile(createRequire(import.meta.url).resolve("adaptivecards/dist/adaptivecards.min.js"), "utf8");
@@ -29,11 +30,11 @@ const css = `body { margin: 0; padding: 16px; background: #f5f5f5; width: 640px 
 .ac-pushButton { font: 600 14px Lato; padding: 6px 18px; border: 1px solid #d1d1d1; border-radius: 4px; background: #fff }
 .ac-pushButton.style-positive { background: #5b5fc7; border-color: #5b5fc7; color: #fff } .ac-pushButton.style-destructive { color: #c4314b }
 .ac-input { font: 14px Lato; box-sizing: border-box; width: 100%; padding: 6px 8px; border: 1px solid #d1d1d1; border-radius: 4px; background: #fafafa } input[type=checkbox] { width: auto }
-.ac-multichoiceInput > div { gap: 6px } .ac-overflowButton { padding: 6px 12px !important }`;
+.ac-multichoiceInput > div { gap: 6px } .ac-input .ac-input, .ac-input:has(.ac-input, [type=checkbox]) { padding: 0; border: 0; background: none } .ac-input .ac-input:is(input) { padding: 6px 8px; border: 1px solid #d1d1d1; background: #fafafa } .ac-overflowButton { padding: 6px 12px !important }`;
 
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND", "--font-render-hinting=none"] });
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND", "--font-render-hinting=none"] });
 let wrong = 0;
-for (const [name, file] of [["teams-approver", "card-approver.json"], ["teams-granted", "card-granted.json"], ["teams-form", "form-request.json"]]) {
+for (const [name, file] of [["teams-approver", "card-approver.json"], ["teams-granted", "card-granted.json"], ["teams-form", "form-bundle.json"]]) {
   const raw = JSON.parse(await readFile(join(golden, file), "utf8"));
   const page = await browser.newPage({ viewport: { width: 672, height: 400 }, deviceScaleFactor: 1.5 });
   page.on("pageerror", (e) => { console.error(`${file}: ${e.message}`); wrong++; });
@@ -50,7 +51,7 @@ for (const [name, file] of [["teams-approver", "card-approver.json"], ["teams-gr
     return found;
   }, [raw.card ?? raw, host]);
   for (const s of said) { console.error(`${file}: ${s}`); wrong++; }
-  await page.locator("body").screenshot({ path: join(pictures, `${name}.png`) });
+  await keep(browser, join(pictures, `${name}.png`), await page.locator("body").screenshot());
 }
 await browser.close();
 process.exit(wrong ? 1 : 0);

@@ -6,7 +6,7 @@ import { chromium } from "playwright-core";
 
 // story tells it; picture, if given, is the file for a picture of the end.
 export default async function story(picture) {
-  const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"] });
+  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"] });
   const page = await browser.newPage({ viewport: { width: 1300, height: 1100 } });
   page.setDefaultTimeout(20_000);
   try {

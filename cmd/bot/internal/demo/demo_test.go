@@ -353,6 +353,9 @@ func TestPanel(t *testing.T) {
 		ID: "AR-1", State: flows.StateActive, Grantee: flows.PersonRef{Email: "alice@example.com", Name: "Alice"}, Bundle: "rush", Flow: "help", EndsAt: now.Add(time.Hour), CreatedAt: now,
 		Groups:    []flows.AccessGroup{{Integration: "desk", Status: flows.GroupGranted, Items: []flows.Item{unit}}},
 		Decisions: []flows.Decision{{Verb: flows.VerbApprove, By: flows.PersonRef{Name: "Bob"}, At: now}},
+	}, {
+		ID: "AR-2", State: flows.StatePending, Grantee: flows.PersonRef{Email: "alice@example.com", Name: "Alice"}, Flow: "help", CreatedAt: now,
+		Groups: []flows.AccessGroup{{Integration: "desk", Items: []flows.Item{unit}}},
 	}}
 	w.targets = []Target{{Name: "desk", Doors: []Door{{"alice@example.com", "tok_1…", 200}, {"bob@example.com", "tok_2…", 0}}, Holds: []Holding{{"alice@example.com", "queue", "q-1", "read"}, {"mallory@example.com", "queue", "q-1", "read"}}}}
 	w.look(t.Context())

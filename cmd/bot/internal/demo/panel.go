@@ -59,14 +59,14 @@ func (s *Server) resource(requests []flows.Request, integration, id string) stri
 	return id
 }
 
-// until is the latest end of the live requests that grant this.
+// until is the latest end of the live requests that grant this. One that waits for a decision grants nothing.
 func (s *Server) until(requests []flows.Request, integration, email, resource, permission string) (string, bool) {
 	var end time.Time
 	found, open := false, false
 	for i := range requests {
 		r := &requests[i]
 		g, ok := r.Group(integration)
-		if !ok || r.State.Terminal() || !strings.EqualFold(r.Grantee.Email, email) || !slices.ContainsFunc(g.Items, func(it flows.Item) bool {
+		if !ok || r.State == flows.StatePending || r.State.Terminal() || !strings.EqualFold(r.Grantee.Email, email) || !slices.ContainsFunc(g.Items, func(it flows.Item) bool {
 			return it.Unit.Resource == resource && it.Unit.Permission == permission
 		}) {
 			continue
