@@ -7,6 +7,8 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -114,6 +116,9 @@ func (a *Adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if out.status >= 500 {
 		a.log.ErrorContext(ctx, "teams activity was not taken", "kind", kind, "status", out.status, "error", out.err)
 	}
+	if out.body == nil && out.status >= 400 && (kind == "adaptiveCard/action" || kind == "application/search") {
+		out.body = refused(out.status).body
+	}
 	if out.body != nil {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 		w.Header().Set("Cache-Control", "no-store")
@@ -145,6 +150,24 @@ func answerWith(v any) response {
 	return response{status: http.StatusOK, body: b.Bytes()}
 }
 
+// refused is an invoke's answer that says why there is none.
+// https://learn.microsoft.com/adaptive-cards/authoring-cards/universal-action-model#response-format
+func refused(status int) response {
+	sentence := sorry.Private.Fallback
+	switch status {
+	case http.StatusBadRequest:
+		sentence = chat.OtherVersion
+	case http.StatusForbidden:
+		sentence = "Teams does not say who you are, so I can do nothing for you."
+	case http.StatusServiceUnavailable:
+		sentence = "I am being restarted. Please try again in a moment."
+	}
+	return answerWith(obj{
+		"statusCode": status, "type": "application/vnd.microsoft.error",
+		"value": obj{"code": strings.ReplaceAll(http.StatusText(status), " ", ""), "message": sentence},
+	})
+}
+
 // kindOf names an activity, from a closed set.
 func kindOf(a schema.Activity) string {
 	switch a.Type {
@@ -166,21 +189,22 @@ func user(a schema.Activity) chat.User {
 
 func (a *Adapter) take(ctx context.Context, got received) response {
 	accepted := response{status: http.StatusAccepted}
-	if got.Type == schema.InstallationUpdate && got.Action == "remove" {
-		if err := a.client.contacts.RemoveContact(ctx, got.From.AadObjectID); err != nil {
-			return response{status: http.StatusInternalServerError, err: err}
-		}
-		return accepted
+	keep := a.client.meet
+	if got.Type == schema.InstallationUpdate && got.Action == "remove" || a.among(got.MembersRemoved) {
+		keep = a.client.part
 	}
-	if err := a.client.meet(ctx, got.Activity); err != nil {
+	if err := keep(ctx, got); err != nil {
 		return response{status: http.StatusInternalServerError, err: err}
 	}
 	switch kindOf(got.Activity) {
 	case "message":
 		return a.message(ctx, got)
-	case "installationUpdate":
-		return a.installed(ctx, got)
-	case "conversationUpdate", "other":
+	case "installationUpdate", "conversationUpdate":
+		if got.Action == "add" || a.among(got.MembersAdded) {
+			a.installed(ctx, got)
+		}
+		return accepted
+	case "other":
 		return accepted
 	case "invoke":
 		return response{status: http.StatusNotImplemented}
@@ -193,15 +217,20 @@ func (a *Adapter) take(ctx context.Context, got received) response {
 
 // installed asks who a new person is, so that cards that are for their address find
 // them.
-func (a *Adapter) installed(ctx context.Context, got received) response {
-	if got.Conversation.ConversationType == personal {
-		a.background(ctx, "installationUpdate", func(ctx context.Context) {
-			if _, err := a.client.Account(ctx, user(got.Activity), platform.PriorityNow); err != nil {
-				a.log.WarnContext(ctx, "teams did not say who installed the app", "error", err)
-			}
-		})
+func (a *Adapter) installed(ctx context.Context, got received) {
+	if got.Conversation.ConversationType != personal {
+		return
 	}
-	return response{status: http.StatusAccepted}
+	a.background(ctx, "installationUpdate", func(ctx context.Context) {
+		if _, err := a.client.Account(ctx, user(got.Activity), platform.PriorityNow); err != nil {
+			a.log.WarnContext(ctx, "teams did not say who installed the app", "error", err)
+		}
+	})
+}
+
+// among reports whether the bot is one of those that an event is about.
+func (a *Adapter) among(members []schema.ChannelAccount) bool {
+	return slices.ContainsFunc(members, func(m schema.ChannelAccount) bool { return m.ID == a.client.bot() })
 }
 
 var errStopping = errors.New("the bot is stopping")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"github.com/infracloudio/msbotbuilder-go/schema"
 
@@ -19,6 +20,7 @@ type Client struct {
 	audit      string
 	contacts   Contacts
 	accounts   platform.Cache[chat.Account]
+	met        platform.Cache[time.Time] // when accounts did what they did last
 }
 
 var _ chat.Messenger = (*Client)(nil)
@@ -37,7 +39,7 @@ func NewClient(o Options, contacts Contacts) (*Client, error) {
 	}
 	return &Client{
 		connector: c, tenantID: o.TenantID, serviceURL: o.ServiceURLs[0], audit: o.AuditConversation, contacts: contacts,
-		accounts: platform.NewCache[chat.Account](accountTTL),
+		accounts: platform.NewCache[chat.Account](accountTTL), met: platform.NewCache[time.Time](metFor),
 	}, nil
 }
 
@@ -111,7 +113,8 @@ func (c *Client) Update(ctx context.Context, ref chat.MessageRef, card chat.Card
 func message(s spot, m Message) schema.Activity {
 	return schema.Activity{
 		Type: schema.Message, ServiceURL: s.service, Conversation: schema.ConversationAccount{ID: s.conversation},
-		Summary: m.Summary, Attachments: []schema.Attachment{{ContentType: cardType, Content: m.Card}},
+		Recipient: schema.ChannelAccount{ID: s.member},
+		Summary:   m.Summary, Attachments: []schema.Attachment{{ContentType: cardType, Content: m.Card}},
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/infracloudio/msbotbuilder-go/schema"
-
 	"apono/bot/chat"
 )
 
@@ -20,6 +18,8 @@ type Contact struct {
 	ServiceURL   string `json:"service_url"`
 	// Email is the verified address, in lower case; empty: not known yet.
 	Email string `json:"email,omitempty"`
+	// TimeZone is that of the client that the person used last; empty: not known.
+	TimeZone string `json:"time_zone,omitempty"`
 }
 
 // Contacts keeps them across restarts.
@@ -43,6 +43,10 @@ type member struct {
 	ObjectID string `json:"objectId"`
 	Aad      string `json:"aadObjectId"`
 	Name     string `json:"name"`
+
+	GivenName string `json:"givenName"`
+	Surname   string `json:"surname"`
+
 	Email    string `json:"email"`
 	UPN      string `json:"userPrincipalName"`
 	TenantID string `json:"tenantId"`
@@ -101,7 +105,8 @@ func (c *Client) account(ctx context.Context, contact Contact, p chat.Priority) 
 	return a, nil
 }
 
-// judge translates a profile. Whatever Teams leaves out counts against the user. The
+// judge translates a profile. Whatever Teams leaves out counts against the user, but for
+// the role of somebody whose address at sign-in is no guest's. The
 // addresses of a tenant's own people are set by its admins, so they are verified;
 // those of guests are theirs.
 func (c *Client) judge(contact Contact, m member) chat.Account {
@@ -110,11 +115,12 @@ func (c *Client) judge(contact Contact, m member) chat.Account {
 	if email == "" && strings.Contains(m.UPN, "@") {
 		email = chat.Address(m.UPN)
 	}
-	guest := !strings.EqualFold(m.Role, "user") || strings.Contains(strings.ToUpper(m.UPN), "#EXT#")
+	unsaid := m.Role == "" && m.UPN != ""
+	guest := !unsaid && !strings.EqualFold(m.Role, "user") || strings.Contains(strings.ToUpper(m.UPN), "#EXT#")
 	external := !strings.EqualFold(m.TenantID, c.tenantID) || !strings.EqualFold(object, contact.Account)
 	return chat.Account{
 		User: chat.User{Platform: Platform, ID: contact.Account, Team: m.TenantID},
-		Name: m.Name, Email: email, EmailVerified: email != "" && !guest && !external,
+		Name: cmp.Or(m.Name, strings.TrimSpace(m.GivenName+" "+m.Surname)), TimeZone: contact.TimeZone, Email: email, EmailVerified: email != "" && !guest && !external,
 		Bot: strings.HasPrefix(m.ID, "28:"), Guest: guest, External: external,
 	}
 }
@@ -125,7 +131,7 @@ func objectOf(m member) string { return cmp.Or(m.Aad, m.ObjectID) }
 
 // meet keeps where somebody who just did something in their own chat can be written
 // to.
-func (c *Client) meet(ctx context.Context, a schema.Activity) error {
+func (c *Client) meet(ctx context.Context, a received) error {
 	known, ok, err := c.contacts.Contact(tenantContact)
 	if err == nil && (!ok || known.ServiceURL != a.ServiceURL) {
 		err = c.contacts.SaveContact(ctx, Contact{Account: tenantContact, ServiceURL: a.ServiceURL})
@@ -141,11 +147,27 @@ func (c *Client) meet(ctx context.Context, a schema.Activity) error {
 	if err != nil {
 		return err
 	}
-	now.Email = known.Email
+	c.met.Put(now.Account, a.At)
+	now.Email, now.TimeZone = known.Email, cmp.Or(a.TimeZone, known.TimeZone)
 	if ok && known == now {
 		return nil
 	}
 	return c.contacts.SaveContact(ctx, now)
+}
+
+// metFor is how long an event that tells of former times may be late.
+const metFor = time.Hour
+
+// part forgets somebody whose chat the app was taken out of. An event that tells of it
+// after something later did, changes nothing.
+func (c *Client) part(ctx context.Context, a received) error {
+	if a.Conversation.ConversationType != personal {
+		return nil
+	}
+	if met, ok := c.met.Get(a.From.AadObjectID); ok && !a.At.IsZero() && a.At.Before(met) {
+		return nil
+	}
+	return c.contacts.RemoveContact(ctx, a.From.AadObjectID)
 }
 
 // personal is the type of a chat of one person with the bot.
@@ -209,15 +231,15 @@ func (c *Client) open(ctx context.Context, account string, p chat.Priority) (Con
 		Members []id   `json:"members"`
 		Tenant  string `json:"tenantId"`
 		Channel obj    `json:"channelData"`
-	}{Bot: id{"28:" + c.setting.AppID}, Members: []id{{account}}, Tenant: c.tenantID, Channel: obj{"tenant": obj{"id": c.tenantID}}}
+	}{Bot: id{c.bot()}, Members: []id{{account}}, Tenant: c.tenantID, Channel: obj{"tenant": obj{"id": c.tenantID}}}
 	var out id
 	service := c.service()
-	if err := c.send(ctx, "POST", at(service, "conversations"), opOpen, turn{priority: p}, in, &out); err != nil {
+	if err := c.send(ctx, "POST", at(service, "conversations"), opOpen, turn{opening, p}, in, &out); err != nil {
 		return Contact{}, err
 	}
 	contact := Contact{Account: account, Conversation: out.ID, ServiceURL: service}
 	if known, ok, err := c.contacts.Contact(account); err == nil && ok {
-		contact.Email, contact.Member = known.Email, known.Member
+		contact.Email, contact.Member, contact.TimeZone = known.Email, known.Member, known.TimeZone
 	}
 	if err := c.contacts.SaveContact(ctx, contact); err != nil {
 		return Contact{}, &chat.Error{Kind: chat.ErrorRetry, Op: opOpen.name, Code: "contacts", Err: err}

@@ -243,8 +243,9 @@ func (a *Adapter) revealed(ctx context.Context, p press, answer chat.Answer) res
 // https://learn.microsoft.com/microsoftteams/platform/task-modules-and-cards/cards/dynamic-search
 func (a *Adapter) searched(ctx context.Context, got received) response {
 	var value struct {
-		Query   string `json:"queryText"`
-		Dataset string `json:"dataset"`
+		Query   string          `json:"queryText"`
+		Dataset string          `json:"dataset"`
+		Options json.RawMessage `json:"queryOptions"`
 	}
 	var s searched
 	if json.Unmarshal(got.Value, &value) != nil || json.Unmarshal([]byte(value.Dataset), &s) != nil || len(value.Query) > maxText {
@@ -254,7 +255,12 @@ func (a *Adapter) searched(ctx context.Context, got received) response {
 	a.guard(ctx, "search", func() {
 		options = a.handler.Search(ctx, chat.Search{User: user(got.Activity), Form: s.Form, State: s.State, Field: s.Field, Query: value.Query})
 	})
-	return results(options)
+	var page struct{ Skip, Top int }
+	if json.Unmarshal(value.Options, &page) != nil || page.Skip < 0 || page.Top <= 0 || page.Top > maxResults {
+		page.Skip, page.Top = max(0, page.Skip), maxResults
+	}
+	options = options[min(page.Skip, len(options)):]
+	return results(options[:min(page.Top, len(options))])
 }
 
 // maxResults is how many results Teams shows.
@@ -262,7 +268,7 @@ const maxResults = 15
 
 func results(options []chat.Option) response {
 	found := []any{}
-	for _, o := range options[:min(len(options), maxResults)] {
+	for _, o := range options {
 		found = append(found, obj{"title": choiceTitle(o), "value": packed(o.Value)})
 	}
 	return answerWith(obj{

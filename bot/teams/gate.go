@@ -34,9 +34,13 @@ func newGate() gate { return gate{platform.NewGate(), time.Now()} }
 
 // turn says where a call goes, and before which others.
 type turn struct {
-	conversation string // where a message goes; empty: nowhere
+	conversation string // where a message goes; empty: nowhere; see opening
 	priority     chat.Priority
 }
+
+// opening stands for all chats that are opened, of which Teams takes as many as of
+// messages to one conversation.
+const opening = "opening"
 
 // wait returns when a call may be made. Any error is the context's.
 func (g gate) wait(ctx context.Context, t turn) error {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/infracloudio/msbotbuilder-go/schema"
 )
@@ -19,6 +20,10 @@ type received struct {
 	schema.Activity
 	// Value is kept as it came: msbotbuilder's type takes objects alone.
 	Value json.RawMessage
+	// At is when it happened, and TimeZone that of the client; zero and empty where it
+	// does not say so in a readable way.
+	At       time.Time
+	TimeZone string
 }
 
 // used are the parts of an activity that are decoded, and so have to be sound. What
@@ -77,7 +82,17 @@ func (c *connector) parse(ctx context.Context, header string, body []byte) (rece
 	if len(a.From.ID) > maxID || len(a.From.AadObjectID) > maxID || len(a.Conversation.ID) > maxID || len(a.ID) > maxID {
 		return received{}, unreadable
 	}
-	return received{a, all["value"]}, nil
+	got := received{Activity: a, Value: all["value"]}
+	if json.Unmarshal(all["timestamp"], &got.At) != nil {
+		got.At = time.Time{}
+	}
+	var zone string
+	if json.Unmarshal(all["localTimezone"], &zone) == nil && zone != "" && zone != "Local" {
+		if _, err := time.LoadLocation(zone); err == nil {
+			got.TimeZone = zone
+		}
+	}
+	return got, nil
 }
 
 // maxID is longer than any id of Teams.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -112,26 +111,40 @@ func (c *connector) post(ctx context.Context, a schema.Activity, p chat.Priority
 	if err := c.addressed(a); err != nil {
 		return "", err
 	}
+	a = c.signed(a)
 	one := &call{connector: c, ctx: ctx, turn: turn{a.Conversation.ID, p}, op: opPost}
 	r, err := activity.NewActivityResponse(one)
 	if err == nil {
 		err = r.SendActivity(a)
 	}
 	if err == nil && one.id == "" {
-		err = &chat.Error{Kind: chat.ErrorUnknown, Op: opPost.name, Code: "no_id", Err: errors.New("the connector did not say which message it made")}
+		one.id = unnamed
 	}
 	return one.id, err
 }
+
+// unnamed is the id of a message that the connector took and did not name. Posting it
+// again would show it twice; it cannot be redrawn.
+const unnamed = "-"
+
+// signed is an activity that says whom it is from.
+func (c *connector) signed(a schema.Activity) schema.Activity {
+	a.ChannelID, a.From = channelID, schema.ChannelAccount{ID: c.bot()}
+	return a
+}
+
+// bot is how Teams names the bot.
+func (c *connector) bot() string { return "28:" + c.setting.AppID }
 
 // update replaces the message that has the activity's id.
 func (c *connector) update(ctx context.Context, a schema.Activity, p chat.Priority) error {
 	if err := c.addressed(a); err != nil {
 		return err
 	}
-	if a.ID == "" || strings.ContainsAny(a.ID, "/?#") {
+	if a.ID == "" || a.ID == unnamed || strings.ContainsAny(a.ID, "/?#") {
 		return &chat.Error{Kind: chat.ErrorGone, Op: opUpdate.name, Code: "no_message"}
 	}
-	return c.framework(&call{connector: c, ctx: ctx, turn: turn{a.Conversation.ID, p}, op: opUpdate}).UpdateActivity(ctx, a)
+	return c.framework(&call{connector: c, ctx: ctx, turn: turn{a.Conversation.ID, p}, op: opUpdate}).UpdateActivity(ctx, c.signed(a))
 }
 
 // addressed refuses what would go elsewhere than to a conversation of an allowed

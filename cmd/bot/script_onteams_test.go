@@ -236,11 +236,14 @@ func (s *onTeams) click(neg bool, args []string) {
 	}
 }
 
+// ownCard is what the messages of one request begin with, which are no lists.
+var ownCard = regexp.MustCompile(`^(Access request )?AR-\d+`)
+
 func (s *onTeams) pressListed(neg bool, args []string) {
 	s.who = args[0]
 	err := errors.New("there is no such button")
 	for _, m := range slices.Backward(s.fromBot(args[0])) {
-		if slices.Contains(teamstest.Buttons(m.Card), args[2]) && s.match(asRead(m.Card), args[1:2]) {
+		if !ownCard.MatchString(asRead(m.Card)) && slices.Contains(teamstest.Buttons(m.Card), args[2]) && s.match(asRead(m.Card), args[1:2]) {
 			err = s.pressed(args[0], func(a *teamstest.Actor) (map[string]any, error) { return a.PressNear(m, args[1], args[2]) })
 			break
 		}

@@ -53,7 +53,7 @@ func (t *Tenant) tooFast(w http.ResponseWriter, id string) bool {
 		if len(t.sent) > 50 {
 			wrong = "more than 50 calls in a second"
 		}
-	} else if c := t.chats[id]; c != nil {
+	} else if c := t.counted(id); c != nil {
 		c.sent = append(slices.DeleteFunc(c.sent, func(at time.Time) bool { return now.Sub(at) >= time.Hour }), now)
 		for _, l := range conversationLimits {
 			first := sort.Search(len(c.sent), func(i int) bool { return now.Sub(c.sent[i]) < l.within })
@@ -72,7 +72,21 @@ func (t *Tenant) tooFast(w http.ResponseWriter, id string) bool {
 	return true
 }
 
+// counted is where the calls of a conversation are counted, or those that open one.
+func (t *Tenant) counted(id string) *conversation {
+	if id == opening {
+		return &t.opened
+	}
+	return t.chats[id]
+}
+
+// opening stands for all conversations that are opened: their limits are those of one.
+const opening = "opening"
+
 func (t *Tenant) openConversation(w http.ResponseWriter, r *http.Request) {
+	if t.tooFast(w, opening) {
+		return
+	}
 	var in struct {
 		IsGroup bool
 		Members []struct{ ID string }
@@ -124,7 +138,7 @@ func (t *Tenant) conversation(w http.ResponseWriter, r *http.Request) *conversat
 }
 
 // message reads an activity that the bot sends, and refuses what Teams would.
-func (t *Tenant) message(w http.ResponseWriter, r *http.Request) *Message {
+func (t *Tenant) message(w http.ResponseWriter, r *http.Request, c *conversation) *Message {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 4<<20))
 	if err != nil {
 		return nil
@@ -136,7 +150,11 @@ func (t *Tenant) message(w http.ResponseWriter, r *http.Request) *Message {
 	}
 	var in struct {
 		Type, Text, Summary string
-		Attachments         []struct {
+
+		From, Recipient, Conversation struct{ ID string }
+		ServiceURL                    string `json:"serviceUrl"`
+
+		Attachments []struct {
 			ContentType string
 			Content     json.RawMessage
 		}
@@ -148,6 +166,15 @@ func (t *Tenant) message(w http.ResponseWriter, r *http.Request) *Message {
 	}
 	if strings.Contains(string(body), "0001-01-01") || strings.Contains(string(body), `"suggestedActions":{}`) {
 		t.violate("an activity with empty fields: %.200s", body)
+	}
+	id, _, _ := strings.Cut(in.Conversation.ID, ";")
+	switch {
+	case in.From.ID != "28:"+t.o.AppID:
+		t.violate("an activity that is from %q", in.From.ID)
+	case id != c.id || in.ServiceURL != t.ServiceURL():
+		t.violate("an activity for %q at %q is sent to %q", in.Conversation.ID, in.ServiceURL, c.id)
+	case c.person != nil && in.Recipient.ID != "" && in.Recipient.ID != c.person.MRI():
+		t.violate("an activity for %q is sent to the chat of %s", in.Recipient.ID, c.person.Name)
 	}
 	m := &Message{FromBot: true, Text: in.Text, Summary: in.Summary}
 	if len(in.Attachments) == 1 {
@@ -178,7 +205,7 @@ func (t *Tenant) postActivity(w http.ResponseWriter, r *http.Request) {
 	if c == nil || t.tooFast(w, c.id) {
 		return
 	}
-	m := t.message(w, r)
+	m := t.message(w, r, c)
 	if m == nil {
 		return
 	}
@@ -198,7 +225,7 @@ func (t *Tenant) putActivity(w http.ResponseWriter, r *http.Request) {
 	if c == nil || t.tooFast(w, c.id) {
 		return
 	}
-	m := t.message(w, r)
+	m := t.message(w, r, c)
 	if m == nil {
 		return
 	}

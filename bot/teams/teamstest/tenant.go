@@ -52,6 +52,7 @@ type Tenant struct {
 	deaf       bool // the connector takes no token
 	skew       time.Duration
 	ids        int
+	opened     conversation         // stands for all that are opened
 	tokens     map[string]time.Time // until when
 	sent       []time.Time          // of all calls
 }
@@ -283,7 +284,7 @@ type fault struct {
 }
 
 // Fail makes the next n calls of a kind fail with a status and the connector's code.
-// Status 0 breaks the connection; after, if above 0, is sent as Retry-After.
+// Status 0 breaks the connection, one below 300 is an answer without a body; after, if above 0, is sent as Retry-After.
 func (t *Tenant) Fail(op Fault, n, status int, code string, after int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -306,6 +307,10 @@ func (t *Tenant) faulted(w http.ResponseWriter, op Fault) bool {
 	}
 	if f.status == 0 {
 		panic(http.ErrAbortHandler)
+	}
+	if f.status < 300 {
+		w.WriteHeader(f.status)
+		return true
 	}
 	if f.after > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(f.after))
