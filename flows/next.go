@@ -79,6 +79,7 @@ func (r Request) fresh(now time.Time) Request {
 		Flow: r.Flow, FlowHash: r.FlowHash, Bundle: r.Bundle, Justification: strings.ToValidUTF8(r.Justification, "\uFFFD"),
 		Duration: r.Duration, Indefinite: r.Indefinite, Need: r.Need, Asked: r.Asked, CreatedAt: now,
 		ReportLostRight: r.ReportLostRight, MaxExtensions: r.MaxExtensions, BreakGlass: r.BreakGlass && r.Need.Automatic,
+		TellGrantee: r.Trigger != TriggerAutomatic && r.Requestor.Email != r.Grantee.Email,
 	}
 	if !r.PendingUntil.IsZero() {
 		f.PendingUntil = stamp(r.PendingUntil)

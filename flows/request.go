@@ -289,6 +289,9 @@ type Request struct {
 
 	// ReportLostRight is what the flow says about a lost right, for when it is gone.
 	ReportLostRight bool `json:"report_lost_right,omitempty"`
+	// TellGrantee: the access is of somebody else than who asked, and both are told of
+	// it. Not set in records from before that.
+	TellGrantee bool `json:"tell_grantee,omitempty"`
 	// MaxExtensions is how often the flow allowed to extend when it was asked.
 	MaxExtensions int `json:"max_extensions,omitempty"`
 

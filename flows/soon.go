@@ -44,7 +44,7 @@ func (t *transition) warn() bool {
 // extension, in the order in which they come.
 func (r *Request) laterPosts() (out []PostKey) {
 	tell := func(topic Topic, n int) {
-		out = append(out, PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Requestor.Email, Topic: topic, N: strconv.Itoa(n)})
+		out = append(out, r.bothPosts(topic, strconv.Itoa(n))...)
 	}
 	warned := 0
 	warn := func(before func(end time.Time) bool) {

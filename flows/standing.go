@@ -25,7 +25,7 @@ func (r *Request) Posts() []PostKey {
 		tell(TopicApproved)
 	}
 	if !r.ActiveAt.IsZero() {
-		tell(TopicGranted)
+		out = append(out, r.bothPosts(TopicGranted, "")...)
 		for _, g := range r.Groups {
 			if !g.GrantedAt.IsZero() {
 				out = append(out, PostKey{
@@ -39,17 +39,31 @@ func (r *Request) Posts() []PostKey {
 	if r.NothingGranted() {
 		tell(TopicFailed)
 	}
-	if topic, over := map[State]Topic{
+	switch topic := (map[State]Topic{
 		StateDenied: TopicDenied, StateExpired: TopicExpired, StateRevoked: TopicRevoked,
 		StateWithdrawn: TopicWithdrawn, StateTimedOut: TopicTimedOut,
-	}[r.State]; over {
+	}[r.State]); {
+	case topic == "":
+	case r.ActiveAt.IsZero():
 		tell(topic)
+	default:
+		out = append(out, r.bothPosts(topic, "")...)
 	}
 	for _, p := range r.Raised {
 		out = append(out, PostKey{Request: r.ID, Audience: AudienceAdmin, Person: p.Email, Topic: TopicOverdue})
 		if !r.Unconfirmed() {
 			out = append(out, PostKey{Request: r.ID, Audience: AudienceAdmin, Person: p.Email, Topic: TopicOverdueOver})
 		}
+	}
+	return out
+}
+
+// bothPosts are the messages about a live access, or its end: to the requester, and to
+// the one who has it where that is somebody else.
+func (r *Request) bothPosts(topic Topic, n string) []PostKey {
+	out := []PostKey{{Request: r.ID, Audience: AudienceRequester, Person: r.Requestor.Email, Topic: topic, N: n}}
+	if r.TellGrantee {
+		out = append(out, PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Grantee.Email, Topic: topic, N: n})
 	}
 	return out
 }

@@ -37,17 +37,17 @@ func Card(r flows.Request, key flows.PostKey, now time.Time) (chat.Card, bool) {
 	case flows.TopicDenied:
 		return denied(r), r.State == flows.StateDenied
 	case flows.TopicGranted:
-		return granted(r, now), true
+		return granted(r, key.Person, now), true
 	case flows.TopicAccess:
 		return access(r, key.Integration)
 	case flows.TopicExpired, flows.TopicRevoked, flows.TopicWithdrawn, flows.TopicTimedOut, flows.TopicFailed:
-		return over(r, key.Topic, now), true
+		return over(r, key.Topic, key.Person, now), true
 	case flows.TopicExtended:
-		return extended(r, key.Number(), now)
+		return extended(r, key.Number(), key.Person, now)
 	case flows.TopicNotExtended:
-		return notExtended(r, key.Number())
+		return notExtended(r, key.Number(), key.Person)
 	case flows.TopicEndingSoon:
-		return endingSoon(r, key.Number(), now)
+		return endingSoon(r, key.Number(), key.Person, now)
 	case flows.TopicRequest, flows.TopicExtension, flows.TopicExplain, flows.TopicReminder, flows.TopicExtensionReminder:
 	}
 	return chat.Card{}, false

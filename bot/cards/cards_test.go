@@ -146,13 +146,16 @@ func specimens(t testing.TB) []specimen {
 	more.MaxExtensions = 2
 	long := more
 	long.Duration = 48 * time.Hour
+	lent := long
+	lent.Grantee = other.Grantee
 	soon := then(active, of(flows.EventView, "prod-postgres"), ev(flows.EventDue))
 	gap := play(t, "pending, its time is up", draft())
 	gap.now = gap.r.PendingUntil
 	overdue := play(t, "revoking, overdue", draft(), then(active, end)...)
 	overdue.now = overdue.now.Add(time.Hour)
 	out := []specimen{
-		play(t, "pending", draft()), play(t, "pending, one of two", draft(), yes), play(t, "pending, another of the group has approved", crowd, yes), gap, play(t, "pending, a bundle", bundle), play(t, "pending, for somebody else", other),
+		play(t, "pending", draft()), play(t, "pending, one of two", draft(), yes), play(t, "pending, another of the group has approved", crowd, yes), gap, play(t, "pending, a bundle", bundle), play(t, "pending, for somebody else", other), play(t, "active, for somebody else", other, active...), play(t, "active, ending soon, for somebody else", lent, then(active, ev(flows.EventDue), ev(flows.EventDue))...),
+		play(t, "revoked, for somebody else", other, then(active, end, of(flows.EventGone, "prod-postgres"), of(flows.EventGone, "deploy-tool"))...),
 		play(t, "pending, without limit", indefinite), play(t, "approved", draft(), yes, also), play(t, "approved, automatically", automatic),
 		play(t, "approved, slow, 27 of 300", draft(), yes, also,
 			flows.Event{Kind: flows.EventBegun, Integration: "prod-postgres", Usual: 4 * time.Minute},
@@ -339,14 +342,18 @@ func TestButtonsThatWork(t *testing.T) {
 		chat.ActionDeny: func(k flows.PostKey) flows.Event {
 			return flows.Event{Kind: flows.EventDeny, By: flows.PersonRef{Email: k.Person}, CountsFor: []int{0}}
 		},
-		chat.ActionWithdraw:  func(flows.PostKey) flows.Event { return flows.Event{Kind: flows.EventWithdraw, By: alice} },
-		chat.ActionEndAccess: func(flows.PostKey) flows.Event { return flows.Event{Kind: flows.EventRevoke, By: alice} },
+		chat.ActionWithdraw: func(k flows.PostKey) flows.Event {
+			return flows.Event{Kind: flows.EventWithdraw, By: flows.PersonRef{Email: k.Person}}
+		},
+		chat.ActionEndAccess: func(k flows.PostKey) flows.Event {
+			return flows.Event{Kind: flows.EventRevoke, By: flows.PersonRef{Email: k.Person}}
+		},
 		chat.ActionCredentials: func(k flows.PostKey) flows.Event {
-			return flows.Event{Kind: flows.EventView, By: alice, Integration: k.Integration}
+			return flows.Event{Kind: flows.EventView, By: flows.PersonRef{Email: k.Person}, Integration: k.Integration}
 		},
 		chat.ActionExtend: func(flows.PostKey) flows.Event { return extend(true) },
 		chat.ActionReset: func(k flows.PostKey) flows.Event {
-			return flows.Event{Kind: flows.EventReset, By: alice, Integration: k.Integration}
+			return flows.Event{Kind: flows.EventReset, By: flows.PersonRef{Email: k.Person}, Integration: k.Integration}
 		},
 	}
 	for _, s := range specimens(t) {

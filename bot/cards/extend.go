@@ -149,14 +149,14 @@ func extensionStatus(v flows.Request, e flows.Extension, now time.Time) (chat.Te
 }
 
 // extended tells the requester of a later end.
-func extended(r flows.Request, n int, now time.Time) (chat.Card, bool) {
+func extended(r flows.Request, n int, email string, now time.Time) (chat.Card, bool) {
 	if n < 1 || n > len(r.Extensions) || r.Extensions[n-1].State != flows.ExtensionGranted {
 		return chat.Card{}, false
 	}
 	e := r.Extensions[n-1]
 	v, _ := r.ExtensionView(n)
-	c := chat.Card{Title: r.ID + " extended", Tone: chat.ToneGood, Fallback: r.ID + ": your access was extended"}
-	c.Body = append(append(chat.Text{chat.Plain("Your access to "), chat.Bold(held(r)), chat.Plain(" was extended by " + flows.FormatDuration(e.For))}, grantedBy(v)...), chat.Plain("."))
+	c := chat.Card{Title: r.ID + " extended", Tone: chat.ToneGood, Fallback: r.ID + ": " + lowerFirst(accessOf(r, email)) + " was extended"}
+	c.Body = append(append(chat.Text{chat.Plain(accessOf(r, email) + " to "), chat.Bold(held(r)), chat.Plain(" was extended by " + flows.FormatDuration(e.For))}, grantedBy(v)...), chat.Plain("."))
 	if r.State == flows.StateActive {
 		c.Body = append(c.Body, chat.Plain(" It goes on as it is; there is nothing you need to do."))
 	}
@@ -179,13 +179,13 @@ func grantedBy(v flows.Request) chat.Text {
 }
 
 // notExtended tells the requester that the end stays.
-func notExtended(r flows.Request, n int) (chat.Card, bool) {
+func notExtended(r flows.Request, n int, email string) (chat.Card, bool) {
 	if n < 1 || n > len(r.Extensions) {
 		return chat.Card{}, false
 	}
 	e := r.Extensions[n-1]
 	if e.State == flows.ExtensionTimedOut {
-		c := chat.Card{Title: r.ID + " not extended", Tone: chat.ToneBad, Fallback: r.ID + ": your access was not extended"}
+		c := chat.Card{Title: r.ID + " not extended", Tone: chat.ToneBad, Fallback: r.ID + ": " + lowerFirst(accessOf(r, email)) + " was not extended"}
 		v, _ := r.ExtensionView(n)
 		c.Body = chat.Text{chat.Plain("Nobody decided in time on more time for "), chat.Bold(held(r)), chat.Plain(". Asked: " + whoIsAsked(v) + ". The access ends as it was going to.")}
 		return c, true
@@ -194,7 +194,7 @@ func notExtended(r flows.Request, n int) (chat.Card, bool) {
 		return chat.Card{}, false
 	}
 	who := e.Decisions[len(e.Decisions)-1]
-	c := chat.Card{Title: r.ID + " not extended", Tone: chat.ToneBad, Fallback: r.ID + ": your access was not extended"}
+	c := chat.Card{Title: r.ID + " not extended", Tone: chat.ToneBad, Fallback: r.ID + ": " + lowerFirst(accessOf(r, email)) + " was not extended"}
 	c.Body = chat.Text{chat.Plain("More time for "), chat.Bold(held(r)), chat.Plain(" was denied by "), person(who.By)[0], chat.Plain(". The access ends as it was going to.")}
 	if who.Reason != "" {
 		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Reason", Value: chat.T(who.Reason)}}}}
@@ -202,13 +202,17 @@ func notExtended(r flows.Request, n int) (chat.Card, bool) {
 	return c, true
 }
 
-// endingSoon tells the requester that the n-th end is near.
-func endingSoon(r flows.Request, n int, now time.Time) (chat.Card, bool) {
+// endingSoon tells the requester, and the one who has the access, that the n-th end is near.
+func endingSoon(r flows.Request, n int, email string, now time.Time) (chat.Card, bool) {
 	if n < 1 || n > len(r.Warned) {
 		return chat.Card{}, false
 	}
-	c := chat.Card{Title: r.ID + " ending soon", Tone: chat.ToneWaiting, Fallback: r.ID + ": your access ends soon"}
-	c.Body = chat.Text{chat.Plain("Your access to "), chat.Bold(held(r)), chat.Plain(" ends soon. Save your work.")}
+	c := chat.Card{Title: r.ID + " ending soon", Tone: chat.ToneWaiting, Fallback: r.ID + ": " + lowerFirst(accessOf(r, email)) + " ends soon"}
+	todo := ""
+	if has(r, email) {
+		todo = " Save your work."
+	}
+	c.Body = chat.Text{chat.Plain(accessOf(r, email) + " to "), chat.Bold(held(r)), chat.Plain(" ends soon." + todo)}
 	if r.State != flows.StateActive || !r.Warned[n-1].Equal(r.EndsAt) {
 		c.Body = chat.Text{chat.Plain("This was about "), chat.Bold(held(r)), chat.Plain(".")}
 	}

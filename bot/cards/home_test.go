@@ -61,6 +61,43 @@ func TestHome(t *testing.T) {
 	golden(t, "home", map[string]chat.Home{"empty": empty.Draw(noon), "busy": busy.Draw(noon), "admin": admin.Draw(noon), "page": page.Draw(noon), "delegations": away.Draw(noon), "delegations, none": here.Draw(noon)})
 }
 
+// TestHomeLabels: people and other tools find elements by these, to the letter.
+func TestHomeLabels(t *testing.T) {
+	by := map[string]flows.Request{}
+	for _, s := range specimens(t) {
+		by[s.name] = s.r
+	}
+	have := map[string]bool{}
+	home := cards.Home{Person: alice, Email: bob.Email, Starred: map[string]string{}, Groups: []cards.HomeList{
+		{Group: cards.HomeAccess, Requests: []flows.Request{by["active, ending soon"]}},
+		{Group: cards.HomeTasks, Requests: []flows.Request{by["pending"]}},
+		{Group: cards.HomeFavorites},
+		{Group: cards.HomeRecent, Requests: []flows.Request{by["denied"]}},
+		{Group: cards.HomeEverybody, Requests: []flows.Request{by["active"]}},
+		{Group: cards.HomeSources, Lines: []cards.HomeLine{cards.SourceState{Name: "x", Held: "less", Hold: "h"}.Line()}},
+	}}.Draw(noon)
+	add := func(actions []chat.Action) {
+		for _, a := range actions {
+			have[a.Label] = true
+		}
+	}
+	add(home.Actions)
+	for _, g := range home.Groups {
+		have[g.Title] = true
+		for _, e := range g.Entries {
+			add(e.Actions)
+		}
+	}
+	for _, label := range []string{
+		"Request access", "My access", "End access", "Extend", "Waiting for my approval", "Approve", "Deny", "Details", "Favorites", "Recent requests", "Add to favorites",
+		"Request again", "Revoke", "Proceed", "Discard",
+	} {
+		if !have[label] {
+			t.Errorf("nothing is labelled %q", label)
+		}
+	}
+}
+
 // TestHomeIsHostileToNobody: what people and systems wrote is only ever plain text.
 func TestHomeIsHostileToNobody(t *testing.T) {
 	for _, s := range hostile {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"apono/bot/chat"
@@ -15,6 +16,9 @@ func asked(r flows.Request, now time.Time) chat.Card {
 	c := chat.Card{Title: r.ID + " asked", Fallback: r.ID + ": your request was made"}
 	c.Body = chat.Text{chat.Plain("You asked for "), chat.Bold(summary(r)), chat.Plain(" for " + lower(duration(r.Duration, r.Indefinite)) + ".")}
 	c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Asked", Value: chat.T(whoIsAsked(r))}}}}
+	if r.Grantee.Email != r.Requestor.Email {
+		c.Sections[0].Fields = append(c.Sections[0].Fields, chat.Field{Label: "Grantee", Value: person(r.Grantee)})
+	}
 	if r.Justification != "" {
 		c.Sections[0].Fields = append(c.Sections[0].Fields, chat.Field{Label: "Justification", Value: chat.T(r.Justification)})
 	}
@@ -105,11 +109,18 @@ func denied(r flows.Request) chat.Card {
 }
 
 // granted is the message about the live access. It is redrawn when that ends.
-func granted(r flows.Request, now time.Time) chat.Card {
-	c := chat.Card{Title: r.ID + " granted", Tone: chat.ToneGood, Fallback: r.ID + ": your access is granted"}
-	c.Body = chat.Text{chat.Plain("You have "), chat.Bold(held(r)), chat.Plain(".")}
+func granted(r flows.Request, email string, now time.Time) chat.Card {
+	c := chat.Card{Title: r.ID + " granted", Tone: chat.ToneGood, Fallback: r.ID + ": " + lowerFirst(accessOf(r, email)) + " is granted"}
+	have, had := chat.Text{chat.Plain("You have ")}, chat.Text{chat.Plain("You had ")}
+	if !has(r, email) {
+		have, had = chat.Text{person(r.Grantee)[0], chat.Plain(" has ")}, chat.Text{person(r.Grantee)[0], chat.Plain(" had ")}
+	}
+	c.Body = append(have, chat.Bold(held(r)), chat.Plain("."))
+	if r.Requestor.Email != r.Grantee.Email && has(r, email) {
+		c.Notes = append(c.Notes, chat.Text{person(r.Requestor)[0], chat.Plain(" asked for it.")})
+	}
 	if r.State != flows.StateActive {
-		c.Body = chat.Text{chat.Plain("You had "), chat.Bold(held(r)), chat.Plain(".")}
+		c.Body = append(had, chat.Bold(held(r)), chat.Plain("."))
 		c.Status, c.Tone = status(r, now)
 		return c
 	}
@@ -127,6 +138,20 @@ func granted(r flows.Request, now time.Time) chat.Card {
 	c.Actions = liveButtons(r, now)
 	return c
 }
+
+// has reports whether the reader is the one who has the access.
+func has(r flows.Request, email string) bool { return r.Grantee.Is(email) }
+
+// accessOf begins a sentence about the access: "Your access", or whose else it is.
+func accessOf(r flows.Request, email string) string {
+	if has(r, email) {
+		return "Your access"
+	}
+	return "The access of " + r.Grantee.DisplayName()
+}
+
+// lowerFirst is accessOf inside a sentence.
+func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
 func endButton(r flows.Request) chat.Action {
 	end := button(r, chat.ActionEndAccess, "End access", chat.StyleDanger)
@@ -186,7 +211,7 @@ func groupButton(r flows.Request, g *flows.AccessGroup, id chat.ActionID, label 
 }
 
 // over is the last message of a request.
-func over(r flows.Request, topic flows.Topic, now time.Time) chat.Card {
+func over(r flows.Request, topic flows.Topic, email string, now time.Time) chat.Card {
 	c := chat.Card{Title: r.ID + " " + map[flows.Topic]string{
 		flows.TopicExpired: "expired", flows.TopicRevoked: "revoked", flows.TopicWithdrawn: "withdrawn",
 		flows.TopicTimedOut: "timed out", flows.TopicFailed: "failed",
@@ -199,11 +224,15 @@ func over(r flows.Request, topic flows.Topic, now time.Time) chat.Card {
 	}
 	switch topic {
 	case flows.TopicExpired:
-		c.Body = chat.Text{chat.Plain("Your access to "), what, chat.Plain(" is over: its time was up. It was taken back in every system.")}
+		c.Body = chat.Text{chat.Plain(accessOf(r, email) + " to "), what, chat.Plain(" is over: its time was up. It was taken back in every system.")}
 	case flows.TopicRevoked:
-		c.Body = chat.Text{chat.Plain("Your access to "), what, chat.Plain(" was ended before its time. It was taken back in every system.")}
+		c.Body = chat.Text{chat.Plain(accessOf(r, email) + " to "), what, chat.Plain(" was ended before its time. It was taken back in every system.")}
 		if r.ActiveAt.IsZero() {
-			c.Body = chat.Text{chat.Plain("The access to "), what, chat.Plain(" was ended before you had it. Nothing is left in any system.")}
+			who := "you"
+			if !has(r, email) {
+				who = r.Grantee.DisplayName()
+			}
+			c.Body = chat.Text{chat.Plain("The access to "), what, chat.Plain(" was ended before " + who + " had it. Nothing is left in any system.")}
 		}
 	case flows.TopicWithdrawn:
 		c.Body = chat.Text{chat.Plain("You withdrew your request for "), what, chat.Plain(".")}
@@ -220,7 +249,7 @@ func over(r flows.Request, topic flows.Topic, now time.Time) chat.Card {
 	case flows.TopicRequest, flows.TopicAsked, flows.TopicApproved, flows.TopicDenied, flows.TopicGranted, flows.TopicAccess, flows.TopicExplain, flows.TopicOverdue, flows.TopicOverdueOver,
 		flows.TopicReminder, flows.TopicExtensionReminder, flows.TopicExtension, flows.TopicExtended, flows.TopicNotExtended, flows.TopicEndingSoon:
 	}
-	if !undoing(r) {
+	if !undoing(r) && (r.Requestor.Is(email) || !has(r, email)) {
 		c.Actions = []chat.Action{button(r, chat.ActionAgain, "Request again", "")}
 	}
 	return c
