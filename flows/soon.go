@@ -70,3 +70,21 @@ func (r *Request) laterPosts() (out []PostKey) {
 	warn(func(time.Time) bool { return true })
 	return out
 }
+
+// Overtaken reports whether a message that nobody has seen yet says what is over by now:
+// that an end is near which has come or was moved, or that a decision is waited for which
+// was made.
+func (r *Request) Overtaken(key PostKey, now time.Time) bool {
+	//nolint:exhaustive // the others tell what was and is
+	switch key.Topic {
+	case TopicEndingSoon:
+		n := key.Number()
+		return n < 1 || n > len(r.Warned) || r.State != StateActive || !r.Warned[n-1].Equal(r.EndsAt) || !now.Before(r.EndsAt)
+	case TopicReminder:
+		return r.State != StatePending || !r.PendingUntil.IsZero() && !now.Before(r.PendingUntil)
+	case TopicExtensionReminder:
+		v, ok := r.ExtensionView(key.Number())
+		return !ok || v.State != StatePending || !v.PendingUntil.IsZero() && !now.Before(v.PendingUntil)
+	}
+	return false
+}

@@ -101,8 +101,21 @@ func (d *chats) batch(events []flows.AuditEvent) (batch []flows.AuditEvent, last
 		for n > 1 && !d.fits(d.Renderer.Audit(told[:n])) {
 			n--
 		}
+	default:
+		n = d.notes(told)
 	}
 	return told[:n], told[n-1].Seq, repeat, nil
+}
+
+// notes counts the first events that are told as one though few wait: notes for operators,
+// such as that three of those who were asked cannot be reached.
+func (d *chats) notes(told []flows.AuditEvent) (n int) {
+	note := func(e flows.AuditEvent) bool { return e.Fact.Kind == flows.FactOperator && e.Fact.Hold == "" }
+	n = 1
+	for n < len(told) && note(told[n-1]) && note(told[n]) && d.fits(d.Renderer.Audit(told[:n+1])) {
+		n++
+	}
+	return n
 }
 
 // fits reports whether every platform shows all of an audit message.

@@ -13,14 +13,41 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// record appends facts that the channel is told, as operator facts.
+// record appends facts that the channel is told.
 func (s *talk) record(texts ...string) {
 	s.Helper()
 	for _, text := range texts {
-		if err := s.Record(s.Context(), time.Now(), flows.Fact{Kind: flows.FactOperator, Text: text}); err != nil {
-			s.Fatal(err)
-		}
+		s.note(flows.FactOverdue, text)
 	}
+}
+
+func (s *talk) note(kind flows.FactKind, text string) {
+	s.Helper()
+	if err := s.Record(s.Context(), time.Now(), flows.Fact{Kind: kind, Text: text}); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// TestNotesForOperatorsGoTogether: three approvers who cannot be reached are one message
+// after that of the request, though that is few; what tells of a request stays by itself.
+func TestNotesForOperatorsGoTogether(t *testing.T) {
+	converse(t, func(s *talk) {
+		s.options.Renderer = listed{}
+		s.note(flows.FactAsked, "asked")
+		s.note(flows.FactOperator, "no Bob")
+		s.note(flows.FactOperator, "no Carol")
+		s.start()
+		s.after(500 * time.Millisecond)
+		s.note(flows.FactOperator, "no Dan")
+		s.after(time.Minute)
+		s.note(flows.FactOperator, "no Eve")
+		s.note(flows.FactApproved, "approved")
+		s.after(time.Minute)
+		if diff := cmp.Diff([]string{"asked", "no Bob,no Carol,no Dan", "no Eve", "approved"}, s.channel()); diff != "" {
+			t.Errorf("messages (-want +got):\n%s", diff)
+		}
+		s.settled()
+	})
 }
 
 // listed is a renderer whose audit cards list their events.
@@ -203,7 +230,7 @@ func TestAuditEventThatCannotBeShown(t *testing.T) {
 		s.start()
 		s.after(time.Minute)
 		got := strings.Join(s.channel(), ",")
-		want := "1,2,Audit event 3: operator," + strings.Join(numbered(4, 20), ",")
+		want := "1,2,Audit event 3: overdue," + strings.Join(numbered(4, 20), ",")
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("facts in order (-want +got):\n%s", diff)
 		}

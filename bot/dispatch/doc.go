@@ -21,6 +21,8 @@
 //     message are a second apart, wait a second for a request that is on its way to
 //     another state, and show it as it is when the platform takes them, if the
 //     messenger is a Redrawer. What is shown already is not sent.
+//   - A message that nobody has seen yet is not sent once it only announces what is over:
+//     that an end is near, or that somebody waits.
 //
 // It must not know policy, stores, drivers or platforms: it sees the interfaces
 // it declares, and the contract of provision.
@@ -30,8 +32,8 @@
 //	[{"name":"password","value":"…"}]
 //
 // Post.Shows is the hash of the card last shown. "!posting" says that a first post
-// was begun; another one that begins with "!" says that the message could not be
-// shown, and that the operator was told.
+// was begun, "!over" that what it would have announced was over before; another one that
+// begins with "!" says that the message could not be shown, and that the operator was told.
 //
 // Caveats: a driver or messenger that ignores its context holds its place in the
 // worker until it returns. Locks are held in this process only: two processes

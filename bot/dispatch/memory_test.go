@@ -115,6 +115,13 @@ func (m *memory) apply(now time.Time, id string, ev flows.Event) (flows.Request,
 	return r, nil
 }
 
+// wants is want for tests.
+func (m *memory) wants(now time.Time, e flows.Effect) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.want(now, e)
+}
+
 func (m *memory) want(now time.Time, e flows.Effect) {
 	m.rev++
 	task := flows.Task{Key: e.Key(), Effect: e, Rev: m.rev, Since: now, Due: now}

@@ -287,12 +287,14 @@ func (m message) show(ctx context.Context, key flows.PostKey, onlyNew bool) outc
 	}
 	m.post, m.card, m.hash = p, card, hashOf(card)
 	switch {
-	case p.Shows == m.hash || p.Shows == refusedMark+m.hash:
+	case p.Shows == m.hash || p.Shows == refusedMark+m.hash || p.Shows == overMark:
 		return done(ResultNothing)
-	case p.Message == "":
-		return m.first(ctx)
+	case p.Message != "":
+		return m.redraw(ctx)
+	case p.Shows != postingMark && m.r.Overtaken(key, m.Now()):
+		return m.save(ctx, overMark, done(ResultNothing))
 	}
-	return m.redraw(ctx)
+	return m.first(ctx)
 }
 
 // Marks of a Post whose message could not be shown, or is being posted for the
@@ -301,6 +303,7 @@ const (
 	refusedMark = "!refused "
 	goneMark    = "!gone "
 	postingMark = "!posting"
+	overMark    = "!over" // before anybody saw it
 )
 
 // lookBack is how much earlier than the bot's clock the platform's may be.
@@ -330,8 +333,19 @@ func (m message) first(ctx context.Context) outcome {
 	if k, ok := m.Messenger.(Keyed); ok {
 		return m.firstKeyed(ctx, k, to)
 	}
-	ref, err := m.Messenger.Post(ctx, to, m.card, priorityOf(m.post.Key))
+	turn, cancel := m.inTime(ctx)
+	defer cancel()
+	ref, err := m.Messenger.Post(turn, to, m.card, priorityOf(m.post.Key))
 	return m.posted(ctx, ref, err)
+}
+
+// inTime ends when an end has come that the message says is near: where it waits for the
+// platform's limits, it waits no longer.
+func (m message) inTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	if m.post.Key.Topic != flows.TopicEndingSoon {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, m.r.EndsAt.Sub(m.Now()))
 }
 
 // firstKeyed says on record that it will post before it does. Where that was said
@@ -347,6 +361,8 @@ func (m message) firstKeyed(ctx context.Context, k Keyed, to chat.Recipient) out
 			return m.redraw(ctx)
 		case err != nil && chat.KindOf(err) != chat.ErrorRefused: // who may not look posts
 			return m.posted(ctx, ref, err)
+		case m.r.Overtaken(m.post.Key, m.Now()):
+			return m.save(ctx, overMark, done(ResultNothing))
 		}
 	} else {
 		p := m.post
@@ -355,7 +371,9 @@ func (m message) firstKeyed(ctx context.Context, k Keyed, to chat.Recipient) out
 			return m.storeFailed(m.task, err)
 		}
 	}
-	ref, err := k.PostKeyed(ctx, to, m.card, priority, key)
+	turn, cancel := m.inTime(ctx)
+	defer cancel()
+	ref, err := k.PostKeyed(turn, to, m.card, priority, key)
 	return m.posted(ctx, ref, err)
 }
 
@@ -407,66 +425,6 @@ func (m message) redraw(ctx context.Context) outcome {
 	}
 	// Nobody waits for a message that was deleted.
 	return m.save(ctx, m.hash, done(ResultGone))
-}
-
-// gone tells the operator, once for each message, that a person cannot be reached.
-func (m message) gone(ctx context.Context, cause error) outcome {
-	m.post.Platform, m.post.Channel, m.post.Message = "", "", ""
-	if len(m.platforms) > 1 {
-		m.lost.add(m.post.Key.On(""), cause, !strings.HasPrefix(m.post.Shows, goneMark))
-		return m.save(ctx, goneMark+m.hash, done(ResultGone))
-	}
-	if err := m.silent(ctx, m.post.Key); err != nil {
-		return m.storeFailed(m.task, err)
-	}
-	return m.giveUp(ctx, goneMark, cause, done(ResultGone),
-		notReached(m.post.Key))
-}
-
-// silent tells that an approver will not answer. It comes first: what is on record as
-// given up is not looked at again.
-func (d *chats) silent(ctx context.Context, k flows.PostKey) error {
-	if d.Unreached == nil || k.Audience != flows.AudienceApprover || k.Topic != flows.TopicRequest && k.Topic != flows.TopicExtension {
-		return nil
-	}
-	err := d.Unreached(context.WithoutCancel(ctx), k)
-	if late(err) || missing(err) {
-		return nil // decided meanwhile, or told before
-	}
-	return err
-}
-
-func notReached(k flows.PostKey) string {
-	return fmt.Sprintf("%s could not be reached in chat; the message %q about %s was not delivered.", k.Person, k.Topic, k.Request)
-}
-
-// notShown decides about an error that leaves the message where it is.
-func (m message) notShown(ctx context.Context, err error) outcome {
-	if ended(ctx, err) {
-		return stopped(err)
-	}
-	result := ResultUnknown
-	switch chat.KindOf(err) {
-	case chat.ErrorRefused:
-		return m.giveUp(ctx, refusedMark, err, done(ResultRefused),
-			fmt.Sprintf("The chat platform refused the message %q about %s to %s.", m.post.Key.Topic, m.r.ID, m.post.Key.Person))
-	case chat.ErrorRetry:
-		result = ResultRetry
-	case chat.ErrorGone, chat.ErrorUnknown:
-	}
-	return again(result, m.Now().Add(chatBackoff.delay(m.task.Key, m.task.Tries, chat.RetryAfterOf(err))), err)
-}
-
-func (m message) giveUp(ctx context.Context, mark string, cause error, o outcome, sentence string) outcome {
-	ctx = context.WithoutCancel(ctx)
-	m.Log.ErrorContext(ctx, "message_not_shown", "request", m.r.ID, "task", m.task.Key, "attempt", m.task.Tries+1, "error", cause)
-	if !strings.HasPrefix(m.post.Shows, mark) {
-		fact := flows.Fact{Kind: flows.FactOperator, Text: sentence}
-		if err := m.Posts.Record(ctx, m.Now(), fact); err != nil {
-			return m.storeFailed(m.task, err)
-		}
-	}
-	return m.save(ctx, mark+m.hash, o)
 }
 
 func (m message) save(ctx context.Context, shows string, o outcome) outcome {

@@ -86,7 +86,7 @@ func TestUnchangedMessageIsNotDrawnAgain(t *testing.T) {
 		s.after(5 * time.Second)
 		s.forget()
 		for _, key := range r.Posts() {
-			s.want(time.Now(), flows.Effect{Kind: flows.EffectPost, Request: r.ID, Post: key})
+			s.wants(time.Now(), flows.Effect{Kind: flows.EffectPost, Request: r.ID, Post: key})
 		}
 		s.after(5 * time.Second)
 		s.settled()
@@ -254,7 +254,7 @@ func TestRefusedRedraw(t *testing.T) {
 		}
 		r = s.get(s, r.ID)
 		for _, key := range r.Posts() {
-			s.want(time.Now(), flows.Effect{Kind: flows.EffectPost, Request: r.ID, Post: key})
+			s.wants(time.Now(), flows.Effect{Kind: flows.EffectPost, Request: r.ID, Post: key})
 		}
 		s.after(time.Minute)
 		if n := len(s.messenger.log("update")); n != 3 {
@@ -365,7 +365,7 @@ func TestCrashAfterPost(t *testing.T) {
 func TestPostOfUnknownRequestIsStruckOff(t *testing.T) {
 	converse(t, func(s *talk) {
 		key := flows.PostKey{Request: "AR-9", Audience: flows.AudienceApprover, Person: bob.Email, Topic: flows.TopicRequest}
-		s.want(time.Now(), flows.Effect{Kind: flows.EffectPost, Request: "AR-9", Post: key})
+		s.wants(time.Now(), flows.Effect{Kind: flows.EffectPost, Request: "AR-9", Post: key})
 		s.start()
 		s.settled()
 	})

@@ -178,9 +178,9 @@ func TestBrokenStoreIsNotHammered(t *testing.T) {
 
 func TestTaskOfUnknownRequestIsStruckOff(t *testing.T) {
 	tell(t, func(s *story) {
-		s.want(time.Now(), flows.Effect{Kind: flows.EffectTarget, Request: "AR-99", Integration: "db"})
+		s.wants(time.Now(), flows.Effect{Kind: flows.EffectTarget, Request: "AR-99", Integration: "db"})
 		r := s.submit(s, ask(unit("other", "x")))
-		s.want(time.Now(), flows.Effect{Kind: flows.EffectTarget, Request: r.ID, Integration: "db"})
+		s.wants(time.Now(), flows.Effect{Kind: flows.EffectTarget, Request: r.ID, Integration: "db"})
 		s.targets["other"] = s.target("other")
 		s.start()
 		if left := s.waiting(flows.LaneTarget); left != nil {

@@ -147,7 +147,7 @@ func TestWorkerLooksWithoutAWake(t *testing.T) {
 func TestIdleWorkerIsQuiet(t *testing.T) {
 	tell(t, func(s *story) {
 		s.start()
-		s.want(time.Now().Add(time.Hour), flows.Effect{Kind: flows.EffectTarget, Request: "AR-1", Integration: "db"})
+		s.wants(time.Now().Add(time.Hour), flows.Effect{Kind: flows.EffectTarget, Request: "AR-1", Integration: "db"})
 		s.after(59 * time.Minute)
 		if s.reads > int(time.Hour/idlePoll)*2 {
 			t.Errorf("%d looks at one task in an hour", s.reads)
