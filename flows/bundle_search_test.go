@@ -47,10 +47,10 @@ func TestSearchBundleRanks(t *testing.T) {
 		limit         int
 		want          []string
 	}{
-		{"all", "order", 0, []string{"Orders · Read", "Orders · Write", "old-orders · Read", "old-orders · Write", "border · Read", "border · Write", "x\x01orders · Read", "x\x01orders · Write"}},
+		{"all", "order", 0, []string{"Orders · Read", "Orders · Write", "old-orders · Read", "old-orders · Write", "x\uFFFDorders · Read", "x\uFFFDorders · Write", "border · Read", "border · Write"}},
 		{"all", "order", 3, []string{"Orders · Read", "Orders · Write", "old-orders · Read"}},
-		{"main", "order", 0, []string{"Orders · Read", "Orders · Write", "border · Read", "border · Write", "x\x01orders · Read", "x\x01orders · Write"}},
-		{"all", " ORDERS · w ", 0, []string{"Orders · Write", "old-orders · Write", "x\x01orders · Write"}},
+		{"main", "order", 0, []string{"Orders · Read", "Orders · Write", "x\uFFFDorders · Read", "x\uFFFDorders · Write", "border · Read", "border · Write"}},
+		{"all", " ORDERS · w ", 0, []string{"Orders · Write", "old-orders · Write", "x\uFFFDorders · Write"}},
 		{"all", "ЗАКАЗ", 0, []string{"заказы · Read", "заказы · Write"}},
 		{"all", "İ", 1, []string{"İstanbul · Read"}},
 		{"all", "bro\xff", 1, []string{"bro\xffken · Read"}},

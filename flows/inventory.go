@@ -141,11 +141,17 @@ func (inv *Inventory) Has(u Unit) bool {
 	return r && p
 }
 
-// Describe adds the names that people read to a unit.
+// Describe adds the names that people read to a unit, each in one line.
 func (inv *Inventory) Describe(u Unit) Item {
 	it := Item{Unit: u, ResourceName: u.Resource, TypeName: u.ResourceType, PermissionName: u.Permission}
 	if r, ok := inv.Resource(u.Integration, u.ResourceType, u.Resource); ok {
 		it.ResourceName, it.Path = cmp.Or(r.Name, r.ID), r.Path
+		if slices.ContainsFunc(it.Path, func(s string) bool { return shown(s) != s }) {
+			it.Path = slices.Clone(it.Path)
+			for i, s := range it.Path {
+				it.Path[i] = shown(s)
+			}
+		}
 	}
 	if t, ok := inv.Type(u.Integration, u.ResourceType); ok {
 		it.TypeName = cmp.Or(t.Name, t.ID)
@@ -153,6 +159,7 @@ func (inv *Inventory) Describe(u Unit) Item {
 	if p, ok := inv.Permission(u.Integration, u.ResourceType, u.Permission); ok {
 		it.PermissionName = cmp.Or(p.Name, p.ID)
 	}
+	it.ResourceName, it.TypeName, it.PermissionName = shown(it.ResourceName), shown(it.TypeName), shown(it.PermissionName)
 	return it
 }
 

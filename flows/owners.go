@@ -128,7 +128,7 @@ func (w World) owned(units []Unit, excluded func(*Person) bool) []ownedBy {
 			sets = append(sets, ownedBy{emails: emails})
 		}
 		s := &sets[index[key]]
-		s.resources = append(s.resources, cmp.Or(r.Name, r.ID))
+		s.resources = append(s.resources, shown(cmp.Or(r.Name, r.ID)))
 	}
 	return smallest(sets)
 }

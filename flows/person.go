@@ -80,7 +80,8 @@ type Directory struct {
 }
 
 // NewDirectory builds a snapshot. An address that two entries claim belongs to
-// neither: look-ups of it fail closed with CodeAmbiguous. groups are further
+// neither: look-ups of it fail closed with CodeAmbiguous. Names are made fit to be shown;
+// one that holds an address is left out. groups are further
 // groups that exist, for those that nobody is in: a group that is neither named
 // here nor by a person is missing, which is not the same as empty.
 func NewDirectory(people []Person, shifts []Shift, groups ...string) *Directory {
@@ -96,7 +97,7 @@ func NewDirectory(people []Person, shifts []Shift, groups ...string) *Directory 
 	}
 	for i := range people {
 		p := people[i]
-		p.Email = NormalizeEmail(p.Email)
+		p.Email, p.Name = NormalizeEmail(p.Email), shownPerson(p.Name)
 		p.Manager = NormalizeEmail(p.Manager)
 		d.add(&p)
 	}

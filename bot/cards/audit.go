@@ -96,10 +96,10 @@ func auditSection(e flows.AuditEvent, limit int) chat.Section {
 		add(map[flows.Verb]string{flows.VerbApprove: "Approved by", flows.VerbDeny: "Denied by"}[d.Verb], decision(d))
 	}
 	if f.Justification != "" {
-		add("Justification", chat.T(f.Justification))
+		add("Justification", said(f.Justification))
 	}
 	if f.Reason != "" && f.Kind != flows.FactApproved && f.Kind != flows.FactDenied { // those are in the decisions
-		add(map[bool]string{false: "Reason", true: "Details"}[f.Kind == flows.FactOperator], chat.T(f.Reason))
+		add(map[bool]string{false: "Reason", true: "Details"}[f.Kind == flows.FactOperator], said(f.Reason))
 	}
 	if f.Text != "" && f.Request != "" {
 		add("Note", chat.T(f.Text))
@@ -131,7 +131,7 @@ func holdActions(hold string) []chat.Action {
 func Held(f flows.Fact) chat.Card {
 	c := chat.Card{Body: chat.Text{chat.Bold(f.Text)}, Actions: holdActions(f.Hold), Fallback: f.Text}
 	if f.Reason != "" {
-		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Details", Value: chat.T(f.Reason)}}}}
+		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Details", Value: said(f.Reason)}}}}
 	}
 	return c
 }
@@ -146,7 +146,7 @@ func decision(d flows.Decision) chat.Text {
 		t = append(t, chat.Plain(" · "+strings.TrimSuffix(why, ".")))
 	}
 	if d.Reason != "" {
-		t = append(t, chat.Plain(": "), chat.Plain(d.Reason))
+		t = append(t, chat.Plain(": "), inLine(d.Reason))
 	}
 	return t
 }

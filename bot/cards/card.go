@@ -119,7 +119,7 @@ func askFields(r flows.Request) []chat.Field {
 	}
 	fields = append(fields, chat.Field{Label: "Duration", Value: chat.T(duration(r.Duration, r.Indefinite))})
 	if r.Justification != "" {
-		fields = append(fields, chat.Field{Label: "Justification", Value: chat.T(r.Justification)})
+		fields = append(fields, chat.Field{Label: "Justification", Value: said(r.Justification)})
 	}
 	return fields
 }
@@ -228,7 +228,7 @@ func revoked(r flows.Request) chat.Text {
 	}
 	t = append(t, chat.Plain(" "), chat.At(r.EndedAt))
 	if r.Ending.Reason != "" {
-		t = append(t, chat.Plain(": "), chat.Plain(r.Ending.Reason))
+		t = append(t, chat.Plain(": "), inLine(r.Ending.Reason))
 	}
 	return t
 }
@@ -252,7 +252,7 @@ func decisionNotes(r flows.Request, openly bool) []chat.Text {
 			t = append(t, chat.Plain(", "), chat.Bold(less))
 		}
 		if d.Reason != "" {
-			t = append(t, chat.Plain(": "), chat.Plain(d.Reason))
+			t = append(t, chat.Plain(": "), inLine(d.Reason))
 		}
 		out = append(out, t)
 	}

@@ -20,7 +20,7 @@ func explain(r flows.Request, round int) chat.Card {
 		}
 		c.Status = append(c.Status, chat.Plain(" by "), actor(r.ExplainedBy), chat.Plain(" "), chat.At(r.ExplainedAt))
 		if round == 0 {
-			c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Explanation", Value: chat.T(r.Explanation)}}}}
+			c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Explanation", Value: said(r.Explanation)}}}}
 		}
 		return c
 	}

@@ -79,10 +79,10 @@ func extensionFields(r flows.Request, n int) []chat.Field {
 		chat.Plain(flows.FormatDuration(e.For) + ": until "), chat.At(until), chat.Plain(" instead of "), chat.At(from),
 	}})
 	if e.Reason != "" {
-		ask = append(ask, chat.Field{Label: "Reason", Value: chat.T(e.Reason)})
+		ask = append(ask, chat.Field{Label: "Reason", Value: said(e.Reason)})
 	}
 	if r.Justification != "" {
-		ask = append(ask, chat.Field{Label: "Justification", Value: chat.T(r.Justification)})
+		ask = append(ask, chat.Field{Label: "Justification", Value: said(r.Justification)})
 	}
 	return ask
 }
@@ -162,7 +162,7 @@ func extended(r flows.Request, n int, email string, now time.Time) (chat.Card, b
 	}
 	for _, d := range e.Decisions {
 		if d.Reason != "" {
-			c.Notes = append(c.Notes, chat.Text{person(d.By)[0], chat.Plain(": "), chat.Plain(d.Reason)})
+			c.Notes = append(c.Notes, chat.Text{person(d.By)[0], chat.Plain(": "), inLine(d.Reason)})
 		}
 	}
 	return liveUntil(c, r, e.Until, now), true
@@ -197,7 +197,7 @@ func notExtended(r flows.Request, n int, email string) (chat.Card, bool) {
 	c := chat.Card{Title: r.ID + " not extended", Tone: chat.ToneBad, Fallback: r.ID + ": " + lowerFirst(accessOf(r, email)) + " was not extended"}
 	c.Body = chat.Text{chat.Plain("More time for "), chat.Bold(held(r)), chat.Plain(" was denied by "), person(who.By)[0], chat.Plain(". The access ends as it was going to.")}
 	if who.Reason != "" {
-		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Reason", Value: chat.T(who.Reason)}}}}
+		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Reason", Value: said(who.Reason)}}}}
 	}
 	return c, true
 }

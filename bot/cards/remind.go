@@ -24,7 +24,7 @@ func reminder(r flows.Request, email string, now time.Time) (chat.Card, bool) {
 		c.Notes = append(c.Notes, chat.Text{chat.Bold("Still needed: "), chat.Plain(missing)})
 	}
 	if r.Justification != "" {
-		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Justification", Value: chat.T(r.Justification)}}}}
+		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Justification", Value: said(r.Justification)}}}}
 	}
 	c.Notes = append(append(append(c.Notes, whyAsked(r, email)...), standNotes(r, email)...), chat.Text{chat.Plain("Times out "), chat.At(r.PendingUntil)})
 	c.Actions = decisionButtons(r, email, 0, &c.Notes)
@@ -51,7 +51,7 @@ func reminderOfExtension(r flows.Request, n int, email string, now time.Time) (c
 		c.Notes = append(c.Notes, chat.Text{chat.Bold("Still needed: "), chat.Plain(missing)})
 	}
 	if e.Reason != "" {
-		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Reason", Value: chat.T(e.Reason)}}}}
+		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Reason", Value: said(e.Reason)}}}}
 	}
 	c.Notes = append(append(append(c.Notes, whyAsked(v, email)...), standNotes(v, email)...), ifNobody(r, v))
 	c.Actions = decisionButtons(v, email, n, &c.Notes)

@@ -20,7 +20,7 @@ func asked(r flows.Request, now time.Time) chat.Card {
 		c.Sections[0].Fields = append(c.Sections[0].Fields, chat.Field{Label: "Grantee", Value: person(r.Grantee)})
 	}
 	if r.Justification != "" {
-		c.Sections[0].Fields = append(c.Sections[0].Fields, chat.Field{Label: "Justification", Value: chat.T(r.Justification)})
+		c.Sections[0].Fields = append(c.Sections[0].Fields, chat.Field{Label: "Justification", Value: said(r.Justification)})
 	}
 	c.Status, c.Tone = status(r, now)
 	if waiting(r, now) {
@@ -68,7 +68,7 @@ func approved(r flows.Request) chat.Card {
 	c.Notes = lessNote(r)
 	for _, d := range r.Decisions {
 		if d.Reason != "" {
-			c.Notes = append(c.Notes, chat.Text{chat.Person(d.By.DisplayName(), d.By.Email), chat.Plain(": "), chat.Plain(d.Reason)})
+			c.Notes = append(c.Notes, chat.Text{chat.Person(d.By.DisplayName(), d.By.Email), chat.Plain(": "), inLine(d.Reason)})
 		}
 	}
 	if r.State == flows.StateApproved && !r.NothingGranted() {
@@ -102,7 +102,7 @@ func denied(r flows.Request) chat.Card {
 	c := chat.Card{Title: r.ID + " denied", Tone: chat.ToneBad, Fallback: r.ID + " was denied"}
 	c.Body = chat.Text{chat.Plain("Your request for "), chat.Bold(summary(r)), chat.Plain(" was denied by "), chat.Person(who.DisplayName(), who.Email), chat.Plain(".")}
 	if d := r.Decisions[len(r.Decisions)-1]; d.Reason != "" {
-		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Reason", Value: chat.T(d.Reason)}}}}
+		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Reason", Value: said(d.Reason)}}}}
 	}
 	c.Actions = []chat.Action{button(r, chat.ActionAgain, "Request again", "")}
 	return c

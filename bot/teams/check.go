@@ -247,7 +247,7 @@ func (f *Finder) account(to chat.Recipient) (string, error) {
 	if to.ID != "" {
 		return to.ID, nil
 	}
-	email := strings.ToLower(to.Email)
+	email := chat.Address(to.Email)
 	if m, ok := f.accounts[email]; ok {
 		id := objectOf(m)
 		if a := f.client.judge(Contact{Account: id}, m); a.Guest || a.External {
