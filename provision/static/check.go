@@ -71,7 +71,7 @@ func (k *checker) address(path, what, address string, i int) {
 		return
 	}
 	if name, domain, ok := strings.Cut(key, "@"); !ok || name == "" || domain == "" {
-		k.warn(path, "invalid_address", fmt.Sprintf("%q does not look like an e-mail address", address), "")
+		k.fail(path, "invalid_address", fmt.Sprintf("%q is not an e-mail address", address), "write it like alice@example.com: people are recognised by it")
 	}
 	k.unique(path, "the address", key, "duplicate_address", i, k.addresses)
 }

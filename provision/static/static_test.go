@@ -135,10 +135,11 @@ func TestIssues(t *testing.T) {
 		"no alias": {"people: [{email: a@x, aliases: [b@x, '']}]", []flows.Issue{
 			{Path: "people[0].aliases[1]", Severity: e, Code: "missing_key", Message: "the alias has no e-mail address"},
 		}},
-		"odd addresses": {"people: [{email: alice}, {email: '@x'}, {email: 'b@'}]", []flows.Issue{
-			{Path: "people[0].email", Severity: w, Code: "invalid_address", Message: `"alice" does not look like an e-mail address`},
-			{Path: "people[1].email", Severity: w, Code: "invalid_address", Message: `"@x" does not look like an e-mail address`},
-			{Path: "people[2].email", Severity: w, Code: "invalid_address", Message: `"b@" does not look like an e-mail address`},
+		"odd addresses": {"people: [{email: alice}, {email: '@x'}, {email: 'b@'}, {email: c@x, aliases: [carol]}]", []flows.Issue{
+			{Path: "people[0].email", Severity: e, Code: "invalid_address", Message: `"alice" is not an e-mail address`, Hint: "write it like alice@example.com: people are recognised by it"},
+			{Path: "people[1].email", Severity: e, Code: "invalid_address", Message: `"@x" is not an e-mail address`, Hint: "write it like alice@example.com: people are recognised by it"},
+			{Path: "people[2].email", Severity: e, Code: "invalid_address", Message: `"b@" is not an e-mail address`, Hint: "write it like alice@example.com: people are recognised by it"},
+			{Path: "people[3].aliases[0]", Severity: e, Code: "invalid_address", Message: `"carol" is not an e-mail address`, Hint: "write it like alice@example.com: people are recognised by it"},
 		}},
 		"unknown time zones": {"people: [{email: a@x, time_zone: Europe/Berlin}, {email: b@x, time_zone: Mars/Base}, {email: c@x, time_zone: Local}, {email: d@x, time_zone: UTC}]", []flows.Issue{
 			{Path: "people[1].time_zone", Severity: e, Code: "unknown_time_zone", Message: `there is no time zone "Mars/Base"`, Hint: "such as Europe/Berlin or UTC"},
