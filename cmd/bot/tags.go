@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
+	"apono/cmd/bot/internal/living"
 	"apono/cmd/bot/internal/ops"
 	"apono/flows"
 	"apono/provision"
@@ -33,7 +35,10 @@ func (a *App) inventoried() (out []string) {
 // putTags has resources carry tags, and tells the audit trail where that changes
 // something. What is held is told of by raiseHeld.
 func (a *App) putTags(ctx context.Context, tags []flows.TaggedResource) (ops.TagsAnswer, error) {
-	r, err := a.living.PutTags(ctx, tags)
+	r, err := a.living.PutTags(ctx, tags, func(r living.TagsResult) (time.Time, flows.Fact) {
+		return a.now(), flows.Fact{Kind: flows.FactOperator, Text: fmt.Sprintf(
+			"The API replaced the tags of resources: %s now, %d before. Flows and access scopes follow them.", count(r.Is, "resource has tags from it", "resources have tags from it"), r.Was)}
+	})
 	a.wrote(err)
 	answer := ops.TagsAnswer{Changed: r.Changed, Resources: r.Is, Unknown: r.Unknown, Held: r.Held}
 	if err != nil {
@@ -41,14 +46,5 @@ func (a *App) putTags(ctx context.Context, tags []flows.TaggedResource) (ops.Tag
 		return answer, err
 	}
 	a.log.InfoContext(ctx, "tags were put", "resources", r.Is, "before", r.Was, "unknown", r.Unknown, "changed", r.Changed, "held", r.Held != "")
-	if !r.Changed {
-		return answer, nil
-	}
-	err = a.store.Record(ctx, a.now(), flows.Fact{Kind: flows.FactOperator, Text: fmt.Sprintf(
-		"The API replaced the tags of resources: %s now, %d before. Flows and access scopes follow them.", count(r.Is, "resource has tags from it", "resources have tags from it"), r.Was)})
-	a.wrote(err)
-	if err != nil {
-		a.log.ErrorContext(ctx, "could not tell the audit trail", "err", err)
-	}
 	return answer, nil
 }

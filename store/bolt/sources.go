@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -21,6 +22,19 @@ func sourceKey(prefix []byte, name string) []byte { return append(bytes.Clone(pr
 
 // SaveSource keeps what a source said, in place of what was kept of it.
 func (s *Store) SaveSource(ctx context.Context, snap flows.SourceSnapshot) error {
+	return s.saveSource(ctx, snap, func(*tx) error { return nil })
+}
+
+// SaveSourceTold is SaveSource and Record in one transaction.
+func (s *Store) SaveSourceTold(ctx context.Context, now time.Time, snap flows.SourceSnapshot, fact flows.Fact) error {
+	encoded, err := encodeFact(fact)
+	if err != nil {
+		return err
+	}
+	return s.saveSource(ctx, snap, func(t *tx) error { return t.record(now, encoded) })
+}
+
+func (s *Store) saveSource(ctx context.Context, snap flows.SourceSnapshot, also func(t *tx) error) error {
 	if snap.Name == "" {
 		return errors.New("a source needs a name")
 	}
@@ -34,7 +48,10 @@ func (s *Store) SaveSource(ctx context.Context, snap flows.SourceSnapshot) error
 				return err
 			}
 		}
-		return t.put(bucketSources, sourceKey(sourceHead, snap.Name), head)
+		if err := t.put(bucketSources, sourceKey(sourceHead, snap.Name), head); err != nil {
+			return err
+		}
+		return also(t)
 	})
 }
 

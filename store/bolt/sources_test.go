@@ -55,3 +55,28 @@ func TestSources(t *testing.T) {
 	}
 	want(people)
 }
+
+// TestSourceToldOf: what a source said and the fact about it are one transaction.
+func TestSourceToldOf(t *testing.T) {
+	s := storetest.OpenAt(t, filepath.Join(t.TempDir(), "bot.db"), bolt.Options{NoSync: true})
+	fact := flows.Fact{Kind: flows.FactOperator, Text: "new tags"}
+	if err := s.SaveSourceTold(t.Context(), start, flows.SourceSnapshot{}, fact); err == nil {
+		t.Error("a source without a name is saved")
+	}
+	look := func(sources, events int) {
+		t.Helper()
+		kept, err := s.Sources()
+		if err != nil {
+			t.Fatal(err)
+		}
+		trail, err := s.Audit(1, 9)
+		if err != nil || len(kept) != sources || len(trail) != events {
+			t.Errorf("%d sources, want %d; %d events, want %d: %v", len(kept), sources, len(trail), events, err)
+		}
+	}
+	look(0, 0)
+	if err := s.SaveSourceTold(t.Context(), start, flows.SourceSnapshot{Name: "tags", Data: []byte("x")}, fact); err != nil {
+		t.Fatal(err)
+	}
+	look(1, 1)
+}

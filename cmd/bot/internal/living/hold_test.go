@@ -21,6 +21,21 @@ type shelf struct {
 	mu    sync.Mutex
 	rows  map[string]flows.SourceSnapshot
 	wrote int // of what sources said
+	told  []string
+	full  bool // nothing can be told any more
+}
+
+func (s *shelf) SaveSourceTold(ctx context.Context, _ time.Time, snap flows.SourceSnapshot, fact flows.Fact) error {
+	s.mu.Lock()
+	full := s.full
+	if !full {
+		s.told = append(s.told, fact.Text)
+	}
+	s.mu.Unlock()
+	if full {
+		return errors.New("the disk is full")
+	}
+	return s.SaveSource(ctx, snap)
 }
 
 func (s *shelf) SaveSource(_ context.Context, snap flows.SourceSnapshot) error {

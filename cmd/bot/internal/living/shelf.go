@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"time"
 
 	"apono/flows"
 )
@@ -16,6 +17,8 @@ import (
 // Shelf keeps what sources said over a restart.
 type Shelf interface {
 	SaveSource(ctx context.Context, s flows.SourceSnapshot) error
+	// SaveSourceTold writes a fact into the audit trail in the same transaction.
+	SaveSourceTold(ctx context.Context, now time.Time, s flows.SourceSnapshot, fact flows.Fact) error
 	ForgetSource(ctx context.Context, name string) error
 	Sources() ([]flows.SourceSnapshot, error)
 }
@@ -102,13 +105,13 @@ func (c *Context) Remember(ctx context.Context, shelf Shelf) error {
 
 // keep is save where the source is asked again anyhow.
 func (c *Context) keep(ctx context.Context, name string) {
-	if err := c.save(ctx, name); err != nil {
+	if err := c.save(ctx, name, func(shelf Shelf, s flows.SourceSnapshot) error { return shelf.SaveSource(ctx, s) }); err != nil {
 		c.log.WarnContext(ctx, "could not keep what an integration said; after a restart it is asked before anything else is known of it", "integration", name, "err", err)
 	}
 }
 
-// save saves what a source said. What is the same as before costs a short row.
-func (c *Context) save(ctx context.Context, name string) error {
+// save has what a source said written. What is the same as before costs a short row.
+func (c *Context) save(ctx context.Context, name string, write func(Shelf, flows.SourceSnapshot) error) error {
 	c.mu.Lock()
 	s, known := c.said[name]
 	shelf := c.shelf
@@ -126,7 +129,7 @@ func (c *Context) save(ctx context.Context, name string) error {
 		snap.Data, err = pack(raw)
 	}
 	if err == nil {
-		err = shelf.SaveSource(ctx, snap)
+		err = write(shelf, snap)
 	}
 	if err != nil {
 		return err

@@ -30,8 +30,9 @@ type TagsResult struct {
 // tag of the same key that the integration tells is hidden. They are in force from one
 // moment to the next, and outlive a restart; where they are for much fewer resources
 // than before, they are held like a sync. An error says that they may not outlive a
-// restart: put them again. The caller must not change what it has put.
-func (c *Context) PutTags(ctx context.Context, tags []flows.TaggedResource) (TagsResult, error) {
+// restart: put them again. tell makes what the audit trail says of it, and when; that is
+// kept with them or not at all. The caller must not change what it has put.
+func (c *Context) PutTags(ctx context.Context, tags []flows.TaggedResource, tell func(TagsResult) (time.Time, flows.Fact)) (TagsResult, error) {
 	c.tagging.Lock()
 	defer c.tagging.Unlock()
 	now := time.Now().UTC()
@@ -40,7 +41,7 @@ func (c *Context) PutTags(ctx context.Context, tags []flows.TaggedResource) (Tag
 	c.mu.Lock()
 	before := c.said[TagsSource]
 	r := TagsResult{Was: len(before.tags), Is: len(tags)}
-	tell := c.take(Source{Name: TagsSource}, answer)
+	raise := c.take(Source{Name: TagsSource}, answer)
 	if h, held := c.held[TagsSource]; held {
 		r.Held = h.Text()
 	}
@@ -49,13 +50,19 @@ func (c *Context) PutTags(ctx context.Context, tags []flows.TaggedResource) (Tag
 	}
 	r.Unknown = unknown(c.now.Load().world.Inventory, tags)
 	c.mu.Unlock()
-	if tell != nil {
-		tell(ctx)
+	if raise != nil {
+		raise(ctx)
 	}
 	if r.Held != "" {
 		return r, nil
 	}
-	return r, c.save(ctx, TagsSource)
+	return r, c.save(ctx, TagsSource, func(shelf Shelf, s flows.SourceSnapshot) error {
+		if s.Data == nil { // they are kept already, and so is what was told
+			return shelf.SaveSource(ctx, s)
+		}
+		at, fact := tell(r)
+		return shelf.SaveSourceTold(ctx, at, s, fact)
+	})
 }
 
 // tagsHealth is how the tags do; none where nobody ever put any. The caller holds mu.

@@ -28,11 +28,38 @@ func tagging(t *testing.T, shelf living.Shelf) *living.Context {
 
 func put(t *testing.T, c *living.Context, tags ...flows.TaggedResource) living.TagsResult {
 	t.Helper()
-	r, err := c.PutTags(t.Context(), tags)
+	r, err := c.PutTags(t.Context(), tags, told)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+func told(r living.TagsResult) (time.Time, flows.Fact) {
+	return time.Time{}, flows.Fact{Text: fmt.Sprintf("%d, then %d", r.Was, r.Is)}
+}
+
+// TestTagsAreToldWithThem: what changes is told of in the transaction that keeps it. What
+// could not be kept is told of once it is, though it was in force in between.
+func TestTagsAreToldWithThem(t *testing.T) {
+	kept := &shelf{rows: map[string]flows.SourceSnapshot{}}
+	c := tagging(t, kept)
+	put(t, c, queue("vip", "pii", "true"))
+	put(t, c, queue("vip", "pii", "true"))
+	kept.full = true
+	both := []flows.TaggedResource{queue("vip", "pii", "true"), queue("refunds", "pii", "true")}
+	if _, err := c.PutTags(t.Context(), both, told); err == nil {
+		t.Error("they are kept by a shelf that is full")
+	}
+	if diff := cmp.Diff([]string{"0, then 1"}, kept.told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+	kept.full = false
+	put(t, c, both...)
+	put(t, c, both...)
+	if len(kept.told) != 2 {
+		t.Errorf("told %q", kept.told)
+	}
 }
 
 func queue(name string, pairs ...string) flows.TaggedResource {
