@@ -33,8 +33,7 @@ for (const colorScheme of ["light", "dark"]) {
       await slack.channel("general");
       await slack.say("/apono");
       await slack.dialog("Request access").waitFor();
-      await slack.button("Submit").click();
-      await slack.in.locator(".error").first().waitFor();
+      await slack.refused("Resources", /./);
       await audited(slack, "a form with mistakes");
       await slack.in.getByRole("combobox", { name: "Resources" }).click();
       await slack.in.getByRole("option").first().waitFor();

@@ -104,13 +104,34 @@ export class Slack {
     return this.in.getByRole("dialog").getByRole("textbox", { name: label });
   }
 
-  // choose types into a menu and takes what it offers.
+  // choose types into a menu and takes what it offers. The app may draw the form anew meanwhile, and what is chosen then may
+  // be lost, as in Slack: it is chosen again. A menu of several shows chips.
   async choose(label, query, option = query) {
     const field = this.in.getByRole("dialog").getByRole("combobox", { name: label });
-    await field.click();
-    await field.fill(query);
-    await this.in.getByRole("option", { name: option }).first().click();
-    await field.press("Tab"); // away from the list
+    const block = this.in.locator(".block").filter({ has: this.page.getByRole("combobox", { name: label }) });
+    const chosen = block.locator(".chip").filter({ hasText: option }).or(block.locator(`input[data-value][value^="${option}"]`));
+    await this.until(`${label}: ${option}`, chosen, async () => {
+      await field.click();
+      await field.fill(query);
+      await this.in.getByRole("option", { name: option }).first().click();
+      await field.press("Tab"); // away from the list
+    });
+  }
+
+  // until does something, again where it did not help, until something is there.
+  async until(what, there, act) {
+    for (const end = Date.now() + patience; Date.now() < end; ) {
+      await act();
+      if (await there.first().waitFor({ timeout: patience / 10 }).then(() => true, () => false)) return;
+    }
+    assert.fail(`in vain: ${what}`);
+  }
+
+  // refused submits a form that has a mistake, and wants it told under its field. A form that the app draws anew loses what
+  // was told: then it is submitted again.
+  async refused(label, words) {
+    const told = this.in.locator(".block").filter({ hasText: label }).filter({ has: this.page.locator("[aria-invalid=true]") });
+    await this.until(`${label}: ${words}`, told.locator(".error").filter({ hasText: words }), () => this.button("Submit").click());
   }
 
   // message is the newest message that holds the words.

@@ -75,13 +75,16 @@ let stopping = false;
 function run(name, command, args, options) {
   const child = spawn(command, args, { stdio: ["ignore", what === "test" ? "ignore" : "inherit", "inherit"], ...options });
   children.push(child);
+  child.ended = new Promise((ended) => child.once("close", ended));
   child.once("exit", (code, signal) => { if (!stopping) { console.error(`${name} ended: ${code ?? signal}`); stop(1); } });
 }
-function stop(code) {
+async function stop(code) {
   if (stopping) return;
   stopping = true;
   for (const c of children) c.kill("SIGTERM");
-  setTimeout(() => process.exit(code), 500);
+  setTimeout(() => children.forEach((c) => c.kill("SIGKILL")), 20_000).unref();
+  await Promise.all(children.map((c) => c.ended)); // the folder is theirs until then
+  process.exit(code);
 }
 process.once("uncaughtException", (e) => { console.error(e); stop(1); });
 process.once("SIGINT", () => stop(0)).once("SIGTERM", () => stop(0));
@@ -97,7 +100,7 @@ run("the playground", process.execPath, [createRequire(import.meta.url).resolve(
 
 // Both have to answer before anybody is let in.
 async function answers(url) {
-  for (let n = 0; n < 120 && !stopping; n++) {
+  for (const end = Date.now() + 120_000; Date.now() < end && !stopping; ) {
     if (await fetch(url).then((r) => r.ok, () => false)) return;
     await new Promise((r) => setTimeout(r, 250));
   }
@@ -105,7 +108,7 @@ async function answers(url) {
 }
 await Promise.all([answers("http://127.0.0.1:3978/readyz"), answers("http://127.0.0.1:56150/")]);
 if (what === "test") {
-  setTimeout(() => { console.error("the story takes too long"); stop(1); }, 90_000).unref();
+  setTimeout(() => { console.error("the story takes too long"); stop(1); }, 300_000).unref();
   try {
     await (await import("./story.mjs")).default(process.env.APONO_PICTURE);
     stop(0);

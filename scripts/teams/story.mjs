@@ -8,7 +8,7 @@ import { chromium } from "playwright-core";
 export default async function story(picture) {
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"] });
   const page = await browser.newPage({ viewport: { width: 1300, height: 1100 } });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(120_000); // a machine may be busy with other things
   try {
     await page.goto("http://127.0.0.1:56150/", { waitUntil: "domcontentloaded" });
     const compose = page.locator('[data-lexical-editor="true"]');
