@@ -11,9 +11,6 @@ import (
 // busy is the answer where too many wait.
 var busy = chat.Say("Too many people want something at once. Please try again in a moment.")
 
-// sorry is the answer of a handler that panicked.
-var sorry = chat.Say("Something went wrong here. Please try again; if it happens twice, tell an admin.")
-
 // tooLate begins the sentence for whoever gets no dialog, since its trigger is dead.
 const tooLate = "That took too long to open. "
 

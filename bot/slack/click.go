@@ -160,15 +160,7 @@ func (a *Adapter) delay(ctx context.Context, p *press, at *place, pause time.Dur
 
 // handle does what was committed asks for.
 func (a *Adapter) handle(ctx context.Context, p press) chat.Answer {
-	answer := sorry
-	a.guard(ctx, "click", func() {
-		if p.Command != nil {
-			answer = a.handler.Command(ctx, *p.Command)
-		} else {
-			answer = a.handler.Click(ctx, p.Click)
-		}
-	})
-	return answer
+	return platform.Guarding(a.guard).Answer(ctx, "click", a.handler, p.Command, p.Click)
 }
 
 // replay handles what an earlier run committed and did not finish. Its triggers are

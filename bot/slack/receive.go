@@ -10,6 +10,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // delivery is an envelope on its way through the adapter.
@@ -163,9 +164,7 @@ func (a *Adapter) ask(ctx context.Context, d delivery, told chat.Command, at pla
 	working, stop := bound(ctx, at)
 	answers := make(chan chat.Answer, 1)
 	if !a.answering(working, a.commands, "command", func(ctx context.Context) {
-		answer := sorry
-		a.guard(ctx, "command", func() { answer = a.handler.Command(ctx, told) })
-		answers <- answer
+		answers <- platform.Guarding(a.guard).Answer(ctx, "command", a.handler, &told, chat.Click{})
 	}) {
 		stop()
 		a.meter.Count(CountDropped, "command")

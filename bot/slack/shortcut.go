@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // Callback ids of the shortcuts in the manifest. Both open the request form; the one on
@@ -32,9 +33,7 @@ func (a *Adapter) shortcut(ctx context.Context, d delivery, in interaction) {
 	working, stop := whileOpen(ctx, at)
 	answers := make(chan chat.Answer, 1)
 	if !a.answering(working, a.commands, "shortcut", func(ctx context.Context) {
-		answer := sorry
-		a.guard(ctx, "shortcut", func() { answer = a.handler.Command(ctx, c) })
-		answers <- answer
+		answers <- platform.Guarding(a.guard).Answer(ctx, "shortcut", a.handler, &c, chat.Click{})
 	}) {
 		a.meter.Count(CountDropped, "command")
 		answers <- busy

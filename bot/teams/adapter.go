@@ -99,8 +99,8 @@ func (a *Adapter) background(ctx context.Context, kind string, f func(context.Co
 }
 
 // guard runs f and survives its panic.
-func (a *Adapter) guard(ctx context.Context, kind string, f func()) {
-	platform.Guard(ctx, a.log, a.meter, CountPanic, kind, f)
+func (a *Adapter) guard(ctx context.Context, kind string, f func()) (ended bool) {
+	return platform.Guard(ctx, a.log, a.meter, CountPanic, kind, f)
 }
 
 // ServeHTTP takes one activity.
@@ -153,7 +153,7 @@ func answerWith(v any) response {
 // refused is an invoke's answer that says why there is none.
 // https://learn.microsoft.com/adaptive-cards/authoring-cards/universal-action-model#response-format
 func refused(status int) response {
-	sentence := sorry.Private.Fallback
+	sentence := platform.Sorry.Private.Fallback
 	switch status {
 	case http.StatusBadRequest:
 		sentence = chat.OtherVersion

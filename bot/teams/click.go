@@ -14,8 +14,6 @@ import (
 
 const done = "Done. The message above is brought up to date in a moment."
 
-var sorry = chat.Say("Something went wrong here. Please try again; if it happens twice, tell an admin.")
-
 // committed writes a click down, handles it and returns the answer. The first of its
 // errors is that it could not be written down; then nothing was done.
 func (a *Adapter) committed(ctx context.Context, got received, w wire) (press, chat.Answer, error) {

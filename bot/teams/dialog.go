@@ -9,6 +9,7 @@ import (
 	"net/http"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // taskMessage closes a dialog, or opens none, with a sentence.
@@ -49,8 +50,7 @@ func (a *Adapter) fetched(ctx context.Context, got received) response {
 	}
 	switch w.Do {
 	case doCommand:
-		answer := sorry
-		a.guard(ctx, "command", func() { answer = a.handler.Command(ctx, chat.Command{User: user(got.Activity), Text: w.Text}) })
+		answer := a.commanded(ctx, got, w.Text)
 		out := a.opened(ctx, got, answer)
 		out.late = func(ctx context.Context) {
 			a.told(ctx, spot{got.Conversation.ID, got.ServiceURL, got.From.ID}, w, answer)
@@ -143,7 +143,7 @@ func (a *Adapter) filled(ctx context.Context, u chat.User, w wire, raw map[strin
 	case form != nil && w.Form.asksMore(*form, e.Values):
 		return &dialog{form: w.Form.keep(*form, e.Values), key: w.Form.Key, notice: lookAgain}, true
 	}
-	out := chat.Submitted{Show: notice("Not sent", sentence(*sorry.Private))}
+	out := chat.Submitted{Show: notice("Not sent", sentence(*platform.Sorry.Private))}
 	a.guard(ctx, "submission", func() { out = a.handler.Submit(ctx, e) })
 	switch {
 	case len(out.Errors) > 0:
@@ -218,7 +218,7 @@ func chosen(p chat.Part, values []string) []chat.Option {
 func (a *Adapter) revealed(ctx context.Context, p press, answer chat.Answer) response {
 	var form *chat.Form
 	a.guard(ctx, "then", func() { form = answer.Then(ctx) })
-	out := taskMessage(sentence(*sorry.Private))
+	out := taskMessage(sentence(*platform.Sorry.Private))
 	if form != nil {
 		out = a.show(ctx, dialog{form: *form})
 	}

@@ -299,7 +299,7 @@ func TestMessages(t *testing.T) {
 		act = alice.Activity("message")
 		act["text"], act["conversation"] = "<at>apono</at> requests", obj{"id": audit + ";messageid=1", "conversationType": "channel", "tenantId": tenantID}
 		o.tenant.Deliver(act)
-		synctest.Wait()
+		time.Sleep(10 * time.Second) // a good deal was asked of the tenant
 		in := o.tenant.In(audit)
 		if len(in) != 1 || !strings.Contains(teamstest.Text(in[0].Card), "in your own chat") || len(o.service.commands) != 3 {
 			t.Errorf("in the channel: %+v", in)

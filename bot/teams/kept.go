@@ -31,15 +31,7 @@ func (a *Adapter) commit(ctx context.Context, p press) (fresh bool, err error) {
 
 // handle does what was committed asks for.
 func (a *Adapter) handle(ctx context.Context, p press) chat.Answer {
-	answer := sorry
-	a.guard(ctx, "click", func() {
-		if p.Command != nil {
-			answer = a.handler.Command(ctx, *p.Command)
-		} else {
-			answer = a.handler.Click(ctx, p.Click)
-		}
-	})
-	return answer
+	return platform.Guarding(a.guard).Answer(ctx, "click", a.handler, p.Command, p.Click)
 }
 
 // now does what was committed while its person waits, and returns what they see. What

@@ -94,9 +94,13 @@ func (a *Adapter) read(ctx context.Context, got received) {
 		return
 	}
 	text := command(got.Text)
-	answer := sorry
-	a.guard(ctx, "command", func() { answer = a.handler.Command(ctx, chat.Command{User: user(got.Activity), Text: text}) })
-	a.told(ctx, where, wire{Do: doCommand, Text: text}, answer)
+	a.told(ctx, where, wire{Do: doCommand, Text: text}, a.commanded(ctx, got, text))
+}
+
+// commanded does what somebody wrote, which changes nothing.
+func (a *Adapter) commanded(ctx context.Context, got received, text string) chat.Answer {
+	c := chat.Command{User: user(got.Activity), Text: text}
+	return platform.Guarding(a.guard).Answer(ctx, "command", a.handler, &c, chat.Click{})
 }
 
 // told answers a command in a message; w opens what it opens.
@@ -124,12 +128,11 @@ func (a *Adapter) pressed(ctx context.Context, got received, where spot) {
 		a.inline(ctx, got, where, w, raw)
 		return
 	case doCommand:
-		answer = sorry
-		a.guard(ctx, "command", func() { answer = a.handler.Command(ctx, chat.Command{User: user(got.Activity), Text: w.Text}) })
+		answer = a.commanded(ctx, got, w.Text)
 	case doClick:
 		if _, answer, err = a.committed(ctx, got, w); err != nil {
 			a.log.ErrorContext(ctx, "teams press could not be committed", "error", err)
-			answer = sorry
+			answer = platform.Sorry
 		}
 	default:
 		answer = chat.Say("I do not know this button. Please open the latest message.")
