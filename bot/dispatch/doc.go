@@ -17,7 +17,9 @@
 //     not passed. A revoke is tried until the target confirms.
 //   - One integration that hangs leaves room for the others.
 //   - A message that nobody has seen yet never waits behind redraws, nor does one that
-//     offers what can only be pressed in vain behind one that only reads old. Redraws of one
+//     offers what can only be pressed in vain behind one that only reads old, nor an
+//     approver's card behind messages to others. However many wait for one person's chat,
+//     those to everybody else do not wait for them. Redraws of one
 //     message are a second apart, wait a second for a request that is on its way to
 //     another state, and show it as it is when the platform takes them, if the
 //     messenger is a Redrawer. What is shown already is not sent.

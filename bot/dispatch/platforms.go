@@ -26,7 +26,7 @@ func (p Platform) audits() bool { return p.AuditChannel != nil && p.AuditChannel
 func newChats(o ChatOptions) *chats {
 	first := Platform{Name: cmp.Or(o.Platform, "slack"), Messenger: o.Messenger, AuditChannel: o.AuditChannel}
 	return &chats{
-		ChatOptions: o, redraws: map[string]string{}, took: map[string]string{}, platforms: append([]Platform{first}, o.Others...),
+		ChatOptions: o, rooms: map[string]room{}, took: map[string]string{}, platforms: append([]Platform{first}, o.Others...),
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -108,7 +107,7 @@ type ChatOptions struct {
 	Now    func() time.Time // nil: time.Now
 
 	Total     int           // tasks under way at once
-	Redraws   int           // of these, redraws, and as many of what is stale
+	Redraws   int           // of these, redraws, as many of what is stale, and as many first messages but to approvers
 	AuditPace time.Duration // at least this between two messages in the audit channel
 	Grace     time.Duration // for what is under way when Run's context ends
 }
@@ -132,27 +131,8 @@ type chats struct {
 	refusal   error             // what it said
 	took      map[string]string // hash of the audit message that a platform took, while another has not; likewise
 
-	mu      sync.Mutex
-	redraws map[string]string // tasks that wait and are known to redraw what is there: their pool
-}
-
-// Pools of redraws: however many wait for the platform's limits, there is room for
-// messages that nobody has seen yet, and for those whose buttons do nothing any more.
-const (
-	redrawPool = "redraw"
-	stalePool  = "stale"
-)
-
-func (d *chats) pool(key string) string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if pool := d.redraws[key]; pool != "" {
-		return pool
-	}
-	if strings.HasPrefix(key, "post/") {
-		return spareless // however many messages wait, the audit channel is told
-	}
-	return ""
+	mu    sync.Mutex
+	rooms map[string]room // of tasks that wait and were looked at
 }
 
 // Together is how long a redraw waits for what may change with it, and the least
@@ -171,6 +151,7 @@ func (d *chats) look(t flows.Task) (look, error) {
 		return look{}, err
 	}
 	if !shown {
+		d.known(t.Key, roomOf(key))
 		return look{lock: lockOf(key)}, nil
 	}
 	r, err := d.Posts.Request(key.Request)
@@ -181,9 +162,7 @@ func (d *chats) look(t flows.Task) (look, error) {
 	if card, ok := d.Renderer.Card(r, key.On(""), d.Now()); ok && err == nil && stale(p.Offers, card) {
 		pool = stalePool
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.redraws[t.Key] = pool
+	d.known(t.Key, room{pool: pool})
 	return look{ripe: ripe(t, p, &r, d.Now())}, nil
 }
 
@@ -203,12 +182,6 @@ func ripe(t flows.Task, p flows.Post, r *flows.Request, now time.Time) time.Time
 // settled reports whether the request stays as it is until somebody acts or time passes.
 func settled(r *flows.Request) bool {
 	return r.State != flows.StateApproved && r.State != flows.StateRevoking
-}
-
-func (d *chats) looked(key string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.redraws, key)
 }
 
 func lockOf(k flows.PostKey) string {
@@ -386,6 +359,8 @@ func (m message) posted(ctx context.Context, ref chat.MessageRef, err error) out
 		return m.notShown(ctx, err)
 	}
 	m.post.Platform, m.post.Channel, m.post.Message = ref.Platform, ref.Channel, ref.Message
+	// Where another task waits for it, that is no first message any more.
+	m.looked(flows.Effect{Kind: flows.EffectPost, Post: m.post.Key.On("")}.Key())
 	return m.save(ctx, m.hash, done(ResultDone))
 }
 

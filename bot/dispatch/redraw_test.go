@@ -145,3 +145,81 @@ func TestFirstMessagesOvertakeRedraws(t *testing.T) {
 		s.settled()
 	})
 }
+
+// held is a messenger whose messages to some people wait until the hold is over.
+type held struct {
+	*messenger
+	whom string
+	over chan struct{}
+}
+
+func (h *held) Post(ctx context.Context, to chat.Recipient, c chat.Card, p chat.Priority) (chat.MessageRef, error) {
+	if to.Email == h.whom {
+		select {
+		case <-h.over:
+		case <-ctx.Done():
+			return chat.MessageRef{}, ctx.Err()
+		}
+	}
+	return h.messenger.Post(ctx, to, c, p)
+}
+
+// TestMessagesToOneHoldUpNobody: a hundred messages to one person wait for the platform, to
+// those who asked or to an approver, and everybody else is told at once, in the audit
+// channel too. None is lost.
+func TestMessagesToOneHoldUpNobody(t *testing.T) {
+	for _, whom := range []string{alice.Email, bob.Email} {
+		t.Run(whom, func(t *testing.T) {
+			converse(t, func(s *talk) {
+				hold := &held{s.messenger, whom, make(chan struct{})}
+				s.options.Messenger = hold
+				s.start()
+				const n = 100
+				for range n {
+					s.submit(s, askBob(unit("db", "orders")))
+				}
+				s.after(20 * time.Second)
+				for _, to := range []string{alice.Email, bob.Email, "carol@example.com"} {
+					if got := len(s.of(to)); to != whom && got != n {
+						t.Errorf("%s has %d messages while %s waits", to, got, whom)
+					}
+				}
+				if got := fmt.Sprint(s.messenger.log("audit")); !strings.Contains(got, "AR-91 asked") {
+					t.Errorf("the audit channel knows %s", got)
+				}
+				close(hold.over)
+				s.after(time.Minute)
+				if got := len(s.of(whom)); got != n {
+					t.Errorf("%s has %d messages in the end", whom, got)
+				}
+				s.settled()
+			})
+		})
+	}
+}
+
+// TestApproversOvertakeRequesters: first messages to a hundred who asked wait for the platform,
+// and still nobody waits to be asked.
+func TestApproversOvertakeRequesters(t *testing.T) {
+	converse(t, func(s *talk) {
+		s.took = 10 * time.Second // of any message
+		s.start()
+		for i := range 100 {
+			draft := askBob(unit("db", "orders"))
+			draft.Asked = nil
+			draft.Need = flows.Need{Automatic: true}
+			draft.Requestor = flows.PersonRef{Email: fmt.Sprintf("asks%d@example.com", i), Name: "Asks"}
+			draft.Grantee = draft.Requestor
+			s.submit(s, draft)
+		}
+		s.after(5 * time.Second)
+		s.submit(s, askBob(unit("db", "orders")))
+		s.after(100 * time.Millisecond)
+		got := fmt.Sprint(s.messenger.log("post"))
+		for _, want := range []string{"post bob@example.com AR-101", "post carol@example.com AR-101"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%q did not begin; there came %s", want, got)
+			}
+		}
+	})
+}

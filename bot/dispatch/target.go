@@ -114,7 +114,7 @@ type targets struct {
 }
 
 // pool is the integration, the last part of the key.
-func (d *targets) pool(key string) string { return key[strings.LastIndexByte(key, '/')+1:] }
+func (d *targets) room(key string) room { return room{pool: key[strings.LastIndexByte(key, '/')+1:]} }
 
 // look locks the person in the integration: a revoke that counts holders must not
 // run beside a grant that makes one.

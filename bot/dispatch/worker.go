@@ -33,8 +33,8 @@ type Queue interface {
 const (
 	DefaultTargets        = 8                // target tasks under way at once
 	DefaultPerIntegration = 4                // of these, in one integration
-	DefaultChat           = 20               // chat tasks under way at once
-	DefaultRedraws        = 6                // of these, redraws, and as many of what is stale
+	DefaultChat           = 28               // chat tasks under way at once
+	DefaultRedraws        = 6                // of these, redraws, as many of what is stale, and as many first messages but to approvers
 	DefaultGrace          = 10 * time.Second // for what is under way when the bot stops
 )
 
@@ -52,9 +52,18 @@ const (
 
 // claim says what a task competes for.
 type claim struct {
-	pool string // tasks of one pool share a limit; empty: none
+	room
 	lock string // tasks of one lock exclude each other; empty: none
 }
+
+// room is where a task finds room.
+type room struct {
+	pool  string // tasks of one pool share a limit; empty: none
+	crowd string // at most perCrowd tasks of one crowd are under way; empty: any number
+}
+
+// perCrowd is one task that is under way, and one that goes next.
+const perCrowd = 2
 
 // look is what is known of a task before it is begun.
 type look struct {
@@ -69,8 +78,8 @@ const spareless = "all"
 
 // doer does the tasks of a lane.
 type doer interface {
-	// pool is known from the key alone, or from an earlier look.
-	pool(key string) string
+	// room is known from the key alone, or from an earlier look.
+	room(key string) room
 	// look may read the record. It is called before the task is begun.
 	look(t flows.Task) (look, error)
 	// do acts and records. stop closes when no new act may begin; ctx ends when
@@ -110,7 +119,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	s := &shift{
 		Worker: w, acting: acting, stored: stored, stop: ctx.Done(), stale: true,
 		finished: make(chan finish, w.total), running: map[string]claim{}, wanted: map[string]bool{},
-		locks: map[string]bool{}, pools: map[string]int{}, paused: map[string]time.Time{}, unripe: map[string]time.Time{},
+		locks: map[string]bool{}, pools: map[string]int{}, crowds: map[string]int{}, crowded: map[string]bool{}, paused: map[string]time.Time{}, unripe: map[string]time.Time{},
 	}
 	wake := w.queue.Wake(w.lane)
 	timer := time.NewTimer(0)
@@ -137,24 +146,25 @@ type shift struct {
 	stored context.Context
 	stop   <-chan struct{}
 
-	ready    []candidate // due, not begun, in order
-	stale    bool        // ready no longer is what the store would say
-	more     bool        // the store had more than was read
-	passed   bool        // tasks were passed over because their pool was full
+	ready    []candidate     // due, not begun, in order
+	stale    bool            // ready no longer is what the store would say
+	more     bool            // the store had more than was read
+	passed   bool            // tasks were passed over because their pool was full
+	crowded  map[string]bool // crowds of which tasks were passed over
 	running  map[string]claim
 	wanted   map[string]bool // running tasks that may have been wanted again meanwhile
 	locks    map[string]bool
 	pools    map[string]int
+	crowds   map[string]int
 	paused   map[string]time.Time // tasks whose record failed, until when
 	unripe   map[string]time.Time // tasks that are not begun before then
 	finished chan finish
 }
 
 type candidate struct {
+	claim
 	task   flows.Task
-	pool   string
-	lock   string
-	looked bool // lock and pool are known
+	looked bool // the claim is known
 }
 
 type finish struct {
@@ -202,7 +212,7 @@ func (s *shift) fetch(ctx context.Context, now time.Time) error {
 	for _, c := range s.ready {
 		known[c.task.Key] = true
 	}
-	passed := false
+	passed, crowded := false, map[string]bool{}
 	skip := func(key string) bool {
 		if _, busy := s.running[key]; busy || known[key] {
 			return true
@@ -210,8 +220,13 @@ func (s *shift) fetch(ctx context.Context, now time.Time) error {
 		if s.held(key) {
 			return true
 		}
-		if s.full(s.doer.pool(key)) {
+		r := s.doer.room(key)
+		switch {
+		case s.full(r.pool):
 			passed = true
+			return true
+		case s.crowds[r.crowd] >= perCrowd:
+			crowded[r.crowd] = true
 			return true
 		}
 		return false
@@ -232,9 +247,9 @@ func (s *shift) fetch(ctx context.Context, now time.Time) error {
 			}
 		}
 	}
-	s.stale, s.more, s.passed = false, len(tasks) == prefetch, passed
+	s.stale, s.more, s.passed, s.crowded = false, len(tasks) == prefetch, passed, crowded
 	for _, t := range tasks {
-		s.ready = append(s.ready, candidate{task: t, pool: s.doer.pool(t.Key)})
+		s.ready = append(s.ready, candidate{task: t, claim: claim{room: s.doer.room(t.Key)}})
 	}
 	return nil
 }
@@ -265,14 +280,14 @@ func (s *shift) begin(ctx context.Context) {
 			left = append(left, s.ready[i:]...)
 			break
 		}
-		if s.full(c.pool) {
+		if s.full(c.pool) || s.crowds[c.crowd] >= perCrowd {
 			left = append(left, c)
 			continue
 		}
 		if !c.looked && !s.look(ctx, &c) {
 			continue
 		}
-		if s.full(c.pool) || c.lock != "" && s.locks[c.lock] {
+		if s.full(c.pool) || s.crowds[c.crowd] >= perCrowd || c.lock != "" && s.locks[c.lock] {
 			left = append(left, c)
 			continue
 		}
@@ -294,13 +309,16 @@ func (s *shift) look(ctx context.Context, c *candidate) bool {
 		s.unripe[c.task.Key] = l.ripe
 		return false
 	}
-	c.lock, c.pool, c.looked = l.lock, s.doer.pool(c.task.Key), true
+	c.lock, c.room, c.looked = l.lock, s.doer.room(c.task.Key), true
 	return true
 }
 
 func (s *shift) start(c candidate) {
-	s.running[c.task.Key] = claim{pool: c.pool, lock: c.lock}
+	s.running[c.task.Key] = c.claim
 	s.pools[c.pool]++
+	if c.crowd != "" {
+		s.crowds[c.crowd]++
+	}
 	if c.lock != "" {
 		s.locks[c.lock] = true
 	}
@@ -316,12 +334,15 @@ func (s *shift) release(f finish) {
 	if s.pools[c.pool]--; s.pools[c.pool] == 0 {
 		delete(s.pools, c.pool)
 	}
+	if s.crowds[c.crowd]--; s.crowds[c.crowd] <= 0 {
+		delete(s.crowds, c.crowd)
+	}
 	delete(s.locks, c.lock)
 	if f.pause {
 		s.paused[f.key] = s.now().Add(storePause)
 	}
-	// Tasks that were passed over while their pool was full are not in ready.
-	s.stale = s.stale || s.wanted[f.key] || s.passed && !s.waits(c.pool)
+	// Tasks that were passed over while their pool or crowd was full are not in ready.
+	s.stale = s.stale || s.wanted[f.key] || s.passed && !s.waits(c.pool) || s.crowded[c.crowd]
 	delete(s.wanted, f.key)
 	s.hooks.running(s.lane, len(s.running))
 }

@@ -20,9 +20,11 @@ const (
 	// ackBudget is what a handler gets of Slack's three seconds for an ack.
 	// https://docs.slack.dev/interactivity/handling-user-interaction#acknowledgment_response
 	ackBudget = 2500 * time.Millisecond
+	// ackAgain is between two tries to acknowledge, while no socket is open.
+	ackAgain = 100 * time.Millisecond
 	// commandBudget is how long a command's answer is awaited before the ack goes
-	// out without it.
-	commandBudget = 2 * time.Second
+	// out without it. Whoever typed reads it as soon as it is there in either case.
+	commandBudget = 150 * time.Millisecond
 	// workLimit bounds what is done after the ack.
 	workLimit = 2 * time.Minute
 	// stopLimit bounds how long Run takes to end. It is less than what a service

@@ -81,9 +81,15 @@ func (a *Adapter) unreadable(ctx context.Context, d delivery, err error) {
 	a.log.ErrorContext(ctx, "slack delivery cannot be read", "type", d.Type, "error", err)
 }
 
-// ack acknowledges; it reports whether the answer was taken.
+// ack acknowledges; it reports whether the answer was taken. Where no socket is open, one
+// may be before Slack gives up.
 func (a *Adapter) ack(ctx context.Context, d delivery, payload any) bool {
-	if err := a.acknowledge(d, payload); err != nil {
+	err := a.acknowledge(d, payload)
+	for err != nil && !errors.Is(err, errTooLong) && time.Since(d.arrived)+ackAgain < ackBudget && ctx.Err() == nil {
+		sleep(ctx, ackAgain)
+		err = a.acknowledge(d, payload)
+	}
+	if err != nil {
 		a.meter.Count(CountUnacked, d.Type)
 		a.log.WarnContext(ctx, "slack delivery could not be acknowledged", "type", d.Type, "error", err)
 		return false

@@ -95,7 +95,7 @@ func TestAckGoesOverAnotherSocket(t *testing.T) {
 	story(t, world(), s, func(r *rig) {
 		s.command = func(ctx context.Context, _ chat.Command) chat.Answer {
 			r.Faults().DropSockets()
-			sleep(ctx, time.Second)
+			sleep(ctx, commandBudget/2) // no socket is open again by then
 			return chat.Say("Still here.")
 		}
 		reply, err := r.As(alice).Slash(r.ctx, "#general", "/apono", "requests")
@@ -103,6 +103,25 @@ func TestAckGoesOverAnotherSocket(t *testing.T) {
 		if reply.Message.Text != "Still here." {
 			t.Errorf("reply %+v\n%s", reply, r.log)
 		}
+	})
+}
+
+// TestACommandIsAcknowledgedAtOnce: Slack does not wait for an answer that takes long; whoever
+// typed reads it when it is there.
+func TestACommandIsAcknowledgedAtOnce(t *testing.T) {
+	s := &service{command: func(ctx context.Context, _ chat.Command) chat.Answer {
+		sleep(ctx, time.Second)
+		return chat.Say("Here they are.")
+	}}
+	story(t, world(), s, func(r *rig) {
+		begun := time.Now()
+		_, err := r.As(alice).Slash(r.ctx, "#general", "/apono", "requests")
+		r.must(err)
+		if took := time.Since(begun); took > 200*time.Millisecond {
+			t.Errorf("acknowledged after %s", took)
+		}
+		time.Sleep(time.Second)
+		r.wantTold(alice, "Here they are.")
 	})
 }
 
