@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf8"
@@ -133,6 +134,9 @@ func (l *loader) connect(ctx context.Context, s integrationShape, at string) pro
 		return err
 	}}
 	conn, issues := typ.New(ctx, spec)
+	if failed {
+		issues = append(issues, l.rest(ctx, typ, s, issues)...)
+	}
 	broken := failed
 	for _, issue := range issues {
 		if issue.Severity == "" {
@@ -153,6 +157,24 @@ func (l *loader) connect(ctx context.Context, s integrationShape, at string) pro
 		return nil
 	}
 	return conn
+}
+
+// rest is what a type finds wrong with what could be read of a configuration in which
+// something could not, so that all of it is said at once, and is not in known.
+func (l *loader) rest(ctx context.Context, typ provision.Type, s integrationShape, known []flows.Issue) []flows.Issue {
+	unheard := &problems{file: l.p.file, root: l.p.root}
+	conn, issues := typ.New(ctx, provision.Spec{Name: s.Name, Decode: func(into any) error {
+		if written(s.Config) {
+			decoder{p: unheard, secrets: l.secrets}.into(s.Config, into, "")
+		}
+		return nil
+	}})
+	if conn != nil {
+		_ = conn.Close() // it was never used
+	}
+	return slices.DeleteFunc(issues, func(i flows.Issue) bool {
+		return i.Path == "" || i.Severity == flows.SeverityWarning || slices.ContainsFunc(known, func(k flows.Issue) bool { return k.Path == i.Path })
+	})
 }
 
 // decodeConfig is provision.Spec.Decode.
