@@ -34,6 +34,9 @@ type Expectation struct {
 	// Approvers are the addresses of everybody who is asked, in any order.
 	Approvers []string
 	Duration  time.Duration // what would be granted
+	// Holds is whether the person has what the request names without asking, by automatic
+	// flows; then Flows are those, and nothing else is compared. nil: they ask.
+	Holds *bool
 	// DeniedBecause is a part of the reason for which it is refused, without case.
 	// Empty: it must be allowed.
 	DeniedBecause string
@@ -55,6 +58,10 @@ func (w World) RunTests(tests []PolicyTest) []Issue {
 		q, where, err := w.questionOf(t)
 		if err != nil {
 			fail(where, "", "%s", strings.TrimSuffix(ErrorMessage(err), "."))
+			continue
+		}
+		if t.Expect.Holds != nil {
+			w.compareHeld(t, q, fail)
 			continue
 		}
 		w.compareTest(t, q, fail)
@@ -93,6 +100,43 @@ func (w World) compareTest(t *PolicyTest, q Question, fail func(path, hint, form
 		if want := t.Expect.Duration; want > 0 && p.Duration != want {
 			fail(".expect.duration", "", "it should last %s, and lasts %s", FormatDuration(want), durationOf(p))
 		}
+	}
+}
+
+// compareHeld compares what automatic flows give. Held is what is held as a whole; not
+// held is that of which nothing is.
+func (w World) compareHeld(t *PolicyTest, q Question, fail func(path, hint, format string, args ...any)) {
+	left := q.Units
+	if q.Bundle != "" && len(left) == 0 {
+		left = w.BundleUnits(q.Bundle, 0)
+	}
+	all := len(left)
+	var under []string
+	for _, a := range w.Automatics() {
+		if a.TooMuch() || !slices.Contains(a.People, q.Grantee) {
+			continue
+		}
+		rest := slices.DeleteFunc(slices.Clone(left), func(u Unit) bool {
+			_, found := slices.BinarySearchFunc(a.Units, u, Unit.Compare)
+			return found
+		})
+		if len(rest) < len(left) {
+			left, under = rest, append(under, a.Flow.Name)
+		}
+	}
+	who := q.Grantee.Ref().DisplayName()
+	switch {
+	case *t.Expect.Holds && (len(left) > 0 || all == 0):
+		hint := ""
+		if len(left) > 0 && all > 1 {
+			it := w.Inventory.Describe(left[0])
+			hint = it.PermissionName + " on " + it.ResourceName + " is not held"
+		}
+		fail(".expect.holds", hint, "%s should hold it without asking, and does not", who)
+	case !*t.Expect.Holds && len(left) < all:
+		fail(".expect.holds", "", "%s should not hold it without asking, and does under %s", who, list(under))
+	case len(t.Expect.Flows) > 0 && !sameSet(t.Expect.Flows, under):
+		fail(".expect.flow", "", "the flow should be %s, and is %s", list(t.Expect.Flows), list(under))
 	}
 }
 

@@ -110,7 +110,7 @@ func explainScope(out io.Writer, w flows.World, f explainFlags) error {
 		it := w.Inventory.Describe(u)
 		fmt.Fprintf(out, "%s  %s  %s  %s\n", u.Integration, it.TypeName, strings.Join(append(it.Path, it.ResourceName), "/"), it.PermissionName)
 	}
-	_, err := fmt.Fprintf(out, "%d objects\n", len(units))
+	_, err := fmt.Fprintln(out, countOf(len(units), "object"))
 	return err
 }
 
@@ -209,7 +209,7 @@ func (e explained) write(out io.Writer, whole bool) error {
 		b.WriteString("  " + p + "\n")
 	}
 	for _, p := range e.Requests {
-		fmt.Fprintf(&b, "  %s: %d objects, for %s (longest %s), asked: %s\n", p.Flow, len(p.Items), p.Duration, p.Longest, p.Asked)
+		fmt.Fprintf(&b, "  %s: %s, for %s (longest %s), asked: %s\n", p.Flow, countOf(len(p.Items), "object"), p.Duration, p.Longest, p.Asked)
 	}
 	b.WriteString("flows:\n")
 	for _, a := range e.Flows {

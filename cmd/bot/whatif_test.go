@@ -98,7 +98,7 @@ flows:
   - Developers, with their manager: another goes first: it can hold the duration, is automatic, covers more, or is named earlier in the file
 `},
 		{"a part, longer", []string{"--user", "alice@example.com", "--bundle", "Production", "--resource", "shop", "--duration", "2h"}, exitOK, `yes, as one request:
-  Developers, with their manager: 1 objects, for 2 hours (longest 5 hours), asked: Bob (your manager)
+  Developers, with their manager: 1 object, for 2 hours (longest 5 hours), asked: Bob (your manager)
 flows:
   - On call, at once: Alice is not on call for primary; the longest is 1 hour
   * Developers, with their manager: longest 5 hours, asked: Bob (your manager)

@@ -40,6 +40,7 @@ type expectShape struct {
 	Approval      string         `yaml:"approval"`
 	Approvers     []string       `yaml:"approvers"`
 	Duration      *time.Duration `yaml:"duration"`
+	Holds         *bool          `yaml:"holds"`
 	DeniedBecause string         `yaml:"denied_because"`
 }
 
@@ -104,7 +105,7 @@ func (l *loader) tests(n *yaml.Node, c *Config) {
 			Path: at,
 			Expect: flows.Expectation{
 				Flows: s.Expect.Flows, Approval: s.Expect.Approval, Approvers: s.Expect.Approvers, Duration: or(s.Expect.Duration, 0),
-				DeniedBecause: s.Expect.DeniedBecause,
+				Holds: s.Expect.Holds, DeniedBecause: s.Expect.DeniedBecause,
 			},
 		}
 		if s.Request.Resource != "" {
@@ -140,8 +141,12 @@ func (l *loader) testMakesSense(s testShape, t *flows.PolicyTest) bool {
 	}
 	allowed := len(e.Flows) > 0 || e.Approval != "" || len(e.Approvers) > 0 || e.Duration > 0
 	switch {
-	case !allowed && e.DeniedBecause == "":
-		miss(".expect", "the test expects nothing", "write flow, approval, approvers or denied_because")
+	case e.Holds != nil && (e.Approval != "" || len(e.Approvers) > 0 || e.Duration > 0 || e.DeniedBecause != ""):
+		l.p.fail(t.Path+".expect.holds", "test_contradiction", "what is held without asking has neither approval, approvers nor duration, and is not denied", "write holds and flow alone")
+	case e.Holds != nil && !*e.Holds && len(e.Flows) > 0:
+		l.p.fail(t.Path+".expect.flow", "test_contradiction", "what is not held is held under no flow", "write holds: false alone")
+	case !allowed && e.Holds == nil && e.DeniedBecause == "":
+		miss(".expect", "the test expects nothing", "write flow, approval, approvers, holds or denied_because")
 	case allowed && e.DeniedBecause != "":
 		l.p.fail(t.Path+".expect.denied_because", "test_contradiction", "what is refused has neither flow nor approvers", "write denied_because alone")
 	}
