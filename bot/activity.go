@@ -5,8 +5,10 @@ import (
 	"context"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"apono/bot/cards"
 	"apono/bot/chat"
@@ -72,7 +74,7 @@ func readActivity(w flows.World, p *flows.Person, text string, now time.Time) (f
 	if zone, err := time.LoadLocation(p.TimeZone); err == nil && p.TimeZone != "" {
 		rd.zone = zone
 	}
-	words := strings.Fields(text)
+	words := strings.FieldsFunc(text, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(",\"“”„", r) })
 	for len(words) > 0 {
 		n, err := rd.read(words)
 		if err != nil {
@@ -106,6 +108,11 @@ func (rd *activityReader) read(words []string) (int, error) {
 		}
 		if word == "status" && strings.EqualFold(value, "timed") && len(words) > 2 { // timed out
 			return 3, take(value + "_" + words[2])
+		}
+		if _, err := ParseDuration(value); word == "last" && err == nil && len(words) > 2 { // last 2 weeks
+			if _, err := strconv.Atoi(value); err == nil && units[strings.ToLower(words[2])] {
+				return 3, take(value + words[2])
+			}
 		}
 		return 2, take(value)
 	}
@@ -244,6 +251,9 @@ func (rd *activityReader) state(text string) error {
 	rd.said = append(rd.said, "status "+string(state))
 	return nil
 }
+
+// units may stand in a word of their own.
+var units = map[string]bool{"hours": true, "hour": true, "days": true, "day": true, "weeks": true, "week": true, "d": true, "h": true, "w": true}
 
 // periods are lengths that are said without a number.
 var periods = map[string]time.Duration{"hour": time.Hour, "day": 24 * time.Hour, "week": 7 * 24 * time.Hour, "month": 30 * 24 * time.Hour, "year": 365 * 24 * time.Hour}
