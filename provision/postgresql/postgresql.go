@@ -97,9 +97,9 @@ func (*connection) ExpiresNatively() bool { return true }
 func (c *connection) Identity(ctx context.Context) (id string, err error) {
 	err = c.call(ctx, "identity", callTimeout, func(ctx context.Context) error {
 		return c.in(ctx, c.home, func(ctx context.Context, s *session) error {
-			err := s.conn.QueryRow(ctx, `SELECT 'system ' || system_identifier FROM pg_control_system()`).Scan(&id)
+			err := s.one(ctx, `SELECT 'system ' || system_identifier FROM pg_control_system()`, &id)
 			if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "42501" {
-				err = s.conn.QueryRow(ctx, `SELECT 'database ' || oid || ' ' || datname FROM pg_database WHERE datname = current_database()`).Scan(&id)
+				err = s.one(ctx, `SELECT 'database ' || oid || ' ' || datname FROM pg_database WHERE datname = current_database()`, &id)
 			}
 			return err
 		})

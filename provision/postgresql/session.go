@@ -73,6 +73,11 @@ func (s *session) read(ctx context.Context, act func(ctx context.Context, tx pgx
 	return s.tx(ctx, pgx.TxOptions{AccessMode: pgx.ReadOnly}, act)
 }
 
+// one reads one value.
+func (s *session) one(ctx context.Context, sql string, into any) error {
+	return s.read(ctx, func(ctx context.Context, tx pgx.Tx) error { return tx.QueryRow(ctx, sql).Scan(into) })
+}
+
 // write runs act in a transaction, after all other writers in this database.
 // What another session spoiled is tried again.
 func (s *session) write(ctx context.Context, act func(ctx context.Context, tx pgx.Tx) error) error {
