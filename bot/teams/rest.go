@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -120,7 +121,16 @@ func (c *connector) post(ctx context.Context, a schema.Activity, p chat.Priority
 	if err == nil && one.id == "" {
 		one.id = unnamed
 	}
-	return one.id, err
+	return one.id, bare(err)
+}
+
+// bare is an error of ours without what msbotbuilder puts around it: a stack, which would
+// be in the log.
+func bare(err error) error {
+	if e, ok := errors.AsType[*chat.Error](err); ok {
+		return e
+	}
+	return err
 }
 
 // unnamed is the id of a message that the connector took and did not name. Posting it
@@ -144,7 +154,7 @@ func (c *connector) update(ctx context.Context, a schema.Activity, p chat.Priori
 	if a.ID == "" || a.ID == unnamed || strings.ContainsAny(a.ID, "/?#") {
 		return &chat.Error{Kind: chat.ErrorGone, Op: opUpdate.name, Code: "no_message"}
 	}
-	return c.framework(&call{connector: c, ctx: ctx, turn: turn{a.Conversation.ID, p}, op: opUpdate}).UpdateActivity(ctx, c.signed(a))
+	return bare(c.framework(&call{connector: c, ctx: ctx, turn: turn{a.Conversation.ID, p}, op: opUpdate}).UpdateActivity(ctx, c.signed(a)))
 }
 
 // addressed refuses what would go elsewhere than to a conversation of an allowed

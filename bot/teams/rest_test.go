@@ -1,6 +1,7 @@
 package teams
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -99,6 +100,9 @@ func TestErrorsOfTheConnector(t *testing.T) {
 				}
 				if n := tenant.Count("post"); n != tt.calls {
 					t.Errorf("%d calls, want %d", n, tt.calls)
+				}
+				if log := fmt.Sprintf("%+v", err); strings.Contains(log, ".go:") {
+					t.Errorf("a stack goes to the log: %s", log)
 				}
 				if err != nil && (strings.Contains(err.Error(), "names of people") || strings.Contains(err.Error(), "token-")) {
 					t.Errorf("the error holds what must not be in it: %v", err)

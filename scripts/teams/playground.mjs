@@ -31,6 +31,8 @@ function desk({ event_type: event }) {
 // The playground opens no dialogs and ignores buttons that would. Under another name they are pressed like others, and
 // the bot shows forms as messages, as it does for every client without dialogs.
 const hidden = (text) => text.replaceAll('"msteams":{"type":"task/fetch"}', '"dialog":{"type":"task/fetch"}');
+// Nor does it know people by their account in Entra ID, by which Microsoft's cloud opens chats.
+const named = (text) => text.replaceAll("00000000-0000-0000-0000-000000000020", "29:alice");
 const shown = (text) => text.replaceAll('"dialog":{"type":"task/fetch"}', '"msteams":{"type":"task/fetch"}');
 
 function forward(to, address, method, headers, body) {
@@ -65,7 +67,7 @@ const server = createServer(async (q, s) => {
     case "/desk": return json(desk(JSON.parse(body)));
     case "/api/messages": return deliver(s, body);
   }
-  if (q.url.startsWith("/_connector/")) return forward(s, `http://localhost:56150${q.url}`, q.method, {}, hidden(body));
+  if (q.url.startsWith("/_connector/")) return forward(s, `http://localhost:56150${named(q.url)}`, q.method, {}, q.url.endsWith("/v3/conversations") ? named(body) : hidden(body));
   s.writeHead(404).end();
 });
 await new Promise((ready, failed) => server.once("error", failed).listen(3979, "127.0.0.1", ready));
