@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/gorilla/websocket"
 
 	"apono/bot/slack/slacksim"
 	"apono/flows"
@@ -64,6 +65,11 @@ func newWorld(t *testing.T) *world {
 // call is a call of the bot.
 func (w *world) call(method string, args map[string]string) map[string]any {
 	w.t.Helper()
+	return w.post(method, w.Workspace.BotToken(), args)
+}
+
+func (w *world) post(method, token string, args map[string]string) map[string]any {
+	w.t.Helper()
 	form := url.Values{}
 	for k, v := range args {
 		form.Set(k, v)
@@ -73,7 +79,7 @@ func (w *world) call(method string, args map[string]string) map[string]any {
 		w.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Authorization", "Bearer "+w.Workspace.BotToken())
+	req.Header.Set("Authorization", "Bearer "+token)
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		w.t.Fatal(err)
@@ -84,6 +90,19 @@ func (w *world) call(method string, args map[string]string) map[string]any {
 		w.t.Fatal(err)
 	}
 	return out
+}
+
+// connect is the bot's connection in Socket Mode.
+func (w *world) connect() *websocket.Conn {
+	w.t.Helper()
+	opened := w.post("apps.connections.open", w.Workspace.AppToken(), nil)
+	url, _ := opened["url"].(string)
+	c, resp, err := websocket.DefaultDialer.DialContext(w.t.Context(), url, nil)
+	if err != nil {
+		w.t.Fatalf("%v: %v", opened, err)
+	}
+	w.t.Cleanup(func() { _ = c.Close(); _ = resp.Body.Close() })
+	return c
 }
 
 func (w *world) get(target string, header ...string) *httptest.ResponseRecorder {
@@ -318,6 +337,46 @@ func TestLog(t *testing.T) {
 	w.call("auth.test", nil)
 	lacks(t, w.get("/?log=refused").Body.String(), "auth.test")
 	has(t, w.get("/?log=all").Body.String(), "auth.test")
+}
+
+// TestLogOfAcks: what an app does wrong in ways that Slack does not report is told too, such as an acknowledgement that comes
+// too late.
+func TestLogOfAcks(t *testing.T) {
+	t.Parallel() // it waits for three seconds
+	w := newWorld(t)
+	app := w.connect()
+	told := make(chan string, 1)
+	go func() { told <- w.order(order{Do: "say", Who: alice, At: "C0GENERAL1", Text: "/apono"}) }()
+	var command struct {
+		ID   string `json:"envelope_id"`
+		Kind string `json:"type"`
+	}
+	for command.Kind != "slash_commands" {
+		if err := app.ReadJSON(&command); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if sentence := <-told; !strings.Contains(sentence, "operation_timeout") {
+		t.Errorf("Alice reads %q", sentence)
+	}
+	has(t, w.get("/?log=refused").Body.String(), "no_ack", "no ack for slash_commands within 3 s", "1<span class=\"hide\"> refused</span>")
+	wake, leave := w.hub.join()
+	defer leave()
+	for _, id := range []string{command.ID, "nowhere"} {
+		if err := app.WriteJSON(map[string]string{"envelope_id": id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	html := ""
+	for !strings.Contains(html, "no envelope with this id was sent") {
+		select {
+		case <-wake:
+		case <-time.After(2 * time.Minute):
+			t.Fatal("no page was told")
+		}
+		html = w.get("/?log=refused").Body.String()
+	}
+	has(t, html, "late_ack", "ack for slash_commands after 3", "unknown_ack", "no envelope with this id was sent")
 }
 
 // TestTime: the clock moves forward, and to the end of what is granted first.

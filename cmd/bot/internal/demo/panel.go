@@ -245,8 +245,11 @@ const (
 	mostEntries  = 200
 )
 
-// note keeps what was refused, with Slack's own words, and tells the pages.
+// note keeps what was refused, with Slack's own words, and tells the pages; also of an acknowledgement, which may be a late one.
 func (s *Server) note(e slacksim.Entry) {
+	if e.Kind == "ack" {
+		s.hub.poke()
+	}
 	if e.Err == "" {
 		return
 	}
