@@ -52,7 +52,8 @@ func (w *window) delay(now time.Time, reserved int, p chat.Priority) time.Durati
 // turn is how long until a call that yields goes, where there is room for it. What is not
 // the burst goes at a pace that lasts for a whole window. A call goes at once where
 // that pace can be kept after it, at every moment until all that is counted today is
-// forgotten: when little was called for long, and when what went in a burst is forgotten.
+// forgotten: when little was called for long, and when what went in a burst is forgotten. A
+// call without an answer counts as one of this moment.
 func (w *window) turn(now time.Time, most, reserved int) time.Duration {
 	left := most - len(w.answered) - w.flying - reserved
 	pace := float64(most-w.burst) / float64(w.length) // calls in a nanosecond

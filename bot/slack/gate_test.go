@@ -2,6 +2,7 @@ package slack
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -68,6 +69,47 @@ func TestRateLimitsAreNeverHit(t *testing.T) {
 		}
 		if n := len(r.Messages("C0AUDIT001")); n != 30 {
 			t.Errorf("%d audit messages", n)
+		}
+	})
+}
+
+// TestAllThatSlackTakesIsSent: while messages wait at least 95 % of what Slack takes are sent, it
+// never says that they are too many, and an approver's card does not wait.
+func TestAllThatSlackTakesIsSent(t *testing.T) {
+	const messages, cards, minutes = 420, 260, 2
+	o, crowd := peopled(200)
+	quiet(t, o, func(r *rig) {
+		begun := time.Now()
+		var all sync.WaitGroup
+		var mu sync.Mutex
+		var waited []time.Duration
+		post := func(to string, p chat.Priority) {
+			_, err := r.client.Post(r.ctx, chat.Recipient{ID: to}, approval(), p)
+			r.note(err)
+		}
+		for i := range messages {
+			all.Go(func() { post(crowd[i%150], chat.PriorityRequester) })
+		}
+		for i := range cards {
+			all.Go(func() {
+				time.Sleep(time.Duration(i) * minutes * time.Minute / cards)
+				asked := time.Now()
+				post(crowd[150+i%50], chat.PriorityApprover)
+				mu.Lock()
+				defer mu.Unlock()
+				waited = append(waited, time.Since(asked))
+			})
+		}
+		time.Sleep(minutes * time.Minute)
+		if sent := len(r.Calls(postMessage.name)); sent < minutes*postMessage.perMinute*95/100 {
+			t.Errorf("%d messages were sent within %d minutes", sent, minutes)
+		}
+		all.Wait()
+		if most := slices.Max(waited); most > 2*time.Second {
+			t.Errorf("an approver's card came after %s", most)
+		}
+		if limited := r.RateLimited(); len(limited) > 0 {
+			t.Errorf("429 answers after %s: %v", time.Since(begun), limited)
 		}
 	})
 }
