@@ -37,10 +37,11 @@ type Plan struct {
 	Changes                 []Change
 }
 
-// PlanFor compares the policies of two worlds that know the same people and
-// things: what people may ask for themselves and for others, and what they hold by
-// automatic flows.
+// PlanFor compares the policies of two worlds for the people and things of the second:
+// what people may ask for themselves and for others, and what they hold by automatic
+// flows.
 func PlanFor(before, after World) Plan {
+	before = NewWorld(after.People, after.Inventory, before.Catalog)
 	p := Plan{}
 	for _, f := range before.Catalog.Flows() {
 		if g, ok := after.Catalog.Flow(f.Name); !ok {

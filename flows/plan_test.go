@@ -87,3 +87,24 @@ func TestPlanForOthers(t *testing.T) {
 		})
 	}
 }
+
+// TestPlanForShifts: who is on call is so under both policies, also where the two worlds
+// were made apart, and what they lose is what the policy takes.
+func TestPlanForShifts(t *testing.T) {
+	w := newWorld()
+	w.flow().Requestors.Conditions = []flows.Condition{{Attribute: flows.AttrShift, Operator: flows.OpIs, Values: []string{"primary"}}}
+	if diff := cmp.Diff(flows.Plan{}, flows.PlanFor(w.now(), w.now())); diff != "" {
+		t.Errorf("the same policy (-want +got):\n%s", diff)
+	}
+	before := w.now()
+	w.flow().Requestors.Conditions = []flows.Condition{{Attribute: flows.AttrShift, Operator: flows.OpIs, Values: []string{"quiet"}}}
+	changes := flows.PlanFor(before, w.now()).Changes
+	if len(changes) == 0 {
+		t.Error("nobody loses anything")
+	}
+	for _, c := range changes {
+		if c.Kind != flows.ChangeLoses || len(c.People) != 1 || c.People[0].Email != "carol@example.com" {
+			t.Errorf("%+v", c)
+		}
+	}
+}

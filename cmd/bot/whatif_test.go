@@ -47,6 +47,9 @@ func TestExamplePolicies(t *testing.T) {
 		if out, _ := said(t, exitOK, "check", "--config", path); out != path+": ok\n" {
 			t.Errorf("%s", out)
 		}
+		if out, _ := said(t, exitOK, "plan", "--offline", "--old", path, "--new", path); !strings.HasPrefix(out, "nobody gains or loses anything\n") {
+			t.Errorf("%s against itself:\n%s", path, out)
+		}
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
