@@ -92,7 +92,7 @@ func (w *world) post(method, token string, args map[string]string) map[string]an
 	return out
 }
 
-// connect is the bot's connection in Socket Mode.
+// connect is the bot's connection in Socket Mode, greeted: before its hello Slack does not know it and hands it nothing.
 func (w *world) connect() *websocket.Conn {
 	w.t.Helper()
 	opened := w.post("apps.connections.open", w.Workspace.AppToken(), nil)
@@ -102,6 +102,15 @@ func (w *world) connect() *websocket.Conn {
 		w.t.Fatalf("%v: %v", opened, err)
 	}
 	w.t.Cleanup(func() { _ = c.Close(); _ = resp.Body.Close() })
+	if err := c.SetReadDeadline(time.Now().Add(2 * time.Minute)); err != nil {
+		w.t.Fatal(err)
+	}
+	var hello struct {
+		Kind string `json:"type"`
+	}
+	if err := c.ReadJSON(&hello); err != nil || hello.Kind != "hello" {
+		w.t.Fatalf("%q instead of a hello: %v", hello.Kind, err)
+	}
 	return c
 }
 
