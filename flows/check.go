@@ -46,7 +46,7 @@ func (p *Policy) Check(k Known) []Issue {
 		c.targets(path+".targets", p.Bundles[i].Targets, true)
 	}
 	if len(p.Flows) == 0 {
-		c.warn("flows", "no_flows", "there is no flow, so nobody can ask for anything", "")
+		c.warn("flows", "no_flows", "there is no flow, so nobody can ask for anything", "add flows: [...], as in config.example.yaml")
 	}
 	seen = map[string]int{}
 	for i := range p.Flows {
@@ -76,7 +76,7 @@ func (c *checker) warn(path, code, message, hint string) {
 
 func (c *checker) admins() {
 	if len(c.policy.Admins.Conditions) == 0 {
-		c.warn("admins", "no_admins", "nobody is an admin, so nobody is told of an overdue revoke or a held sync", "")
+		c.warn("admins", "no_admins", "nobody is an admin, so nobody is told of an overdue revoke or a held sync", "add admins: {conditions: [{attribute: group, values: [...]}]}")
 		return
 	}
 	c.match("admins.match", c.policy.Admins.Match)
@@ -90,7 +90,8 @@ func (c *checker) fallback() {
 	c.conditions(path+".approvers", f.Approvers, true)
 	asks := func(f Flow) bool { return f.Approval != nil }
 	if len(f.Approvers) == 0 && slices.ContainsFunc(c.policy.Flows, asks) {
-		c.warn(path, "no_fallback", "there are no fallback approvers: a request whose approvers cannot be found is refused", "")
+		c.warn(path, "no_fallback", "there are no fallback approvers: a request whose approvers cannot be found is refused",
+			"add approvals: {fallback: {approvers: [{attribute: group, values: [...]}]}}")
 	}
 }
 
@@ -159,7 +160,7 @@ func (c *checker) approverGroups(path string, groups []ApproverGroup) {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		c.match(at+".match", g.Match)
 		if len(g.Approvers) == 0 {
-			c.fail(at+".approvers", "no_approvers", "the approver group names no approvers", "")
+			c.fail(at+".approvers", "no_approvers", "the approver group names no approvers", "add approvers: [{attribute: manager}], for example")
 		}
 		c.conditions(at+".approvers", g.Approvers, true)
 	}
@@ -189,7 +190,7 @@ func (c *checker) filled(path, what, value string) bool {
 
 func (c *checker) targets(path string, ts []Target, inBundle bool) {
 	if len(ts) == 0 {
-		c.fail(path, "no_targets", "there are no targets, so there is nothing to ask for", "")
+		c.fail(path, "no_targets", "there are no targets, so there is nothing to ask for", "add targets: [{integration: ..., resource_type: ..., permissions: [...]}]")
 	}
 	for i := range ts {
 		t, at := &ts[i], fmt.Sprintf("%s[%d]", path, i)
@@ -224,16 +225,16 @@ func (c *checker) bundle(path, name string) {
 func (c *checker) target(path string, t *Target) {
 	switch {
 	case t.Integration == "":
-		c.fail(path+".integration", "no_integration", "the target names no integration", "")
+		c.fail(path+".integration", "no_integration", "the target names no integration", "name one of integrations, or a bundle or access_scope instead")
 	case c.known.Integrations != nil && !slices.Contains(c.known.Integrations, t.Integration):
 		c.fail(path+".integration", "unknown_integration", fmt.Sprintf("there is no integration %q", t.Integration),
 			Suggest(t.Integration, c.known.Integrations))
 	}
 	if t.ResourceType == "" {
-		c.fail(path+".resource_type", "no_resource_type", "the target names no resource type", "")
+		c.fail(path+".resource_type", "no_resource_type", "the target names no resource type", "write resource_type: database, for example")
 	}
 	if len(t.Permissions) == 0 {
-		c.fail(path+".permissions", "no_permissions", "the target names no permissions", "")
+		c.fail(path+".permissions", "no_permissions", "the target names no permissions", "write permissions: [...]; the integration says which there are")
 	}
 	for i, p := range t.Permissions {
 		c.filled(fmt.Sprintf("%s.permissions[%d]", path, i), "the permission", p)
@@ -307,7 +308,7 @@ func (c *checker) condition(path string, cond *Condition, approvers bool) {
 		c.fail(path+".attribute", "no_attribute", "the condition names no attribute", "user, group, manager, shift, or a synced attribute")
 		return
 	case cond.Attribute == AttrOwner && !approvers:
-		c.fail(path+".attribute", "owner_not_allowed", "only an approver can be the owner of what is requested", "")
+		c.fail(path+".attribute", "owner_not_allowed", "only an approver can be the owner of what is requested", "use owner under approval, or group and user here")
 	case cond.Attribute != lower && slices.Contains([]string{AttrUser, AttrGroup, AttrManager, AttrShift, AttrOwner}, lower):
 		c.warn(path+".attribute", "unknown_attribute", fmt.Sprintf("%q is taken for a synced attribute", cond.Attribute),
 			fmt.Sprintf("did you mean %q?", lower))

@@ -20,7 +20,8 @@ func (c *checker) scopes() {
 			continue
 		}
 		if c.known.Inventory != nil && c.known.Inventory.size() > 0 && len(c.world().ScopeUnits(s.Name, 1)) == 0 {
-			c.warn(path+".query", "scope_matches_nothing", fmt.Sprintf("the access scope %q matches nothing at the moment", s.Name), "")
+			c.warn(path+".query", "scope_matches_nothing", fmt.Sprintf("the access scope %q matches nothing at the moment", s.Name),
+				"`bot explain --scope NAME` lists what a scope holds; what is found later will belong to it by itself")
 		}
 	}
 }
@@ -110,7 +111,8 @@ func (c *checker) reachable(path string, f *Flow) {
 		return false
 	}
 	if at := path + ".requestors"; !c.told(at) && !anybody(f.Requestors.Match, f.Requestors.Conditions) {
-		c.warn(at, "unreachable_flow", "nobody in the directory meets the conditions, so nobody can use the flow", "")
+		c.warn(at, "unreachable_flow", "nobody in the directory meets the conditions, so nobody can use the flow",
+			"compare the values with the groups and attributes of people; match: all wants every condition met")
 	}
 	if f.Approval == nil {
 		return
@@ -118,7 +120,8 @@ func (c *checker) reachable(path string, f *Flow) {
 	for i, g := range f.Approval.Groups {
 		at := fmt.Sprintf("%s.approval.groups[%d]", path, i)
 		if !c.told(at) && !g.ofRequest() && !anybody(g.Match, g.Approvers) {
-			c.warn(at, "no_such_approvers", "nobody in the directory meets the conditions, so nobody of this group can approve", "")
+			c.warn(at, "no_such_approvers", "nobody in the directory meets the conditions, so nobody of this group can approve",
+				"compare the values with the groups and attributes of people; match: all wants every condition met")
 		}
 	}
 }

@@ -93,7 +93,7 @@ func (l *loader) integrationHead(s integrationShape, at string, i int, seen map[
 		seen[s.Name] = i
 	}
 	if s.SyncInterval != nil && *s.SyncInterval <= 0 {
-		fail("sync_interval", "invalid_duration", "the duration must be longer than nothing", "")
+		fail("sync_interval", "invalid_duration", "the duration must be longer than nothing", "write 30m, 1h or 1d; left out: sync.interval")
 	}
 	if n := utf8.RuneCountInString(s.AccessDetails); n > MaxAccessDetails {
 		fail("access_details", "too_long", fmt.Sprintf("the access details have %d characters, %d more than allowed", n, n-MaxAccessDetails), "")

@@ -200,12 +200,12 @@ func approval(s approvalShape) *flows.Approval {
 
 func (b builder) settings(s settingsShape, path string) flows.Settings {
 	if s.MaxExtensions < 0 {
-		b.p.fail(path+".max_extensions", "invalid_value", "this must not be negative", "")
+		b.p.fail(path+".max_extensions", "invalid_value", "this must not be negative", "0 is for none")
 	}
 	if s.ExtensionDuration != nil && *s.ExtensionDuration <= 0 {
 		b.p.checked([]flows.Issue{{
 			Path: path + ".extension_duration", Severity: flows.SeverityError, Code: "invalid_duration",
-			Message: "the duration must be longer than nothing",
+			Message: "the duration must be longer than nothing", Hint: "write 90m, 8h, 5d or 2w",
 		}})
 	}
 	switch lost := or(s.OnLostRight, "revoke"); lost {

@@ -202,7 +202,7 @@ func invalid(code, message, hint string) *flows.Issue {
 
 func parseNotEmpty(text string) (any, *flows.Issue) {
 	if strings.TrimSpace(text) == "" {
-		return "", invalid("empty_value", "this must not be empty", "")
+		return "", invalid("empty_value", "this must not be empty", "leave the key out for the default")
 	}
 	return text, nil
 }
