@@ -93,23 +93,27 @@ func (j *Follower) Job() Job { return Job{Name: JobAutomatic, Spec: automaticSpe
 
 // Settle acts on an admin's word about a plan that waits: proceed carries it out
 // within a second, else what it would end stays until the policy changes again.
-// Error: flows.CodeLate, where that plan does not wait any more.
-func (j *Follower) Settle(name string, proceed bool) (count int, err error) {
+// record is told first how many it would end; what it cannot write does not happen.
+// Errors: flows.CodeLate, where that plan does not wait any more; those of record.
+func (j *Follower) Settle(name string, proceed bool, record func(count int) error) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	w := j.waiting
 	if w == nil || w.name != name || w.no {
-		return 0, flows.Errorf(flows.CodeLate, "That plan does not wait any more: somebody decided, or people or policy have changed since.")
+		return flows.Errorf(flows.CodeLate, "That plan does not wait any more: somebody decided, or people or policy have changed since.")
+	}
+	if err := record(len(w.ids)); err != nil {
+		return err
 	}
 	if !proceed {
 		w.no = true
-		return len(w.ids), nil
+		return nil
 	}
 	for _, id := range w.ids {
 		j.approved[id] = true
 	}
 	j.waiting, j.settled = nil, true
-	return len(w.ids), nil
+	return nil
 }
 
 func (j *Follower) run(ctx context.Context) error {

@@ -17,8 +17,8 @@ func TestARestartEndsNothing(t *testing.T) {
 		s.flow.Requestors.Conditions[0].Values = []string{"nobody"}
 		s.change()
 		s.run(f)
-		if _, err := f.Settle(s.names[0], false); err != nil {
-			t.Fatal(err)
+		if n, err := settle(f, s.names[0], false); n != 8 || err != nil {
+			t.Fatal(n, err)
 		}
 		for range 2 {
 			f = s.follower() // a restart
@@ -31,7 +31,7 @@ func TestARestartEndsNothing(t *testing.T) {
 		if len(s.raised) != 3 || s.names[2] != s.names[0] || !strings.Contains(s.raised[2], "would end 8 of 8") {
 			t.Errorf("raised: %q", s.raised)
 		}
-		if n, err := f.Settle(s.names[2], true); n != 8 || err != nil {
+		if n, err := settle(f, s.names[2], true); n != 8 || err != nil {
 			t.Errorf("%d, %v", n, err)
 		}
 		s.run(f)

@@ -231,6 +231,12 @@ func TestComesBack(t *testing.T) {
 	}
 }
 
+// settle is an admin's word about a plan that waits, and how many ends that was about.
+func settle(f *sweep.Follower, name string, proceed bool) (count int, err error) {
+	err = f.Settle(name, proceed, func(n int) error { count = n; return nil })
+	return count, err
+}
+
 // TestPlanWaits: a policy that would end much waits for an admin, and nothing else does.
 func TestPlanWaits(t *testing.T) {
 	shopping(t, 10, func(t *testing.T, s *shop) {
@@ -274,13 +280,22 @@ func TestPlanWaits(t *testing.T) {
 		if len(s.live()) != 11 || len(s.raised) != 1 || !strings.Contains(s.raised[0], "would end 10 of 10 automatic accesses") || !strings.Contains(s.raised[0], "duty: 10 end. 1 begin.") {
 			t.Fatalf("live %v, raised %q", s.live(), s.raised)
 		}
-		if _, err := f.Settle("another", true); flows.ErrorCode(err) != flows.CodeLate {
+		if _, err := settle(f, "another", true); flows.ErrorCode(err) != flows.CodeLate {
 			t.Errorf("another plan: %v", err)
 		}
-		if n, err := f.Settle(s.names[0], true); n != 10 || err != nil {
+		full := errors.New("the disk is full")
+		if err := f.Settle(s.names[0], true, func(int) error { return full }); !errors.Is(err, full) {
+			t.Errorf("a word that could not be kept: %v", err)
+		}
+		s.change()
+		s.run(f)
+		if len(s.live()) != 11 || len(s.raised) != 1 {
+			t.Fatalf("what is not in the audit trail happened: live %v, raised %q", s.live(), s.raised)
+		}
+		if n, err := settle(f, s.names[0], true); n != 10 || err != nil {
 			t.Fatalf("%d, %v", n, err)
 		}
-		if _, err := f.Settle(s.names[0], false); flows.ErrorCode(err) != flows.CodeLate {
+		if _, err := settle(f, s.names[0], false); flows.ErrorCode(err) != flows.CodeLate {
 			t.Errorf("twice: %v", err)
 		}
 		s.people = s.people[1:] // somebody leaves meanwhile: that is no other plan

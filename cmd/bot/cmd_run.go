@@ -16,6 +16,7 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "run", Short: "Run the service", Args: cobra.NoArgs}
 	path := configFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		keepFilesPrivate()
 		cfg, err := loadConfig(cmd, *path, false)
 		if _, ok := errors.AsType[*problemsError](err); ok {
 			return errors.New("the bot did not start: correct the errors above first")

@@ -83,18 +83,19 @@ func (a *App) write(ctx context.Context, email string, card chat.Card) {
 // settleSync takes a held sync over, or discards it. An empty answer means whichever
 // is held.
 func (a *App) settleSync(ctx context.Context, now time.Time, source, answer string, by flows.PersonRef, proceed bool) (string, error) {
-	h, err := a.living.Settle(ctx, source, answer, proceed)
-	if err != nil {
-		return "", err
-	}
 	text := by.DisplayName() + " took the held sync of " + source + " over."
 	if !proceed {
 		text = by.DisplayName() + " discarded the held sync of " + source + "; what it said before stays in force."
 	}
-	err = a.store.Record(context.WithoutCancel(ctx), now, flows.Fact{Kind: flows.FactOperator, Actor: by, Text: text, Reason: h.Text()})
+	err := a.living.Settle(context.WithoutCancel(ctx), source, answer, proceed, func(h living.Held) (time.Time, flows.Fact) {
+		return now, flows.Fact{Kind: flows.FactOperator, Actor: by, Text: text, Reason: h.Text()}
+	})
+	if flows.ErrorCode(err) == flows.CodeLate {
+		return "", err
+	}
 	a.wrote(err)
 	if err != nil {
-		return "", fmt.Errorf("tell the audit trail: %w", err)
+		return "", fmt.Errorf("keep what was decided about a held sync: %w", err)
 	}
 	return map[bool]string{
 		true:  "Done: what " + source + " says now is in force.",
@@ -104,18 +105,21 @@ func (a *App) settleSync(ctx context.Context, now time.Time, source, answer stri
 
 // settlePlan lets a changed policy end automatic access, or not.
 func (a *App) settlePlan(ctx context.Context, now time.Time, plan string, by flows.PersonRef, proceed bool) (string, error) {
-	n, err := a.follower.Settle(plan, proceed)
-	if err != nil {
+	what := ""
+	err := a.follower.Settle(plan, proceed, func(n int) error {
+		what = count(n, "automatic access", "automatic accesses")
+		text := by.DisplayName() + " let the changed policy end " + what + "."
+		if !proceed {
+			text = by.DisplayName() + " kept " + what + " that the changed policy would end; they go on until the policy changes again."
+		}
+		err := a.store.Record(context.WithoutCancel(ctx), now, flows.Fact{Kind: flows.FactOperator, Actor: by, Text: text})
+		a.wrote(err)
+		return err
+	})
+	switch {
+	case flows.ErrorCode(err) == flows.CodeLate:
 		return "", err
-	}
-	what := count(n, "automatic access", "automatic accesses")
-	text := by.DisplayName() + " let the changed policy end " + what + "."
-	if !proceed {
-		text = by.DisplayName() + " kept " + what + " that the changed policy would end; they go on until the policy changes again."
-	}
-	err = a.store.Record(context.WithoutCancel(ctx), now, flows.Fact{Kind: flows.FactOperator, Actor: by, Text: text})
-	a.wrote(err)
-	if err != nil {
+	case err != nil:
 		return "", fmt.Errorf("tell the audit trail: %w", err)
 	}
 	return map[bool]string{true: "Done: " + what + " end now.", false: "Done: " + what + " go on until the policy changes again."}[proceed], nil

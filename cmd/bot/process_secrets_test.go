@@ -87,6 +87,12 @@ func processSecrets(t *testing.T, w *town) {
 			t.Errorf("%s is %v, %v; want mode 0600", name, info.Mode(), err)
 		}
 	}
+	// A socket has its mode only after it exists: the umask is what guards it before.
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	w.must(err)
+	if !strings.Contains(string(status), "Umask:\t0077\n") {
+		t.Errorf("the umask of the bot is not 0077:\n%s", status)
+	}
 	p.terminate()
 	w.bot(0, "db", "compact")
 	w.bot(0, "db", "restore", filepath.Join(w.dir, "after the view.backup"))

@@ -127,28 +127,29 @@ func (c *Context) Held() (out []Held) {
 // Settle acts on somebody's word about a held answer: proceed puts it into force,
 // else it is discarded, and the same answer is neither in force nor told of again, until
 // the source was whole in between.
-// An empty id means whichever is held. Error: flows.CodeLate, where that answer is
-// not held (any more).
-func (c *Context) Settle(ctx context.Context, source, id string, proceed bool) (Held, error) {
+// An empty id means whichever is held. tell makes what the audit trail says of it, and
+// when; that is kept with the word or not at all. Errors: flows.CodeLate, where that answer
+// is not held (any more); those of the shelf, when the word may not outlive a restart.
+func (c *Context) Settle(ctx context.Context, source, id string, proceed bool, tell func(Held) (time.Time, flows.Fact)) error {
 	c.mu.Lock()
 	h, ok := c.held[source]
 	s := c.said[source]
 	if !ok || h.ID == s.discarded || (id != "" && h.ID != id) {
 		c.mu.Unlock()
-		return Held{}, flows.Errorf(flows.CodeLate, "That sync of %s is not held any more: somebody decided, or the integration has answered otherwise since.", source)
+		return flows.Errorf(flows.CodeLate, "That sync of %s is not held any more: somebody decided, or the integration has answered otherwise since.", source)
 	}
-	if !proceed {
+	if proceed {
+		delete(c.held, source)
+		h.said.saved = s.saved
+		c.said[source] = h.said
+		c.rebuild()
+	} else {
 		s.discarded = h.ID
 		c.said[source] = s
-		c.mu.Unlock()
-		c.keep(ctx, source)
-		return h.Held, nil
 	}
-	delete(c.held, source)
-	h.said.saved = s.saved
-	c.said[source] = h.said
-	c.rebuild()
 	c.mu.Unlock()
-	c.keep(ctx, source)
-	return h.Held, nil
+	return c.save(ctx, source, func(shelf Shelf, s flows.SourceSnapshot) error {
+		at, fact := tell(h.Held)
+		return shelf.SaveSourceTold(ctx, at, s, fact)
+	})
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"apono/cmd/bot/internal/living"
 	"apono/flows"
 )
@@ -33,7 +35,7 @@ func TestARestartTakesNoHeldAnswerOver(t *testing.T) {
 	}
 	discard := func(c *living.Context) {
 		t.Helper()
-		if _, err := c.Settle(t.Context(), "desk", "", false); err != nil {
+		if err := settle(t, c, "desk", "", false); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -41,19 +43,36 @@ func TestARestartTakesNoHeldAnswerOver(t *testing.T) {
 	look(start(broken), 1, 1)
 	c := start(broken) // nobody has decided
 	look(c, 2, 1)
+	kept.full = true
+	if err := settle(t, c, "desk", "", false); err == nil {
+		t.Error("what could not be kept and told was not called an error")
+	}
+	kept.full = false
+	c = start(broken) // nobody has decided, as far as anything tells
+	look(c, 3, 1)
 	discard(c)
-	look(start(broken), 2, 0)
+	if diff := cmp.Diff([]string{"desk: proceed false"}, kept.told); diff != "" {
+		t.Errorf("the audit trail (-want +got):\n%s", diff)
+	}
+	look(start(broken), 3, 0)
 	c = start(broken)
-	look(c, 2, 0)
-	if _, err := c.Settle(t.Context(), "desk", "", true); flows.ErrorCode(err) != flows.CodeLate {
+	look(c, 3, 0)
+	if err := settle(t, c, "desk", "", true); flows.ErrorCode(err) != flows.CodeLate {
 		t.Errorf("settled twice: %v", err)
 	}
 	if h := c.Health(); len(h) != 1 || h[0].Held == "" {
 		t.Errorf("nobody can see that it is held: %+v", h)
 	}
 	c = start(&source{names: []string{"a"}}) // something else is missing
-	look(c, 3, 1)
+	look(c, 4, 1)
 	discard(c)
-	look(start(whole), 3, 0)
-	look(start(broken), 4, 1)
+	look(start(whole), 4, 0)
+	c = start(broken)
+	look(c, 5, 1)
+	if err := settle(t, c, "desk", "", true); err != nil || len(c.World().Inventory.Resources("desk", "queue")) > 0 {
+		t.Errorf("%v, %d resources", err, len(c.World().Inventory.Resources("desk", "queue")))
+	}
+	if want := "desk: proceed true"; kept.told[len(kept.told)-1] != want {
+		t.Errorf("told %q", kept.told)
+	}
 }

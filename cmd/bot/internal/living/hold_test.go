@@ -38,6 +38,14 @@ func (s *shelf) SaveSourceTold(ctx context.Context, _ time.Time, snap flows.Sour
 	return s.SaveSource(ctx, snap)
 }
 
+// settle is an admin's word about what is held.
+func settle(t *testing.T, c *living.Context, source, id string, proceed bool) error {
+	t.Helper()
+	return c.Settle(t.Context(), source, id, proceed, func(h living.Held) (time.Time, flows.Fact) {
+		return time.Now(), flows.Fact{Text: fmt.Sprintf("%s: proceed %t", h.Source, proceed)}
+	})
+}
+
 func (s *shelf) SaveSource(_ context.Context, snap flows.SourceSnapshot) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -201,7 +209,7 @@ func TestHeldSync(t *testing.T) {
 		if size() != 10 || len(told) != 1 || !told[0].Since.Equal(began) || !slices.Equal(c.Held(), told) {
 			t.Fatalf("%d people, told %+v, held %+v", size(), told, c.Held())
 		}
-		if _, err := c.Settle(t.Context(), "s", told[0].ID, false); err != nil {
+		if err := settle(t, c, "s", told[0].ID, false); err != nil {
 			t.Fatal(err)
 		}
 		sync(5)
@@ -212,16 +220,16 @@ func TestHeldSync(t *testing.T) {
 		if size() != 10 || len(told) != 2 {
 			t.Fatalf("another answer: %d people, told %d times", size(), len(told))
 		}
-		if _, err := c.Settle(t.Context(), "s", told[0].ID, true); flows.ErrorCode(err) != flows.CodeLate {
+		if err := settle(t, c, "s", told[0].ID, true); flows.ErrorCode(err) != flows.CodeLate {
 			t.Errorf("the button of an older answer: %v", err)
 		}
-		if _, err := c.Settle(t.Context(), "other", "", true); flows.ErrorCode(err) != flows.CodeLate {
+		if err := settle(t, c, "other", "", true); flows.ErrorCode(err) != flows.CodeLate {
 			t.Errorf("another source: %v", err)
 		}
-		if _, err := c.Settle(t.Context(), "s", told[1].ID, true); err != nil || size() != 4 || c.Health()[0].Held != "" {
+		if err := settle(t, c, "s", told[1].ID, true); err != nil || size() != 4 || c.Health()[0].Held != "" {
 			t.Fatalf("proceeded: %v, %d people, %+v", err, size(), c.Health())
 		}
-		if _, err := c.Settle(t.Context(), "s", told[1].ID, true); flows.ErrorCode(err) != flows.CodeLate {
+		if err := settle(t, c, "s", told[1].ID, true); flows.ErrorCode(err) != flows.CodeLate {
 			t.Errorf("a second press: %v", err)
 		}
 		sync(10)

@@ -154,7 +154,7 @@ func TestTagsThatShrinkAreHeld(t *testing.T) {
 		if r.Changed || r.Held == "" || tagsOf(c, "vip")["pii"] != "true" {
 			t.Errorf("%+v, %v", r, tagsOf(c, "vip"))
 		}
-		if _, err := c.Settle(t.Context(), living.TagsSource, "", false); err != nil {
+		if err := settle(t, c, living.TagsSource, "", false); err != nil {
 			t.Fatal(err)
 		}
 		if r := put(t, c); r.Held == "" || len(c.Held()) > 0 {
@@ -162,7 +162,7 @@ func TestTagsThatShrinkAreHeld(t *testing.T) {
 		}
 		put(t, c, many...)
 		put(t, c)
-		if _, err := c.Settle(t.Context(), living.TagsSource, "", true); err != nil || len(tagsOf(c, "vip")) > 0 {
+		if err := settle(t, c, living.TagsSource, "", true); err != nil || len(tagsOf(c, "vip")) > 0 {
 			t.Errorf("after Proceed: %v, %v", tagsOf(c, "vip"), err)
 		}
 	})
