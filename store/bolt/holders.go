@@ -67,17 +67,11 @@ func (s *Store) ApplyGone(ctx context.Context, now time.Time, id, integration st
 	return s.apply(ctx, now, id, ev, func(t *tx, st *step) error { return t.part(st, integration, kept, released) })
 }
 
-// part adds to a step what release says.
+// part has a step do what release says, and nothing that it said before.
 func (t *tx) part(st *step, integration string, kept []flows.Unit, released []string) error {
-	keep, drop, err := t.release(&st.from, integration, kept, released)
-	if err != nil {
-		return err
-	}
-	// Rows are written in the order of their list: these replace what the record
-	// itself wants.
-	st.puts = slices.Concat(st.puts, keep)
-	st.dels = slices.Concat(st.dels, drop)
-	return nil
+	var err error
+	st.kept, st.dropped, err = t.release(st.from, integration, kept, released)
+	return err
 }
 
 // applyDeclared applies EventConfirmGone. No target was asked: what another grant

@@ -31,13 +31,13 @@ func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []
 		if err := flows.CheckPending(drafts, t.pending); err != nil {
 			return nil, err
 		}
-		steps := make([]step, len(drafts))
+		steps := make([]*step, len(drafts))
 		row := submitRow{At: now.UTC()}
 		last := t.bolt.Bucket(bucketRequests).Sequence()
 		for i, draft := range drafts {
 			draft.Seq = last + uint64(i) + 1
 			draft.ID, draft.Stamp, draft.Version, draft.State = store.ID(draft.Seq), newStamp(), 0, ""
-			st, err := s.step(draft, flows.Event{Kind: flows.EventSubmit, By: draft.Requestor}, now)
+			st, err := s.step(&draft, flows.Event{Kind: flows.EventSubmit, By: draft.Requestor}, now)
 			if err != nil {
 				return nil, err
 			}
@@ -60,10 +60,10 @@ func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []
 		}
 		out := make([]flows.Request, len(steps))
 		for i, st := range steps {
-			if err := t.write(now, &st); err != nil {
+			if err := t.write(now, st); err != nil {
 				return nil, err
 			}
-			out[i] = st.to
+			out[i] = *st.to
 		}
 		return out, nil
 	})
@@ -119,36 +119,43 @@ func (s *Store) Apply(ctx context.Context, now time.Time, id string, ev flows.Ev
 // error of the first decision is as good as one of the second: it was the answer
 // at a moment during the call.
 func (s *Store) apply(ctx context.Context, now time.Time, id string, ev flows.Event, also func(*tx, *step) error) (flows.Request, error) {
-	var st step
-	err := s.view(func(btx *bolt.Tx) (err error) { st, err = s.decide(btx, id, ev, now); return err })
+	var decided *step
+	err := s.view(func(btx *bolt.Tx) (err error) { decided, err = s.decide(btx, id, ev, now); return err })
 	if err != nil {
 		return flows.Request{}, err
 	}
-	return update(ctx, s, func(t *tx) (flows.Request, error) {
-		st := st // a repeat of this operation starts from here again
+	to, err := update(ctx, s, func(t *tx) (*flows.Request, error) {
+		st := decided // a repeat of this operation starts from here again
 		if !bytes.Equal(st.was, t.get(bucketRequests, seqKey(st.from.Seq))) {
 			var err error
 			if st, err = s.decide(t.bolt, id, ev, now); err != nil {
-				return flows.Request{}, err
+				return nil, err
 			}
 		}
-		if err := also(t, &st); err != nil {
-			return flows.Request{}, err
+		if err := also(t, st); err != nil {
+			return nil, err
 		}
-		return st.to, t.write(now, &st)
+		return st.to, t.write(now, st)
 	})
+	if err != nil {
+		return flows.Request{}, err
+	}
+	return *to, nil
 }
 
-func (s *Store) decide(btx *bolt.Tx, id string, ev flows.Event, now time.Time) (step, error) {
+func (s *Store) decide(btx *bolt.Tx, id string, ev flows.Event, now time.Time) (*step, error) {
 	raw, err := recordOf(btx, id)
 	if err != nil {
-		return step{}, err
+		return nil, err
 	}
 	r, err := decode[flows.Request]("request", []byte(id), raw)
 	if err != nil {
-		return step{}, err
+		return nil, err
 	}
-	st, err := s.step(r, ev, now)
+	st, err := s.step(&r, ev, now)
+	if err != nil {
+		return nil, err
+	}
 	st.was = bytes.Clone(raw)
-	return st, err
+	return st, nil
 }

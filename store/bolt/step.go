@@ -11,11 +11,13 @@ import (
 
 // step is a decided transition, encoded and ready to be written.
 type step struct {
-	was      []byte        // the record that was decided on
-	from, to flows.Request // from is a draft for a new request
+	was      []byte         // the record that was decided on
+	from, to *flows.Request // from is a draft for a new request
 	record   []byte
 	puts     []row
 	dels     []row
+	kept     []row // put after puts, in place of what the record itself wants
+	dropped  []row // deleted with dels
 	seals    []flows.Effect
 	facts    []encodedFact
 	tasks    []*encodedTask
@@ -28,24 +30,24 @@ type encodedFact struct {
 
 // step decides and encodes. It writes nothing, so that whatever goes wrong is
 // alone to fail.
-func (s *Store) step(from flows.Request, ev flows.Event, now time.Time) (step, error) {
-	to, effects, err := s.next(from, ev, now)
+func (s *Store) step(from *flows.Request, ev flows.Event, now time.Time) (*step, error) {
+	to, effects, err := s.next(*from, ev, now)
 	if err != nil {
-		return step{}, err
+		return nil, err
 	}
+	st := &step{from: from, to: &to}
 	if to.ID != from.ID || to.Seq != from.Seq || to.Version != from.Version+1 {
-		return step{}, fmt.Errorf("%s version %d became %s version %d by %s (this is a bug)", from.ID, from.Version, to.ID, to.Version, ev.Kind)
+		return nil, fmt.Errorf("%s version %d became %s version %d by %s (this is a bug)", from.ID, from.Version, to.ID, to.Version, ev.Kind)
 	}
-	st := step{from: from, to: to}
-	if st.record, err = encode(&to); err != nil {
-		return step{}, err
+	if st.record, err = encode(st.to); err != nil {
+		return nil, err
 	}
 	for _, e := range effects {
 		if err := st.add(e); err != nil {
-			return step{}, err
+			return nil, err
 		}
 	}
-	st.puts, st.dels = diff(rowsOf(&from), rowsOf(&to))
+	st.puts, st.dels = diff(rowsOf(from), rowsOf(st.to))
 	return st, nil
 }
 
@@ -111,14 +113,18 @@ func (t *tx) write(now time.Time, st *step) error {
 	if err := t.put(bucketRequests, seqKey(st.to.Seq), st.record); err != nil {
 		return err
 	}
-	for _, r := range st.dels {
-		if err := t.del(r.bucket, r.key); err != nil {
-			return err
+	for _, rows := range [][]row{st.dels, st.dropped} {
+		for _, r := range rows {
+			if err := t.del(r.bucket, r.key); err != nil {
+				return err
+			}
 		}
 	}
-	for _, r := range st.puts {
-		if err := t.put(r.bucket, r.key, r.value); err != nil {
-			return err
+	for _, rows := range [][]row{st.puts, st.kept} {
+		for _, r := range rows {
+			if err := t.put(r.bucket, r.key, r.value); err != nil {
+				return err
+			}
 		}
 	}
 	for _, e := range st.seals {
