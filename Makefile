@@ -25,7 +25,7 @@ teams-browser: ## the same, with somebody who asks for access in Chromium
 	scripts/teams/run test
 
 race: ## the same with the race detector; a busy machine may need longer than the 10 minutes that a package has by default
-	scripts/services run go test -race -timeout 20m -shuffle=on $(TESTFLAGS) ./...
+	scripts/services run go test -race -timeout 40m -shuffle=on $(TESTFLAGS) ./...
 
 fuzz: ## every fuzz target, FUZZTIME each
 	scripts/fuzz $(or $(FUZZTIME),30s)
