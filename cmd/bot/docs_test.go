@@ -235,6 +235,19 @@ func (p page) configuration() string {
 	return ""
 }
 
+// TestDocsNameEveryCommand: the list of the README leaves none out.
+func TestDocsNameEveryCommand(t *testing.T) {
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range rootCommand().Commands() {
+		if !strings.Contains(string(readme), "\nbot "+c.Name()) {
+			t.Errorf("bot %s is not in the README's list of commands", c.Name())
+		}
+	}
+}
+
 // TestDocsConfiguration: whole configurations load as they stand; a part takes the
 // place of the same keys in the one of the README.
 func TestDocsConfiguration(t *testing.T) {
