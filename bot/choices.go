@@ -30,14 +30,13 @@ func (s *Service) requestForm(w flows.World, p *flows.Person, sel selection, now
 	}
 	if f.ForOthers {
 		if f.Nothing = nothingFor(grantee, offer); f.Nothing != "" {
-			f.State = sel.state("")
-			return f.Form()
+			return bare(f, sel)
 		}
 	}
 	switch {
 	case len(bundles) == 0 && len(integrations) == 0:
 		f.Empty = "There is nothing you may ask for at the moment. " + cmp.Or(offer.Later("", ""), "Access flows decide that; please ask your administrator.")
-		return f.Form()
+		return bare(f, sel)
 	case len(bundles) == 0 && sel.bundleMode, len(integrations) == 0 && !sel.bundleMode:
 		sel = sel.switched(w)
 	}
@@ -66,6 +65,25 @@ func (s *Service) requestForm(w flows.World, p *flows.Person, sel selection, now
 		f.DurationGeneration = hash(filled)
 	}
 	f.State = sel.state(filled)
+	return f.Form()
+}
+
+// bare is the form where nothing can be chosen: what was typed stays in it, and the
+// names of what was chosen come back with the choice.
+func bare(f cards.RequestForm, sel selection) chat.Form {
+	f.Typed = (sel.justification != "" || sel.typed) && (sel.open || f.Nothing != "")
+	if !f.Typed {
+		f.State = sel.bareState("")
+		return f.Form()
+	}
+	f.Duration, f.Justification = sel.duration, sel.justification
+	if !sel.typed {
+		f.Duration = sel.filled
+	}
+	if sel.filled != "" {
+		f.DurationGeneration = hash(sel.filled)
+	}
+	f.State = sel.bareState(sel.filled)
 	return f.Form()
 }
 

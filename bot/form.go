@@ -27,6 +27,7 @@ type selection struct {
 	duration, justification string
 	typed                   bool   // the duration is what the person wrote, also if that is nothing
 	filled                  string // the duration that was filled in last
+	open                    bool   // the form was before the person already
 	stale                   bool   // something chosen is not on offer any more and was dropped
 	cut                     int    // how many choices an earlier request had, where not all fit
 	other                   picks  // in the other mode
@@ -45,7 +46,8 @@ type formState struct {
 	Typed       bool   `json:"y,omitempty"` // the duration
 	Others      bool   `json:"o,omitempty"`
 	Grantee     string `json:"g,omitempty"`
-	Other       picks  `json:"k,omitzero"` // of the other mode
+	Other       picks  `json:"k,omitzero"`  // of the other mode
+	Bare        bool   `json:"n,omitempty"` // nothing could be chosen; what is named above comes back
 }
 
 func readState(s string) formState {
@@ -57,11 +59,22 @@ func readState(s string) formState {
 }
 
 func (sel selection) state(defaultDuration string) string {
+	return compact(sel.formState(defaultDuration))
+}
+
+// bareState is that of a form where nothing can be chosen.
+func (sel selection) bareState(defaultDuration string) string {
+	st := sel.formState(defaultDuration)
+	st.Bare = true
+	return compact(st)
+}
+
+func (sel selection) formState(defaultDuration string) formState {
 	st := formState{BundleMode: sel.bundleMode, Integration: token(sel.integration), Type: token(sel.typ), Bundle: token(sel.bundle), Default: defaultDuration, Typed: sel.typed, Other: sel.other}
 	if sel.others {
 		st.Others, st.Grantee = true, sel.grantee
 	}
-	return compact(st)
+	return st
 }
 
 // token stands for text that may be too long for an option's value.
@@ -126,9 +139,12 @@ func readSelection(e chat.FormEvent) selection {
 		bundle: v.First(cards.FieldBundle), items: v[cards.FieldItems],
 		all:      v.First(cards.FieldAll) == cards.AllItems,
 		duration: v.First(cards.FieldDuration), justification: v.First(cards.FieldJustification), filled: st.Default, other: st.Other,
+		open: true,
 	}
 	sel.typed = st.Typed || sel.duration != st.Default || e.Field == cards.FieldDuration
 	switch { // the fields of the other mode are not in the form; what was chosen there stays
+	case st.Bare:
+		sel.bundle, sel.integration, sel.typ = st.Bundle, st.Integration, st.Type
 	case st.BundleMode:
 		sel.integration, sel.typ = st.Integration, st.Type
 	default:
@@ -218,6 +234,10 @@ func (s *Service) submitRequest(ctx context.Context, w flows.World, p *flows.Per
 			return chat.Submitted{Errors: map[string]string{cards.FieldGrantee: sentence}}
 		}
 		q.Grantee = grantee
+	}
+	if drawn.Bare { // there was nothing to choose from: is there now?
+		form := s.requestForm(w, p, sel, now)
+		return chat.Submitted{Show: &form}
 	}
 	if len(problems) > 0 {
 		return chat.Submitted{Errors: drawn.visible(problems)}

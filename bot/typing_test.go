@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"apono/bot/cards"
+	"apono/bot/chat"
 )
 
 // typeIn changes a text field as a person does.
@@ -108,5 +109,78 @@ func TestTypedTextStaysOverASwitch(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTypedTextStaysWhereNothingIsOffered: neither the end of a time frame nor a changed
+// policy takes what was typed out of an open form, and the choice comes back with the
+// right to it.
+func TestTypedTextStaysWhereNothingIsOffered(t *testing.T) {
+	o := newOffice(t)
+	s := o.open("request prod-incident")
+	s.typeIn(cards.FieldJustification, "INC-12").typeIn(cards.FieldDuration, "30m")
+	setActive := func(active bool) {
+		for i := range o.policy.Flows {
+			o.policy.Flows[i].Active = active
+		}
+		o.change()
+	}
+	setActive(false)
+	s.typeIn(cards.FieldJustification, "INC-12, burning")
+	if !strings.Contains(s.hints(), "There is nothing you may ask for") {
+		t.Errorf("the form says\n%s", s.hints())
+	}
+	kept := chat.Values{"duration": {"30m"}, "justification": {"INC-12, burning"}}
+	s.wantValues(kept)
+	out := s.Submit(t.Context(), s.event(""))
+	if out.Show == nil || out.Errors != nil {
+		t.Fatalf("of a form with nothing to choose from: %+v", out)
+	}
+	s.show(out.Show)
+	s.wantValues(kept)
+
+	setActive(true)
+	out = s.Submit(t.Context(), s.event(""))
+	if out.Show == nil {
+		t.Fatalf("something is on offer again: %+v", out)
+	}
+	s.show(out.Show)
+	s.wantValues(chat.Values{"bundle": {"prod-incident"}, "duration": {"30m"}, "justification": {"INC-12, burning"}})
+	if errors := s.submit(); errors != nil {
+		t.Fatalf("%v", errors)
+	}
+	if r := o.request("AR-1"); r.Justification != "INC-12, burning" || r.Bundle != "prod-incident" {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestNothingTypedIsNothingToKeep: a form that opens with nothing to offer has no fields.
+func TestNothingTypedIsNothingToKeep(t *testing.T) {
+	o := newOffice(t)
+	s := o.open("")
+	for i := range o.policy.Flows {
+		o.policy.Flows[i].Active = false
+	}
+	o.change()
+	s.switchMode()
+	s.wantValues(chat.Values{})
+	o.open("request because INC-12").wantValues(chat.Values{})
+}
+
+// TestTypedTextStaysOverAGrantee for whom nothing can be asked, or who is not chosen yet.
+func TestTypedTextStaysOverAGrantee(t *testing.T) {
+	o := newOffice(t)
+	forOthers(o, false, "developers")
+	o.policy.Flows = o.policy.Flows[:1]
+	o.change()
+	s := o.open("request for 30m because INC-12")
+	s.wantValues(chat.Values{"duration": {"30m"}, "justification": {"INC-12"}})
+	s.choose(cards.FieldGrantee, "gil@example.com")
+	if !strings.Contains(s.hints(), "There is nothing you may ask for Gil") {
+		t.Errorf("the form says\n%s", s.hints())
+	}
+	s.choose(cards.FieldGrantee, "fay@example.com").choose(cards.FieldType, "database")
+	if got := s.values; got.First(cards.FieldJustification) != "INC-12" || got.First(cards.FieldDuration) != "30m" {
+		t.Errorf("the form holds %v", got)
 	}
 }

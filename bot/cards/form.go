@@ -51,13 +51,17 @@ type RequestForm struct {
 	Grantee           []chat.Option // chosen
 	GranteeGeneration string        // of what depends on the grantee
 	Nothing           string        // nothing can be chosen for this grantee: why
+	Typed             bool          // where nothing can be chosen, what was typed stays all the same
 }
 
 // Form draws the request form.
 func (f RequestForm) Form() chat.Form {
 	form := chat.Form{ID: chat.FormRequest, Title: "Request access", Close: "Cancel", State: f.State}
 	if f.Empty != "" {
-		form.Parts = []chat.Part{{Kind: chat.PartText, Text: chat.T(f.Empty)}}
+		form.Parts = append([]chat.Part{{Kind: chat.PartText, Text: chat.T(f.Empty)}}, f.kept()...)
+		if f.Typed {
+			form.Submit = "Submit"
+		}
 		return form
 	}
 	if f.ForOthers {
@@ -68,6 +72,7 @@ func (f RequestForm) Form() chat.Form {
 	form.Submit = "Submit"
 	if f.Nothing != "" {
 		form.Parts = append(form.Parts, chat.Part{Kind: chat.PartText, Text: chat.T(f.Nothing)})
+		form.Parts = append(form.Parts, f.kept()...)
 		return form
 	}
 	form.Parts = append(form.Parts, f.head())
@@ -76,19 +81,33 @@ func (f RequestForm) Form() chat.Form {
 	} else {
 		form.Parts = append(form.Parts, f.resourceParts()...)
 	}
-	form.Parts = append(form.Parts,
-		chat.Part{
-			Kind: chat.PartInput, Field: FieldDuration, Generation: f.DurationGeneration, Label: "Duration", Value: f.Duration, Live: true, Max: 40, Optional: true,
-			Hint: "For example 30m, 2h, 1d. Empty: as long as the access flow allows.",
-		},
-		chat.Part{
-			Kind: chat.PartInput, Field: FieldJustification, Label: "Justification", Value: f.Justification, Multi: true, Live: !f.JustificationOptional,
-			Max: flows.MaxReason, Optional: f.JustificationOptional, Placeholder: "Why do you need this?",
-		})
+	form.Parts = append(form.Parts, f.typed()...)
 	for _, t := range f.Hint {
 		form.Parts = append(form.Parts, chat.Part{Kind: chat.PartNote, Text: t})
 	}
 	return form
+}
+
+// typed are the fields in which a person writes.
+func (f RequestForm) typed() []chat.Part {
+	return []chat.Part{
+		{
+			Kind: chat.PartInput, Field: FieldDuration, Generation: f.DurationGeneration, Label: "Duration", Value: f.Duration, Live: true, Max: 40, Optional: true,
+			Hint: "For example 30m, 2h, 1d. Empty: as long as the access flow allows.",
+		},
+		{
+			Kind: chat.PartInput, Field: FieldJustification, Label: "Justification", Value: f.Justification, Multi: true, Live: !f.JustificationOptional,
+			Max: flows.MaxReason, Optional: f.JustificationOptional, Placeholder: "Why do you need this?",
+		},
+	}
+}
+
+// kept are the same where nothing can be chosen: only if something was typed.
+func (f RequestForm) kept() []chat.Part {
+	if !f.Typed {
+		return nil
+	}
+	return f.typed()
 }
 
 func (f RequestForm) head() chat.Part {

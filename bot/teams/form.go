@@ -180,8 +180,18 @@ func (v *formDrawing) part(p chat.Part, index int) {
 	}
 }
 
+// alarm is the color of an error for a text that says one, which is not said twice then.
+func (v *formDrawing) alarm(t chat.Text) (color string) {
+	for field, sentence := range v.errors {
+		if strings.Contains(t.Words(maxText), sentence) {
+			v.told[field], color = true, "Attention"
+		}
+	}
+	return color
+}
+
 func (v *formDrawing) text(p chat.Part) {
-	blocks := v.words(p.Text, look{})
+	blocks := v.words(p.Text, look{color: v.alarm(p.Text)})
 	if p.Action == nil {
 		v.body = append(v.body, blocks...)
 		return

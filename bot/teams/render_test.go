@@ -243,6 +243,21 @@ func bundleForm(t *testing.T) chat.Form {
 	return f
 }
 
+// TestAnErrorIsSaidOnce where a text of the form says it too: that text is the error.
+func TestAnErrorIsSaidOnce(t *testing.T) {
+	f := chat.Form{ID: chat.FormRequest, Parts: []chat.Part{{Kind: chat.PartText, Text: chat.T("Nothing is on offer. It opens at ten.")}}}
+	card, err := dialog{form: f, key: "k", errors: map[string]string{"items": "It opens at ten.", "duration": "Too long."}}.card()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := teamstest.Text(card), "Too long.\nNothing is on offer. It opens at ten."; got != want {
+		t.Errorf("the form says %q, want %q", got, want)
+	}
+	if n := strings.Count(string(platformtest.Pretty(t, card)), `"Attention"`); n != 2 {
+		t.Errorf("%d texts are drawn as errors, want 2", n)
+	}
+}
+
 func TestRenderForm(t *testing.T) {
 	card, err := dialog{form: requestForm(), key: "k", errors: map[string]string{"duration": "At most 4 hours.", "elsewhere": "Not at this hour."}, notice: "Please look."}.card()
 	if err != nil {
