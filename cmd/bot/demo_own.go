@@ -257,24 +257,29 @@ func (m *inventing) holdings() flows.Holdings {
 	return out
 }
 
-// ownGuide suggests what can be done with any policy.
+// ownGuide suggests what can be done with any policy. What an automatic flow gives is nobody's doing.
 func ownGuide(command string) []demopage.Step {
-	state := func(states ...flows.State) func(demopage.Seen) bool {
+	made := func(is func(*flows.Request) bool) func(demopage.Seen) bool {
 		return func(s demopage.Seen) bool {
-			return s.Request(func(r *flows.Request) bool { return slices.Contains(states, r.State) })
+			return s.Request(func(r *flows.Request) bool { return r.Trigger != flows.TriggerAutomatic && is(r) })
 		}
 	}
+	state := func(states ...flows.State) func(demopage.Seen) bool {
+		return made(func(r *flows.Request) bool { return slices.Contains(states, r.State) })
+	}
+	asked := made(func(*flows.Request) bool { return true })
 	return []demopage.Step{
 		{Title: "Choose a person, and type " + command, Short: "Type " + command, Why: "The form lists only what your policy lets them ask for.", Happened: func(s demopage.Seen) bool {
-			return len(s.Requests) > 0 || slices.ContainsFunc(s.Workspace.Users(), func(u slacksim.User) bool { return s.Form(u.ID, "Request access") })
+			return asked(s) || slices.ContainsFunc(s.Workspace.Users(), func(u slacksim.User) bool { return s.Form(u.ID, "Request access") })
 		}},
-		{Title: "Ask for something", Short: "Ask", Why: "Below the fields stands who will be asked, and why them.", Happened: func(s demopage.Seen) bool { return len(s.Requests) > 0 }},
-		{Title: "Become who was asked, and decide", Short: "Decide", Why: "Whoever has an unread message from the bot.", Happened: func(s demopage.Seen) bool {
-			return s.Request(func(r *flows.Request) bool { return len(r.Decisions) > 0 || r.State == flows.StateActive })
-		}},
-		{Title: "See it become active", Short: "Active", Why: "The simulated system on the right holds it now.", Happened: func(s demopage.Seen) bool {
-			return state(flows.StateActive, flows.StateRevoking, flows.StateExpired, flows.StateRevoked)(s)
-		}},
+		{Title: "Ask for something", Short: "Ask", Why: "Below the fields stands who will be asked, and why them.", Happened: asked},
+		{Title: "Become who was asked, and decide", Short: "Decide", Why: "Whoever has an unread message from the bot.", Happened: made(func(r *flows.Request) bool {
+			return len(r.Decisions) > 0 || r.State == flows.StateActive
+		})},
+		{
+			Title: "See it become active", Short: "Active", Why: "The simulated system on the right holds it now.",
+			Happened: state(flows.StateActive, flows.StateRevoking, flows.StateExpired, flows.StateRevoked),
+		},
 		{Title: "Go to the end of the grant", Short: "To the end", Why: "The bot's own sweep finds that its time is up.", Happened: state(flows.StateExpired)},
 	}
 }

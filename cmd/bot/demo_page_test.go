@@ -120,15 +120,15 @@ func TestDemoListensOnLoopbackOnly(t *testing.T) {
 	}
 }
 
-// TestDemoOfOnesOwnPolicy: the example policy, without its secrets and its systems. What Carol gets by herself, being on
-// call, may be AR-1.
+// TestDemoOfOnesOwnPolicy: the example policy, without its secrets and its systems. Carol, being on call, gets AR-1 by
+// herself: nobody has done anything yet.
 func TestDemoOfOnesOwnPolicy(t *testing.T) {
 	s, page := openPage(t, "../../config.example.yaml")
 	alice, err := s.personCalled("alice")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"<b>Alice</b>", "<b>Bob</b>", "<b>Carol</b>", "<b>Eve</b>", "config.example.yaml", "prod-postgres", "deploy-tool", "0 of 5"} {
+	for _, want := range []string{"AR-1", ">active<", "<b>Alice</b>", "<b>Bob</b>", "<b>Carol</b>", "<b>Eve</b>", "config.example.yaml", "prod-postgres", "deploy-tool", "0 of 5"} {
 		if err := s.until("the page shows "+want, func() bool { return strings.Contains(shownBy(t, page, ""), want) }); err != nil {
 			t.Error(err)
 		}
