@@ -56,7 +56,7 @@ func demoCommand() *cobra.Command {
 		if !*play {
 			return runDemoPage(cmd, *path, *listen, logTo)
 		}
-		d, err := newDemo(cmd.Context(), demoOptions{duration: 6 * time.Second, lookupEnv: os.LookupEnv, logTo: logTo}) //nolint:forbidigo // DEMO_PG_DSN has no configuration to stand in
+		d, err := newDemo(cmd.Context(), demoOptions{duration: time.Hour, lookupEnv: os.LookupEnv, logTo: logTo}) //nolint:forbidigo // DEMO_PG_DSN has no configuration to stand in
 		if err != nil {
 			return err
 		}
@@ -208,15 +208,13 @@ func (d *demo) serve(ctx context.Context, serve func(net.Listener) error) (strin
 }
 
 func (d *demo) configText(dir, slackURL string, duration time.Duration) string {
-	text := strings.NewReplacer(
-		"${DEMO_SLACK_URL}", slackURL+"/api/", "${DEMO_DIR}", dir, "${DEMO_TARGET_URL}", d.targetURL,
-		"${DEMO_DURATION}", cmp.Or(duration, time.Hour).String(),
-	).Replace(demoConfig)
-	if d.pgDSN == "" {
-		return text
+	text := demoConfig
+	if d.pgDSN != "" {
+		text = strings.Replace(text, "\nbundles:", demoPostgresIntegration+"\nbundles:", 1) + demoPostgresFlow
 	}
-	text = strings.Replace(text, "\nbundles:", demoPostgresIntegration+"\nbundles:", 1)
-	return text + demoPostgresFlow
+	return strings.NewReplacer(
+		"${DEMO_SLACK_URL}", slackURL+"/api/", "${DEMO_DIR}", dir, "${DEMO_TARGET_URL}", d.targetURL, "${DEMO_DURATION}", cmp.Or(duration, time.Hour).String(),
+	).Replace(text)
 }
 
 // load reads a configuration that the demo wrote.

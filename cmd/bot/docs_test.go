@@ -326,7 +326,7 @@ func (r *reader) read() (ran int) {
 	if own := r.page.configuration(); own != "" {
 		r.own(own)
 	} else {
-		r.change("grant_duration: 9s", "grant_duration: 1h")
+		r.change(lasting, "grant_duration: 1h")
 		if strings.Contains(r.page.text, "AR-12") {
 			r.run()
 			r.granted("AR-1")

@@ -85,7 +85,7 @@ func newLoadPlay(b *testing.B) *loadPlay {
 	}
 	w := newTown(b, "", o)
 	last := "        - {email: eve@example.com, name: Eve, groups: [admins]}\n"
-	w.change(last, last+people.String(), "grant_duration: 9s", "grant_duration: 2h")
+	w.change(last, last+people.String(), lasting, "grant_duration: 2h")
 	l := &loadPlay{town: w, people: asking, cards: map[string]time.Time{}, took: map[string][]time.Duration{}, refused: map[string]int{}}
 	l.ws.OnLog(l.saw)
 	l.app = w.application(b)

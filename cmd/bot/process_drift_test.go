@@ -20,7 +20,7 @@ func init() { processStories["orphans at PostgreSQL 18"] = processOrphans }
 // same name of an integration: what is theirs is an orphan here, and stays.
 func processOrphans(t *testing.T, w *town) {
 	admin := w.server(18)
-	w.change("grant_duration: 9s", "grant_duration: 10m")
+	w.change(lasting, "grant_duration: 10m")
 	w.env = append(w.env, "BOT_SYNC_DRIFT_INTERVAL=1s")
 	p := w.start().ready()
 	do := func(sql string) {

@@ -17,7 +17,7 @@ func processExtend(t *testing.T, w *town) {
 	w.change("    targets: [{integration: postgres, resource_type: database, permissions: [read_only]}]",
 		"    targets: [{integration: postgres, resource_type: database, permissions: [read_only]}]\n"+
 			"    settings: {justification_required: false, max_extensions: 1, extension_duration: 1h}",
-		"grant_duration: 9s", "grant_duration: 1m")
+		lasting, "grant_duration: 1h")
 	p := w.start().ready()
 	login, ends := w.account()
 	session, err := pgx.ConnectConfig(w.ctx, login)

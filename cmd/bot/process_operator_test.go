@@ -260,12 +260,13 @@ func processHealth(t *testing.T, w *town) {
 	if out := w.bot(exitProblems, "health"); !strings.Contains(out, "the bot does not answer") {
 		t.Errorf("without a bot: %q", out)
 	}
-	w.ws.Faults().RefuseSockets(2 * time.Second)
+	w.ws.Faults().RefuseSockets(time.Hour)
 	p := w.start()
 	w.soon("the listener is there", func() bool { status, _ := p.get("/healthz"); return status != 0 })
 	if out := w.bot(exitProblems, "health"); !strings.Contains(out, `"slack":"not connected"`) || !strings.Contains(out, "the bot is not ready") {
 		t.Errorf("without Slack: %q", out)
 	}
+	w.ws.Faults().RefuseSockets(0)
 	p.ready()
 	if out := w.bot(exitOK, "health"); out != `{"status":"ok"}`+"\n" {
 		t.Errorf("in peace: %q", out)
@@ -284,12 +285,13 @@ func processHealthAlone(t *testing.T, w *town) {
 		if out := w.bot(exitProblems, "health"); !strings.Contains(out, "the bot does not answer: no bot is running on this store") {
 			t.Errorf("listen %s, without a bot: %q", listen, out)
 		}
-		w.ws.Faults().RefuseSockets(2 * time.Second)
+		w.ws.Faults().RefuseSockets(time.Hour)
 		p := w.start()
 		w.soon("the control socket is there", func() bool { return strings.Contains(p.log.String(), `"msg":"started"`) })
 		if out := w.bot(exitProblems, "health"); !strings.Contains(out, `"slack":"not connected"`) || !strings.Contains(out, "the bot is not ready") {
 			t.Errorf("listen %s, without Slack: %q", listen, out)
 		}
+		w.ws.Faults().RefuseSockets(0)
 		w.soon("it can serve", func() bool {
 			status, out := w.try(w.env, "health")
 			return status == exitOK && out == `{"status":"ok"}`+"\n"

@@ -60,7 +60,7 @@ func (w *town) withPostgres(dsn string) {
 	w.change("\nbundles:", demoPostgresIntegration+"\nbundles:")
 	text, err := os.ReadFile(w.configPath())
 	w.must(err)
-	w.configure(string(text)+demoPostgresFlow, "grant_duration: 6s", "grant_duration: 9s")
+	w.configure(string(text)+demoPostgresFlow, "grant_duration: ${DEMO_DURATION}", lasting)
 }
 
 // account has Alice ask for the database, Bob approve, and gives what she logs in with.

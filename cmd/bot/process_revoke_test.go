@@ -15,7 +15,7 @@ func init() { processStories["revoked by the operator"] = processRevoke }
 // processRevoke ends access from the command line: of a bot that runs, and of one
 // that does not.
 func processRevoke(t *testing.T, w *town) {
-	w.change("grant_duration: 9s", "grant_duration: 1h")
+	w.change(lasting, "grant_duration: 1h")
 	w.env = append(w.env, "SUDO_USER=olga")
 	p := w.start().ready()
 	token := w.granted("AR-1")

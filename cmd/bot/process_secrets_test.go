@@ -18,7 +18,7 @@ func init() { processStories["a secret is nowhere but in the dialog"] = processS
 // dialog of Show credentials holds a secret. Files are for the bot's account alone,
 // however generous the umask of who starts it is.
 func processSecrets(t *testing.T, w *town) {
-	w.change("level: info", "level: debug", "grant_duration: 9s", "grant_duration: 2m")
+	w.change("level: info", "level: debug", lasting, "grant_duration: 1h")
 	p := w.start("/bin/sh", "-c", `umask 000; exec "$@"`, "sh").ready()
 	w.must(w.ws.As(slackBob).Click(w.ctx, w.asked("AR-1", "INC-12 is burning"), "Approve"))
 	alice := w.ws.As(slackAlice)

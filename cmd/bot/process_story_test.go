@@ -21,7 +21,7 @@ const whole = "asked approved granted expired"
 const late = 30 * time.Second
 
 func processDay(t *testing.T, w *town) {
-	w.ws.Faults().RefuseSockets(2 * time.Second)
+	w.ws.Faults().RefuseSockets(time.Hour)
 	p := w.start()
 	w.soon("the bot says that it is not ready, and why", func() bool {
 		status, body := p.get("/readyz")
@@ -30,6 +30,7 @@ func processDay(t *testing.T, w *town) {
 	if status, _ := p.get("/healthz"); status != http.StatusOK {
 		t.Errorf("healthz answers %d while Slack is away", status)
 	}
+	w.ws.Faults().RefuseSockets(0)
 	p.ready()
 	w.soon("two sockets are open", func() bool { return strings.Count(p.log.String(), "slack socket is open") == 2 })
 
