@@ -18,11 +18,12 @@ var (
 	_ sweep.Inbox    = (*bolt.Store)(nil)
 )
 
-// TestTenThousandDueAtOnce drains the real store before chat is connected.
+// TestTenThousandDueAtOnce drains the real store before chat is connected. Each commit takes the
+// disk a while, so that all who wait meanwhile are there when the next begins.
 func TestTenThousandDueAtOnce(t *testing.T) {
 	dir := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s := storetest.OpenAt(t, filepath.Join(dir, "bot.db"), bolt.Options{NoSync: true})
+		s := storetest.OpenAt(t, filepath.Join(dir, "bot.db"), bolt.Options{NoSync: true, OnCommit: func() { time.Sleep(time.Millisecond) }})
 		const n = 10000
 		bob := flows.PersonRef{Email: "bob@example.com"}
 		for i := range n / 500 {
@@ -53,7 +54,7 @@ func TestTenThousandDueAtOnce(t *testing.T) {
 		if err != nil || len(over) != n {
 			t.Errorf("%d of %d timed out, %v", len(over), n, err)
 		}
-		if commits := commits(t, s) - before; commits > n/4 {
+		if commits := commits(t, s) - before; commits > n/100 {
 			t.Errorf("%d commits for %d requests: they do not share any", commits, n)
 		}
 		if ids, err := s.Due(time.Now(), 1); len(ids) != 0 || err != nil {

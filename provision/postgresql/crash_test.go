@@ -21,8 +21,8 @@ var stops = map[string]struct{ database, hold string }{
 	"in the bot's own database": {"shop", "GRANT SELECT ON orders TO pg_monitor"},
 }
 
-// hold starts one. The call's statement then waits for what holder locks.
-func (w *world) hold(t *testing.T, stop string) (release func()) {
+// hold starts one. The call's statement then waits for what holder, a process of the server, locks.
+func (w *world) hold(t *testing.T, stop string) (holder uint32, release func()) {
 	t.Helper()
 	s := stops[stop]
 	conn := open(t, w.dsn(w.admin.User, strings.NewReplacer("shop", w.shop, "other", w.other).Replace(s.database)))
@@ -38,25 +38,26 @@ func (w *world) hold(t *testing.T, stop string) (release func()) {
 	if _, err := tx.Exec(ctx, s.hold, args...); err != nil {
 		t.Fatal(err)
 	}
-	return func() { _ = tx.Rollback(ctx) }
+	return conn.PgConn().PID(), func() { _ = tx.Rollback(ctx) }
 }
 
-// waiting is the process id of the bot's session that waits for a lock.
-func (w *world) waiting(t *testing.T) string {
+// waiting is the process id of the bot's session that waits for the holder of a lock. It may wait a moment for others
+// before, since tests share the server's catalog.
+func (w *world) waiting(t *testing.T, holder uint32) string {
 	t.Helper()
-	return w.await(t, "SELECT pid::text FROM pg_stat_activity WHERE usename = $1 AND wait_event_type = 'Lock'", w.bot)[0]
+	return w.await(t, "SELECT pid::text FROM pg_stat_activity WHERE usename = $1 AND $2::int = ANY (pg_blocking_pids(pid))", w.bot, holder)[0]
 }
 
 // broken breaks a call at a stop, in one of two ways, and returns its error.
 func (w *world) broken(t *testing.T, stop, way string, act func(context.Context) error) error {
 	t.Helper()
-	release := w.hold(t, stop)
+	holder, release := w.hold(t, stop)
 	defer release()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- act(ctx) }()
-	pid := w.waiting(t)
+	pid := w.waiting(t, holder)
 	if way == "cancelled" {
 		cancel()
 	} else {
@@ -153,7 +154,7 @@ func TestSomebodyElseGrants(t *testing.T) {
 		}
 		done := make(chan error, 1)
 		go func() { _, err := d.Grant(context.WithoutCancel(t.Context()), g); done <- err }()
-		w.waiting(t)
+		w.waiting(t, conn.PgConn().PID())
 		if err := tx.Commit(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -169,10 +170,10 @@ func TestRevokedMeanwhile(t *testing.T) {
 	everywhere(t, func(t *testing.T, w *world) {
 		d := w.driver(t)
 		g := w.grant(1, w.item("read_only", w.shop), w.item("read_only", w.other))
-		release := w.hold(t, "before the other database")
+		holder, release := w.hold(t, "before the other database")
 		done := make(chan error, 1)
 		go func() { _, err := d.Grant(context.WithoutCancel(t.Context()), g); done <- err }()
-		w.waiting(t)
+		w.waiting(t, holder)
 		mustRevoke(t, w.driver(t), g)
 		release()
 		if err := <-done; provision.KindOf(err) != provision.KindRetry {

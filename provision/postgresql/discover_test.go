@@ -311,7 +311,8 @@ func TestDatabaseIsDroppedDuringALook(t *testing.T) {
 		short := "short_" + w.tag
 		w.exec(t, "postgres", "CREATE DATABASE "+short)
 		ctx := context.WithoutCancel(t.Context())
-		tx, err := open(t, w.dsn(w.admin.User, short)).Begin(ctx)
+		conn := open(t, w.dsn(w.admin.User, short))
+		tx, err := conn.Begin(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -326,7 +327,7 @@ func TestDatabaseIsDroppedDuringALook(t *testing.T) {
 			found, err = d.Discover(ctx)
 			done <- err
 		}()
-		w.waiting(t)
+		w.waiting(t, conn.PgConn().PID())
 		w.exec(t, "postgres", "DROP DATABASE "+short+" WITH (FORCE)")
 		if err := <-done; err != nil {
 			t.Fatal(err)

@@ -99,9 +99,24 @@ func newWorld(t *testing.T, version string, s setup) *world {
 			w.drop(t)
 			return
 		}
+		w.hangUp(t)
 		idle.give(w)
 	})
 	return w
+}
+
+// hangUp ends the superuser's connections. They end with the test that made them, which must not be in the midst of
+// another test that has the world by then.
+func (w *world) hangUp(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	defer cancel()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, conn := range w.conns {
+		_ = conn.Close(ctx)
+	}
+	clear(w.conns)
 }
 
 func makeWorld(t *testing.T, version string, s setup) *world {

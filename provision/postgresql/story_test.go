@@ -349,7 +349,7 @@ func TestBusySession(t *testing.T) {
 // await asks until there is an answer.
 func (w *world) await(t *testing.T, sql string, args ...any) []string {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		if got := w.texts(t, "postgres", sql, args...); len(got) > 0 {
 			return got
 		}
