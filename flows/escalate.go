@@ -67,15 +67,28 @@ func (w World) DueEvent(r *Request, now time.Time) Event {
 		}
 		a.Tier = ev.Tier
 		if r.Silent() {
-			a.Why = strings.Replace(a.Why, nobodyDecided, "Not enough of the approvers could be reached", 1)
+			a.Why = strings.Replace(a.Why, nobodyDecided, tooFewReached, 1)
 		}
 		ev.Ask = append(ev.Ask, a)
 	}
 	return ev
 }
 
-// nobodyDecided begins what those of a tier are told.
-const nobodyDecided = "Nobody decided in time"
+// These begin what those of a tier are told.
+const (
+	nobodyDecided = "Nobody decided in time"
+	tooFewReached = "Not enough of the approvers could be reached"
+)
+
+// whyOf is the right of who decides, in the words of that moment. Whoever was asked
+// because others could not be reached was not asked because nobody decided.
+func whyOf(ev *Event, asked []Asked) string {
+	i := slices.IndexFunc(asked, func(a Asked) bool { return a.Is(ev.By.Email) })
+	if i >= 0 && strings.HasPrefix(asked[i].Why, tooFewReached) {
+		return strings.Replace(ev.Why, nobodyDecided, tooFewReached, 1)
+	}
+	return ev.Why
+}
 
 // all seats.
 func (n *Need) all() []int {

@@ -251,7 +251,7 @@ func (t *transition) decideExtension() error {
 		return Errorf(CodeLate, "You have already approved the extension of %s; it still waits for somebody else.", t.r.ID)
 	}
 	e.Decisions = append(e.Decisions, Decision{
-		By: t.ev.By, Verb: verb, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: t.ev.Why, For: t.ev.For,
+		By: t.ev.By, Verb: verb, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: whyOf(&t.ev, e.Asked), For: t.ev.For,
 	})
 	v.Decisions = e.Decisions
 	switch {

@@ -150,7 +150,7 @@ func (t *transition) approve() error {
 		return err
 	}
 	t.r.Decisions = append(t.r.Decisions, Decision{
-		By: by, Verb: VerbApprove, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: t.ev.Why, Less: t.ev.Less, For: t.ev.For,
+		By: by, Verb: VerbApprove, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: whyOf(&t.ev, t.r.Asked), Less: t.ev.Less, For: t.ev.For,
 	})
 	if rest, _, _ := t.r.Rest(); len(rest) == 0 {
 		return Errorf(CodeInvalid, "Nothing would be left of %s. Use Deny instead.", t.r.ID)
@@ -204,7 +204,7 @@ func (t *transition) deny() error {
 		return err
 	}
 	t.r.Decisions = append(t.r.Decisions, Decision{
-		By: t.ev.By, Verb: VerbDeny, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: t.ev.Why, For: t.ev.For,
+		By: t.ev.By, Verb: VerbDeny, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: whyOf(&t.ev, t.r.Asked), For: t.ev.For,
 	})
 	t.r.DecidedAt = t.now
 	t.close(StateDenied, FactDenied)

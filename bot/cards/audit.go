@@ -142,13 +142,33 @@ func decision(d flows.Decision) chat.Text {
 		t = append(t, chat.Plain(who))
 	}
 	if d.Why != "" {
-		why := strings.Replace(strings.Replace(d.Why, "You are", "is", 1), "You stand in", "stands in", 1)
-		t = append(t, chat.Plain(" · "+strings.TrimSuffix(why, ".")))
+		t = append(t, chat.Plain(" · "+ofThem(d.Why)))
 	}
 	if d.Reason != "" {
 		t = append(t, chat.Plain(": "), inLine(d.Reason))
 	}
 	return t
+}
+
+// ofThem says to others what was said to somebody about their right: "You are in the
+// group dba." and "Nobody decided in time, and you are in the group dba."
+func ofThem(why string) string {
+	why = strings.TrimSuffix(why, ".")
+	cause := ""
+	right, own := strings.CutPrefix(why, "You ")
+	if !own {
+		if cause, right, own = strings.Cut(why, ", and you "); !own {
+			return why
+		}
+		cause = "; " + lowerFirst(cause)
+	}
+	if rest, ok := strings.CutPrefix(right, "are "); ok {
+		return "is " + rest + cause
+	}
+	if rest, ok := strings.CutPrefix(right, "stand in "); ok {
+		return "stands in " + rest + cause
+	}
+	return why
 }
 
 func auditItems(g flows.FactGroup, limit int) string {
