@@ -261,6 +261,7 @@ func (w World) Drafts(q Question, v Verdict) []Request {
 			r.Need.Fallback = len(w.Catalog.policy.Fallback.Approvers) > 0
 			r.PendingUntil = q.Now.Add(w.Catalog.RequestTimeout())
 		}
+		r.Part = q.Bundle != "" && len(w.BundleUnits(q.Bundle, len(p.Units)+1)) > len(p.Units)
 		for _, u := range p.Units {
 			if n := len(r.Groups); n == 0 || r.Groups[n-1].Integration != u.Integration {
 				r.Groups = append(r.Groups, AccessGroup{Integration: u.Integration})

@@ -76,7 +76,7 @@ func (ev Event) clean() Event {
 func (r Request) fresh(now time.Time) Request {
 	f := Request{
 		ID: r.ID, Seq: r.Seq, Stamp: r.Stamp, State: StatePending, Trigger: r.Trigger, Requestor: r.Requestor, Grantee: r.Grantee,
-		Flow: r.Flow, FlowHash: r.FlowHash, Bundle: r.Bundle, Justification: strings.ToValidUTF8(r.Justification, "\uFFFD"),
+		Flow: r.Flow, FlowHash: r.FlowHash, Bundle: r.Bundle, Part: r.Part, Justification: strings.ToValidUTF8(r.Justification, "\uFFFD"),
 		Duration: r.Duration, Indefinite: r.Indefinite, Need: r.Need, Asked: r.Asked, CreatedAt: now,
 		ReportLostRight: r.ReportLostRight, MaxExtensions: r.MaxExtensions, BreakGlass: r.BreakGlass && r.Need.Automatic,
 		TellGrantee: r.Trigger != TriggerAutomatic && r.Requestor.Email != r.Grantee.Email,

@@ -269,11 +269,13 @@ type Request struct {
 	State   State   `json:"state"`
 	Trigger Trigger `json:"trigger"`
 
-	Requestor     PersonRef     `json:"requestor"`
-	Grantee       PersonRef     `json:"grantee"`
-	Flow          string        `json:"flow"`
-	FlowHash      string        `json:"flow_hash"`
-	Bundle        string        `json:"bundle,omitempty"`
+	Requestor PersonRef `json:"requestor"`
+	Grantee   PersonRef `json:"grantee"`
+	Flow      string    `json:"flow"`
+	FlowHash  string    `json:"flow_hash"`
+	Bundle    string    `json:"bundle,omitempty"`
+	// Part: not the whole of the bundle was asked for under this flow.
+	Part          bool          `json:"part,omitempty"`
 	Justification string        `json:"justification,omitempty"`
 	Duration      time.Duration `json:"duration,omitempty"` // 0: Indefinite
 	Indefinite    bool          `json:"indefinite,omitempty"`

@@ -150,8 +150,9 @@ func decision(d flows.Decision) chat.Text {
 	return t
 }
 
-// ofThem says to others what was said to somebody about their right: "You are in the
-// group dba." and "Nobody decided in time, and you are in the group dba."
+// ofThem says to others what was said to somebody about their right, such as "You are
+// in the group dba." or "Nobody decided in time, and you are in the group dba.", in
+// the third person.
 func ofThem(why string) string {
 	why = strings.TrimSuffix(why, ".")
 	cause := ""

@@ -113,8 +113,8 @@ func list(all []string) string {
 
 // summary says in a few words what a request is for.
 func summary(r flows.Request) string {
-	if r.Bundle != "" && r.Wanted != nil && len(r.Wanted.Items) != len(r.Items()) {
-		return "a part of the bundle " + r.Bundle
+	if r.Bundle != "" && (r.Part || r.Wanted != nil && len(r.Wanted.Items) != len(r.Items())) {
+		return partOf(r.Bundle, r.Groups)
 	}
 	if r.Bundle != "" {
 		return "the bundle " + r.Bundle
@@ -143,7 +143,12 @@ func held(r flows.Request) string {
 	case len(granted) == len(r.Groups):
 		return summary(r)
 	case r.Bundle != "":
-		return "a part of the bundle " + r.Bundle
+		return partOf(r.Bundle, granted)
 	}
 	return summaryOf(granted)
+}
+
+// partOf names what is not the whole of a bundle.
+func partOf(bundle string, groups []flows.AccessGroup) string {
+	return "a part of the bundle " + bundle + " (" + summaryOf(groups) + ")"
 }
