@@ -213,9 +213,31 @@ func (x *machine) event(i int, ev flows.Event) {
 	x.same("error of "+string(ev.Kind), fmt.Sprint(wantErr), fmt.Sprint(err))
 	if err == nil {
 		x.same("after "+string(ev.Kind), want, got)
+		if ev.Kind == flows.EventConfirmGone {
+			x.m.declared(&x.m.requests[i], ev.Integration)
+		}
 		x.m.requests[i] = want
 		x.m.effects(x.now, effects)
 	}
+}
+
+// declared leaves to others what they hold, on somebody's word, and ends with the last
+// holder what earlier ones left.
+func (m *model) declared(r *flows.Request, integration string) {
+	g, _ := r.Group(integration)
+	own := r.GrantID(integration)
+	var kept []flows.Unit
+	for _, u := range units(g) {
+		live, ending, released := m.holds(r.Grantee.Email, u)
+		if slices.ContainsFunc(append(live, ending...), func(grant string) bool { return grant != own }) {
+			kept = append(kept, u)
+			continue
+		}
+		for _, grant := range released {
+			m.released[grant] = slices.DeleteFunc(m.released[grant], func(left flows.Unit) bool { return left == u })
+		}
+	}
+	m.released[own] = kept
 }
 
 // progress moves a request on as far as it goes, so that sequences get somewhere.
