@@ -1,6 +1,7 @@
 package bot_test
 
 import (
+	"flag"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,9 @@ import (
 	"apono/bot"
 	"apono/flows"
 )
+
+// The same cases are drawn in every run; -rapid.seed draws others, -rapid.seed=0 ever new ones.
+var _ = flag.Set("rapid.seed", "1")
 
 func zoneOf(tb testing.TB, name string) *time.Location {
 	tb.Helper()
