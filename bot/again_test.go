@@ -46,6 +46,7 @@ func TestRequestAgainSaysWhatNoLongerApplies(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := newOffice(t)
+			o.Now = wednesday
 			if tt.values == nil {
 				o.ask("k")
 			} else {

@@ -44,7 +44,7 @@ func delegating(t *testing.T) *office {
 	o := newOffice(t)
 	o.Accounts = found{o}
 	o.Delegations = handover{o}
-	o.Now = func() time.Time { return time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC) }
+	o.Now = wednesday
 	world := o.World
 	o.World = func() flows.World {
 		w := world()

@@ -35,6 +35,7 @@ func cardText(c *chat.Card) string {
 // asked; of a bundle, the answer and why.
 func TestExplainInChat(t *testing.T) {
 	o := newOffice(t)
+	o.Now = wednesday
 	o.policy.Flows[1].Timeframe = &flows.Timeframe{Days: []time.Weekday{0}, From: 0, To: 1, TimeZone: "UTC", Zone: time.UTC}
 	o.policy.Flows = append(o.policy.Flows, flows.Flow{Name: "off", Trigger: flows.TriggerSelfServe, Requestors: o.policy.Flows[0].Requestors})
 	o.change()

@@ -127,6 +127,9 @@ func (o *office) Open(sealed []byte) ([]byte, error) {
 	return []byte(plain), nil
 }
 
+// wednesday is a time for tests of what is open on some days only.
+func wednesday() time.Time { return time.Date(2026, 11, 25, 9, 0, 0, 0, time.UTC) }
+
 func user(name string) chat.User { return chat.User{Platform: "slack", ID: name, Team: "T1"} }
 
 func (o *office) click(name string, action chat.ActionID, id string) chat.Answer {
