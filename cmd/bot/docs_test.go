@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"maps"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -318,10 +317,7 @@ func (r *reader) read() (ran int) {
 	r.t.Helper()
 	r.must(os.MkdirAll(filepath.Join(r.dir, "bin"), 0o700))
 	r.must(os.Symlink(r.binary, filepath.Join(r.dir, "bin", "bot")))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	r.must(err)
-	r.must(l.Close())
-	r.env = append(r.env, "PATH="+filepath.Join(r.dir, "bin")+":"+os.Getenv("PATH"), "BOT_CONFIG="+r.configPath(), "BOT_HTTP_LISTEN="+l.Addr().String(),
+	r.env = append(r.env, "PATH="+filepath.Join(r.dir, "bin")+":"+os.Getenv("PATH"), "BOT_CONFIG="+r.configPath(), "BOT_HTTP_LISTEN="+freeAddress(r.t),
 		"BOT_API_TOKEN="+apiToken, "BOT_HTTP_API_TOKEN="+string(config.TokenHash(apiToken)))
 	if own := r.page.configuration(); own != "" {
 		r.own(own)

@@ -5,7 +5,6 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -252,11 +251,7 @@ func (w *town) spoil() {
 }
 
 func processHealth(t *testing.T, w *town) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	w.must(err)
-	addr := l.Addr().String()
-	w.must(l.Close())
-	w.change("127.0.0.1:0", addr)
+	w.change("127.0.0.1:0", freeAddress(t))
 	if out := w.bot(exitProblems, "health"); !strings.Contains(out, "the bot does not answer") {
 		t.Errorf("without a bot: %q", out)
 	}

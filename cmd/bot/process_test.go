@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -12,6 +14,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -122,6 +125,28 @@ func (w *town) configure(text string, pairs ...string) {
 	if err := os.WriteFile(w.configPath(), []byte(text), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
+}
+
+var addresses atomic.Int64 // that were found
+
+// freeAddress is a loopback address that nobody listens on, for a bot that has to be found there after a restart too. Its
+// port is below those that a system hands out to whoever takes any, which the bots beside it do all the time.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	const first, many = 20_000, 10_000
+	for range many {
+		addr := fmt.Sprintf("127.0.0.1:%d", first+(int64(os.Getpid())*31+addresses.Add(1))%many)
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", addr)
+		if err != nil {
+			continue // it is taken
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return addr
+	}
+	t.Fatal("no port is free")
+	return ""
 }
 
 // change replaces old, new, … in the configuration.

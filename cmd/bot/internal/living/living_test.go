@@ -263,7 +263,7 @@ func TestAConnectionInUseIsRetiredLater(t *testing.T) {
 		t.Fatal("there is no source s")
 	}
 	next := of("s", fresh, "2")
-	c.Change(t.Context(), setup(next), time.Second)
+	c.Change(t.Context(), setup(next), time.Minute)
 	now, done, _ := c.Use("s")
 	if now.Connection != fresh || now.AccessDetails != "2" {
 		t.Errorf("after the change it is %+v", now)
@@ -279,7 +279,7 @@ func TestAConnectionInUseIsRetiredLater(t *testing.T) {
 		t.Errorf("old closed %d times, the new one %d", old.closed.Load(), fresh.closed.Load())
 	}
 	next.AccessDetails = "Ask."
-	c.Change(t.Context(), setup(next), time.Second)
+	c.Change(t.Context(), setup(next), time.Minute)
 	if now, _, _ = c.Use("s"); now.AccessDetails != "Ask." || fresh.closed.Load() != 0 || fresh.asked.Load() != 1 {
 		t.Errorf("%+v, closed %d times, asked %d", now, fresh.closed.Load(), fresh.asked.Load())
 	}

@@ -135,7 +135,7 @@ func TestTagsOutliveARestart(t *testing.T) {
 	if i < 0 || h[i].Items != 1 || h[i].Old || h[i].Synced.IsZero() {
 		t.Errorf("%+v", h)
 	}
-	again.Change(t.Context(), setup(of("desk", &source{names: []string{"vip"}}, "2")), time.Second)
+	again.Change(t.Context(), setup(of("desk", &source{names: []string{"vip"}}, "2")), time.Minute)
 	if tagsOf(again, "vip")["pii"] != "true" {
 		t.Error("a change of the configuration takes the tags away")
 	}
