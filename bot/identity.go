@@ -101,15 +101,19 @@ func isBound(p *flows.Person, acc chat.Account) bool {
 
 // member finds the person of an account.
 func member(w flows.World, acc chat.Account) (*flows.Person, error) {
+	place := "workspace"
+	if acc.Platform == "teams" {
+		place = "organisation"
+	}
 	switch {
 	case acc.Bot:
 		return nil, flows.Errorf(flows.CodeForbidden, "Bots cannot use this.")
 	case acc.Deactivated:
 		return nil, flows.Errorf(flows.CodeForbidden, "Your account is deactivated.")
 	case acc.External:
-		return nil, flows.Errorf(flows.CodeForbidden, "People of other workspaces cannot use this.")
+		return nil, flows.Errorf(flows.CodeForbidden, "People of other %ss cannot use this.", place)
 	case acc.Guest:
-		return nil, flows.Errorf(flows.CodeForbidden, "Guests cannot use this. Please ask a member of the workspace.")
+		return nil, flows.Errorf(flows.CodeForbidden, "Guests cannot use this. Please ask a member of the %s.", place)
 	}
 	p, err := bound(w, acc.User)
 	if flows.ErrorCode(err) == flows.CodeNotFound {

@@ -41,6 +41,23 @@ func TestWhoActsIsAskedAboutFirst(t *testing.T) {
 	}
 }
 
+// TestRefusalsInTheWordsOfThePlatform: Teams has no workspaces.
+func TestRefusalsInTheWordsOfThePlatform(t *testing.T) {
+	o := newOffice(t)
+	o.accounts["gina"] = chat.Account{Email: "alice@example.com", EmailVerified: true, Guest: true}
+	o.accounts["zoe"] = chat.Account{Email: "alice@example.com", EmailVerified: true, External: true}
+	for u, want := range map[chat.User]string{
+		{Platform: "slack", ID: "gina"}: "Guests cannot use this. Please ask a member of the workspace.",
+		{Platform: "teams", ID: "gina"}: "Guests cannot use this. Please ask a member of the organisation.",
+		{Platform: "slack", ID: "zoe"}:  "People of other workspaces cannot use this.",
+		{Platform: "teams", ID: "zoe"}:  "People of other organisations cannot use this.",
+	} {
+		if got := said(o.Command(t.Context(), chat.Command{User: u})); got != want {
+			t.Errorf("%s in %s reads %q, want %q", u.ID, u.Platform, got, want)
+		}
+	}
+}
+
 // TestForetellClick: a press that needs a dialog says so before anybody is asked who
 // made it.
 func TestForetellClick(t *testing.T) {

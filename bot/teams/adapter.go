@@ -113,7 +113,10 @@ func (a *Adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.meter.Count(CountReceived, kind)
 	out := response{status: http.StatusInternalServerError}
 	a.guard(ctx, kind, func() { out = a.take(ctx, got) })
-	if out.status >= 500 {
+	switch {
+	case out.status == http.StatusNotImplemented:
+		a.log.InfoContext(ctx, "teams invoke is none that this bot knows")
+	case out.status >= 500:
 		a.log.ErrorContext(ctx, "teams activity was not taken", "kind", kind, "status", out.status, "error", out.err)
 	}
 	if out.body == nil && out.status >= 400 && (kind == "adaptiveCard/action" || kind == "application/search") {

@@ -416,6 +416,9 @@ func TestHostileInvokes(t *testing.T) {
 				}
 			}
 		}
+		if log := o.log.String(); strings.Contains(log, "level=ERROR") || strings.Contains(log, `"level":"ERROR"`) {
+			t.Errorf("what is none of the bot's is an error in its log:\n%s", log)
+		}
 		act := bob.Activity("invoke")
 		act["from"] = obj{"id": "29:nobody"}
 		act["name"] = "task/fetch"

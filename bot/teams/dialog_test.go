@@ -370,8 +370,8 @@ func TestAClientWithoutDialogs(t *testing.T) {
 		}
 		o.must(alice.Say("apono"))
 		m := send("Request access", nil)
-		if got := teamstest.Inputs(m.Card); !slices.Contains(got, "Integration") {
-			t.Fatalf("fields %q", got)
+		if got := teamstest.Inputs(m.Card); !slices.Contains(got, "Integration") || m.Card["fallbackText"] != "Request access" {
+			t.Fatalf("fields %q, told of as %q", got, m.Card["fallbackText"])
 		}
 		m = send("Submit", obj{"integration": "pg", "justification": "INC-12"})
 		if text := teamstest.Text(m.Card); !strings.Contains(text, "Nothing is sent yet") || !strings.Contains(text, "[Resources]") {

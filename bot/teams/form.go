@@ -290,7 +290,7 @@ func choicesOf(p chat.Part) (choices []any, chosen []string) {
 		choices = append(choices, obj{"title": choiceTitle(o), "value": value})
 	}
 	for _, o := range p.Selected {
-		if p.Search {
+		if p.Search || len(p.Options) > maxChoices && slices.ContainsFunc(p.Options, func(other chat.Option) bool { return other.Value == o.Value }) {
 			add(o)
 		}
 	}

@@ -174,7 +174,9 @@ func (a *Adapter) inline(ctx context.Context, got received, where spot, w wire, 
 func (a *Adapter) postForm(ctx context.Context, where spot, d dialog) (left bool) {
 	card, err := d.card()
 	if err == nil {
-		_, err = a.client.post(ctx, message(where, Message{Card: card, Summary: label(d.form.Title, "A form")}), platform.PriorityNow)
+		title := label(d.form.Title, "A form")
+		card["fallbackText"] = title
+		_, err = a.client.post(ctx, message(where, Message{Card: card, Summary: title}), platform.PriorityNow)
 	}
 	return a.untold(ctx, "form", err)
 }

@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -241,6 +242,23 @@ func bundleForm(t *testing.T) chat.Form {
 		}
 	}
 	return f
+}
+
+// TestAChoiceBeyondTheListed is listed and chosen all the same.
+func TestAChoiceBeyondTheListed(t *testing.T) {
+	p := chat.Part{Kind: chat.PartSelect, Field: "bundle", Label: "Bundle"}
+	for i := range maxChoices + 50 {
+		p.Options = append(p.Options, chat.Option{Value: strconv.Itoa(i), Label: "bundle " + strconv.Itoa(i)})
+	}
+	p.Selected = p.Options[maxChoices+40:][:1]
+	choices, chosen := choicesOf(p)
+	if len(choices) != maxChoices || !slices.Equal(chosen, []string{strconv.Itoa(maxChoices + 40)}) {
+		t.Errorf("%d choices, chosen %q", len(choices), chosen)
+	}
+	p.Selected = []chat.Option{{Value: "gone"}}
+	if _, chosen = choicesOf(p); len(chosen) > 0 {
+		t.Errorf("what is not on offer is chosen: %q", chosen)
+	}
 }
 
 // TestAnErrorIsSaidOnce where a text of the form says it too: that text is the error.

@@ -3,6 +3,7 @@ package config
 import (
 	"net/netip"
 	"net/url"
+	"regexp"
 	"strconv"
 
 	"apono/flows"
@@ -33,6 +34,19 @@ func (l *loader) teams(c *Config) {
 	if c.Teams.AuditConversation == "" && c.Slack.AuditChannel == "" {
 		l.p.warn("teams.audit_conversation", "no_audit_channel", "no channel is told who gets and loses access; only the audit trail in the store keeps it",
 			`name one: audit_conversation: "19:…@thread.tacv2"`)
+	}
+}
+
+var entraID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
+
+// parseIDOf takes an id of Entra ID. The name of a tenant's domain would get the bot its
+// token, and then nobody's messages would be of that tenant.
+func parseIDOf(what string) func(text string) (any, *flows.Issue) {
+	return func(text string) (any, *flows.Issue) {
+		if text == "" || entraID.MatchString(text) {
+			return text, nil
+		}
+		return text, invalid("invalid_id", strconv.Quote(text)+" is not "+what, "copy it from the Overview of the app registration: 8-4-4-4-12 hexadecimal digits")
 	}
 }
 
