@@ -63,6 +63,8 @@ type Event struct {
 	Reason string
 	// Report keeps an active access in spite of a lost right.
 	Report bool
+	// Kept: another request of the grantee holds some of it too, and that was left (gone).
+	Kept bool
 	// Why is the right under which By acted: "You are Alice's manager."
 	Why string
 	// CountsFor are the approver groups By could count for at this moment (approve).

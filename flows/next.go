@@ -384,7 +384,12 @@ func (t *transition) gone() error {
 		return err
 	}
 	t.over(g)
-	t.fact(FactAccessGroup, "Nothing is left in "+g.Integration+".")
+	g.Kept = t.ev.Kept
+	text := "Nothing is left in " + g.Integration + "."
+	if g.Kept {
+		text = "Taken back in " + g.Integration + ", but for what the grantee has by another request too."
+	}
+	t.fact(FactAccessGroup, text)
 	if !g.OverdueAt.IsZero() {
 		t.fact(FactOverdueOver, "The overdue access in "+g.Integration+" is gone now.")
 	}

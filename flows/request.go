@@ -133,6 +133,8 @@ type AccessGroup struct {
 	RevokedAt time.Time `json:"revoked_at,omitzero"`
 	// DeclaredGone says that RevokedAt is the word of the operator, not of the target.
 	DeclaredGone bool `json:"declared_gone,omitempty"`
+	// Kept: some of it stays at the target, since another request of the grantee holds it too.
+	Kept bool `json:"kept,omitempty"`
 	// RevokeSince is when the access had to be gone from; overdue is derived from it.
 	RevokeSince time.Time `json:"revoke_since,omitzero"`
 	OverdueAt   time.Time `json:"overdue_at,omitzero"` // when it was raised to the admins

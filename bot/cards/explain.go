@@ -8,10 +8,11 @@ import (
 // explain asks whoever broke the glass to say why; round is that of the reminder.
 func explain(r flows.Request, round int) chat.Card {
 	c := chat.Card{Title: r.ID + " explain", Tone: chat.ToneWaiting, Fallback: r.ID + ": please explain why you broke the glass"}
-	c.Body = chat.Text{
-		chat.Plain("You broke the glass for "), chat.Bold(summary(r)),
-		chat.Plain(": nobody was asked. Please say what happened and what you did; the audit channel reads it."),
+	ask := ": nobody was asked."
+	if r.Explains() {
+		ask += " Please say what happened and what you did; the audit channel reads it."
 	}
+	c.Body = chat.Text{chat.Plain("You broke the glass for "), chat.Bold(summary(r)), chat.Plain(ask)}
 	if !r.Explains() {
 		c.Status, c.Tone = chat.T("Explained"), chat.ToneOver
 		if r.ExplainedAt.IsZero() {

@@ -188,7 +188,11 @@ func access(r flows.Request, integration string) (chat.Card, bool) {
 		c.Status, c.Tone = chat.T("New credentials are on their way"), chat.ToneWaiting
 		return c, true
 	case g.Secret == flows.SecretAvailable:
-		c.Notes = append(c.Notes, chat.Text{chat.Plain("The credentials can be shown once, until "), chat.At(g.SecretUntil)})
+		until := g.SecretUntil
+		if !r.Indefinite && r.EndsAt.Before(until) {
+			until = r.EndsAt
+		}
+		c.Notes = append(c.Notes, chat.Text{chat.Plain("The credentials can be shown once, until "), chat.At(until)})
 		c.Actions = append(c.Actions, groupButton(r, g, chat.ActionCredentials, "Show credentials", chat.StylePrimary))
 	case g.Secret == flows.SecretViewed:
 		c.Notes = append(c.Notes, chat.T("The credentials were shown once and are erased."))
@@ -224,9 +228,9 @@ func over(r flows.Request, topic flows.Topic, email string, now time.Time) chat.
 	}
 	switch topic {
 	case flows.TopicExpired:
-		c.Body = chat.Text{chat.Plain(accessOf(r, email) + " to "), what, chat.Plain(" is over: its time was up. It was taken back in every system.")}
+		c.Body = chat.Text{chat.Plain(accessOf(r, email) + " to "), what, chat.Plain(" is over: its time was up. " + takenBack(r, email))}
 	case flows.TopicRevoked:
-		c.Body = chat.Text{chat.Plain(accessOf(r, email) + " to "), what, chat.Plain(" was ended before its time. It was taken back in every system.")}
+		c.Body = chat.Text{chat.Plain(accessOf(r, email) + " to "), what, chat.Plain(" was ended before its time. " + takenBack(r, email))}
 		if r.ActiveAt.IsZero() {
 			who := "you"
 			if !has(r, email) {
@@ -249,10 +253,22 @@ func over(r flows.Request, topic flows.Topic, email string, now time.Time) chat.
 	case flows.TopicRequest, flows.TopicAsked, flows.TopicApproved, flows.TopicDenied, flows.TopicGranted, flows.TopicAccess, flows.TopicExplain, flows.TopicOverdue, flows.TopicOverdueOver,
 		flows.TopicReminder, flows.TopicExtensionReminder, flows.TopicExtension, flows.TopicExtended, flows.TopicNotExtended, flows.TopicEndingSoon:
 	}
-	if !undoing(r) && (r.Requestor.Is(email) || !has(r, email)) {
+	if !undoing(r) && r.Trigger != flows.TriggerAutomatic && (r.Requestor.Is(email) || !has(r, email)) {
 		c.Actions = []chat.Action{button(r, chat.ActionAgain, "Request again", "")}
 	}
 	return c
+}
+
+// takenBack says what is left of an access that ended.
+func takenBack(r flows.Request, email string) string {
+	if slices.ContainsFunc(r.Groups, func(g flows.AccessGroup) bool { return g.Kept }) {
+		who := "you have"
+		if !has(r, email) {
+			who = r.Grantee.DisplayName() + " has"
+		}
+		return "It was taken back in every system, but for what " + who + " by another request too."
+	}
+	return "It was taken back in every system."
 }
 
 // undoing reports whether something that could not be granted is still being taken back.

@@ -63,7 +63,7 @@ func holdersOf(btx *bolt.Tx, person string, u flows.Unit) []holder {
 // store.ErrStale: a unit in kept has no other holder by now, or a unit that is
 // not kept has a released grant that is not named and nobody else would revoke.
 func (s *Store) ApplyGone(ctx context.Context, now time.Time, id, integration string, kept []flows.Unit, released []string) (flows.Request, error) {
-	ev := flows.Event{Kind: flows.EventGone, Integration: integration}
+	ev := flows.Event{Kind: flows.EventGone, Integration: integration, Kept: len(kept) > 0}
 	return s.apply(ctx, now, id, ev, func(t *tx, st *step) error { return t.part(st, integration, kept, released) })
 }
 

@@ -329,7 +329,7 @@ func (x *machine) goneFrom(i int, integration string) {
 		}
 	}
 	got, err := x.s.ApplyGone(x.ctx, x.now, r.ID, integration, kept, named)
-	want, effects, wantErr := flows.Next(r, flows.Event{Kind: flows.EventGone, Integration: integration}, x.now)
+	want, effects, wantErr := flows.Next(r, flows.Event{Kind: flows.EventGone, Integration: integration, Kept: len(kept) > 0}, x.now)
 	switch {
 	case wantErr != nil:
 		x.same("error of gone", wantErr.Error(), fmt.Sprint(err))
