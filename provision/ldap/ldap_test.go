@@ -216,7 +216,7 @@ func TestServerSaysNo(t *testing.T) {
 		"a size limit":        {account(s.plain, "cn=small,"+suffix, ""), provision.KindRefused, "cuts the answer off at a limit"},
 		"a limit over pages":  {account(s.plain, "cn=small,"+suffix, "page_size: 10"), provision.KindRefused, "cuts the answer off at a limit"},
 		"gone between pages":  {account("ldap://"+cut, bot, "page_size: 10"), provision.KindRetry, "could not be reached"},
-		"nobody is there":     {account("ldap://"+free(t), bot, ""), provision.KindRetry, "could not be reached"},
+		"nobody is there":     {account("ldap://127.0.0.1:1", bot, ""), provision.KindRetry, "could not be reached"},
 		"untrusted":           {account(s.tls, bot, ""), provision.KindRetry, "certificate is not trusted"},
 		"untrusted start_tls": {account(s.plain, bot, "start_tls: true"), provision.KindRetry, "could not be reached"},
 	}

@@ -31,6 +31,8 @@ type server struct {
 	plain, tls string // URLs
 	ca         string // file
 	cmd        *exec.Cmd
+	log        bytes.Buffer  // read it once the process has ended
+	ended      chan struct{} // closed then
 }
 
 // slapd starts OpenLDAP on what the LDIF holds, below ou=people and ou=groups.
@@ -51,29 +53,53 @@ func slapd(t *testing.T, ldif string) *server {
 	}
 	load(t, conf, "0", strings.NewReplacer("${DIR}", dir, "${DATA}", data, "${SUFFIX}", suffix, "${PASSWORD}", password, "${SMALL}", fmt.Sprint(small)).Replace(serverConfig))
 	load(t, conf, "1", baseData+ldif)
-	s.plain, s.tls = "ldap://"+free(t), "ldaps://"+free(t)
-	var log bytes.Buffer
+	t.Cleanup(s.kill)
+	for range 3 { // ports that are free may be taken before it listens
+		if s.start(t, binary, conf) {
+			return s
+		}
+	}
+	t.Fatalf("slapd ends at once:\n%s", &s.log)
+	return nil
+}
+
+// start reports whether the server answers; else it has ended.
+func (s *server) start(t *testing.T, binary, conf string) (answers bool) {
+	t.Helper()
+	addr := free(t, 2)
+	s.plain, s.tls = "ldap://"+addr[0], "ldaps://"+addr[1]
+	s.log.Reset()
 	s.cmd = exec.CommandContext(context.Background(), binary, "-d", "0", "-F", conf, "-h", s.plain+" "+s.tls)
-	s.cmd.Stderr = &log
+	s.cmd.Stderr = &s.log
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.kill)
-	for begun := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		conn, err := net.Dial("tcp", strings.TrimPrefix(s.tls, "ldaps://"))
-		if err == nil {
-			_ = conn.Close()
-			return s
+	ended := make(chan struct{})
+	s.ended = ended
+	go func(cmd *exec.Cmd) {
+		defer close(ended)
+		_ = cmd.Wait()
+	}(s.cmd)
+	for begun := time.Now(); time.Since(begun) < 2*time.Minute; {
+		select {
+		case <-ended:
+			return false
+		case <-time.After(10 * time.Millisecond):
 		}
-		if time.Since(begun) > 2*time.Minute {
-			t.Fatalf("slapd does not answer: %v\n%s", err, &log)
+		if conn, err := net.Dial("tcp", addr[1]); err == nil {
+			_ = conn.Close()
+			return true
 		}
 	}
+	t.Fatal("slapd does not answer")
+	return false
 }
 
 func (s *server) kill() {
-	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait()
+	if s.ended != nil {
+		_ = s.cmd.Process.Kill()
+		<-s.ended
+	}
 }
 
 func load(t *testing.T, conf, database, ldif string) {
@@ -85,14 +111,18 @@ func load(t *testing.T, conf, database, ldif string) {
 	}
 }
 
-func free(t *testing.T) string {
+// free are n addresses, no two the same, on which nobody listens.
+func free(t *testing.T, n int) (addr []string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = l.Close() }()
+		addr = append(addr, l.Addr().String())
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return addr
 }
 
 // certificate is its own authority, for 127.0.0.1.
