@@ -77,11 +77,7 @@ func outOfReach(r flows.Request) []chat.Text {
 	if len(lost) == 0 {
 		return nil
 	}
-	verb := " is"
-	if len(lost) > 1 {
-		verb = "s are"
-	}
-	t := chat.Text{chat.Bold("Not reached: "), chat.Plain("the message" + verb + " undeliverable to " + list(lost) + ".")}
+	t := chat.Text{chat.Bold("Not reached: "), chat.Plain("no message can be delivered to " + list(lost) + ".")}
 	switch {
 	case r.WithinReach():
 		t = append(t, chat.Plain(" The others can still decide."))

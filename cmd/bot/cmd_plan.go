@@ -205,7 +205,7 @@ func (p *planned) write(out io.Writer) error {
 		}
 	}
 	if len(p.Changes) == 0 {
-		b.WriteString("nobody gains or loses anything\n")
+		b.WriteString("nobody gains or loses anything, on the people and resources of the new file\n")
 	}
 	for _, r := range p.Ending {
 		fmt.Fprintf(&b, "end    %s of %s (%s): %s\n", r.Request, r.Grantee, r.State, r.Because)

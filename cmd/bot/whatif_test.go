@@ -47,7 +47,7 @@ func TestExamplePolicies(t *testing.T) {
 		if out, _ := said(t, exitOK, "check", "--config", path); out != path+": ok\n" {
 			t.Errorf("%s", out)
 		}
-		if out, _ := said(t, exitOK, "plan", "--offline", "--old", path, "--new", path); !strings.HasPrefix(out, "nobody gains or loses anything\n") {
+		if out, _ := said(t, exitOK, "plan", "--offline", "--old", path, "--new", path); !strings.HasPrefix(out, "nobody gains or loses anything, on the people and resources of the new file\n") {
 			t.Errorf("%s against itself:\n%s", path, out)
 		}
 		text, err := os.ReadFile(path)
@@ -183,7 +183,7 @@ func TestPlan(t *testing.T) {
 		"permissions: [read_only, read_write] }]", "permissions: [read_only] }]",
 		"  - name: Any database\n", "  - name: Everything\n").Replace(before)
 	was, is := write("old.yaml", before), write("new.yaml", after)
-	if out, _ := said(t, exitOK, "plan", "--offline", "--old", was, "--new", was); out != "nobody gains or loses anything\nthere is no database, so no requests were looked at\n" {
+	if out, _ := said(t, exitOK, "plan", "--offline", "--old", was, "--new", was); out != "nobody gains or loses anything, on the people and resources of the new file\nthere is no database, so no requests were looked at\n" {
 		t.Errorf("%s", out)
 	}
 	s, err := bolt.Open(db, bolt.Options{})
