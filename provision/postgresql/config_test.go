@@ -238,7 +238,7 @@ func TestCallerGivesUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = silent.Close() })
-	c, list := postgresql.Type().New(t.Context(), spec("prod", "dsn: postgres://bot:hunter2@"+silent.Addr().String()+"/shop?sslmode=disable"))
+	c, list := postgresql.Type().New(t.Context(), spec("prod", "{connect_timeout: 5m, dsn: 'postgres://bot:hunter2@"+silent.Addr().String()+"/shop?sslmode=disable'}"))
 	if len(list) > 0 {
 		t.Fatal(list)
 	}
