@@ -294,7 +294,7 @@ func processDocumentation(t *testing.T, w *town) {
 	var ran int
 	for _, p := range pages(t) {
 		if slices.ContainsFunc(p.blocks, func(b block) bool { return strings.HasPrefix(b.words, "sh") && !elsewhere(b) }) {
-			ran += (&reader{town: newTown(t, w.binary, demoPeople()), page: p}).read()
+			ran += (&reader{town: newTown(t, w.binary, busyPeople()), page: p}).read()
 		}
 	}
 	if ran < 6 {

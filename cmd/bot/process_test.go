@@ -32,7 +32,7 @@ func TestProcess(t *testing.T) {
 	var all sync.WaitGroup
 	for name, tell := range processStories {
 		all.Go(func() {
-			t.Run(name, func(t *testing.T) { tell(t, newTown(t, binary, demoPeople())) })
+			t.Run(name, func(t *testing.T) { tell(t, newTown(t, binary, busyPeople())) })
 		})
 	}
 	all.Wait()
@@ -77,6 +77,14 @@ type town struct {
 const lasts = 30 * time.Second
 
 const lasting = "grant_duration: 30s" // in the configuration
+
+// busyPeople are those of the demo, in a Slack that allows for thirty bots on one machine. That the bot is quick,
+// TestScripts sees in time that no load can stretch.
+func busyPeople() slacksim.Options {
+	o := demoPeople()
+	o.Patience = 10 * time.Second // as long waits who presses a button of a bot that has died
+	return o
+}
 
 // newTown takes the configuration of the demo, with an HTTP listener.
 func newTown(t testing.TB, binary string, workspace slacksim.Options) *town {

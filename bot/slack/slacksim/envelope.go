@@ -68,7 +68,7 @@ func (w *Workspace) send(kind string, accepts bool, extra obj, build func(host s
 
 // await waits for the ack of an envelope. That the connection went away without one is no fault of the app.
 func (w *Workspace) await(ctx context.Context, e *envelope) (err error) {
-	timer := time.NewTimer(ackTime)
+	timer := time.NewTimer(w.opts.Patience)
 	defer timer.Stop()
 	select {
 	case <-e.done:
@@ -93,7 +93,7 @@ func (w *Workspace) await(ctx context.Context, e *envelope) (err error) {
 	if e.conn.gone() {
 		return timeoutError()
 	}
-	e.late = w.violate(NoAck, e.id, "no ack for "+e.kind+" within 3 s")
+	e.late = w.violate(NoAck, e.id, "no ack for "+e.kind+" within "+itoa(int(w.opts.Patience/time.Second))+" s")
 	return timeoutError()
 }
 

@@ -70,6 +70,9 @@ type Options struct {
 	// PostBurst is how many messages a channel takes at once before one a second applies; 0 means 1, the strictest.
 	PostBurst int
 
+	// Patience is how long an ack may take, and how long a trigger_id opens a view; 0 means Slack's 3 s. More of it is for a
+	// test in real time, on a machine that is busy with other things.
+	Patience time.Duration
 	// PingInterval is the time between pings from the server; 0 means 10 s. slack-go reconnects after 30 s without.
 	PingInterval time.Duration
 	// ConnectionLifetime is how long a socket lives before Slack refreshes it; 0 means about an hour, negative for ever.
@@ -116,6 +119,7 @@ func (o Options) withDefaults() Options {
 		o.Events = DefaultEvents
 	}
 	o.PostBurst = max(o.PostBurst, 1)
+	o.Patience = or(o.Patience, 3*time.Second)
 	o.PingInterval = or(o.PingInterval, 10*time.Second)
 	o.ConnectionLifetime = or(o.ConnectionLifetime, time.Hour)
 	if o.Now == nil {

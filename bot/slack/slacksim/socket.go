@@ -13,7 +13,6 @@ import (
 
 // Socket Mode limits: https://docs.slack.dev/apis/events-api/using-socket-mode
 const (
-	ackTime    = 3 * time.Second
 	maxAck     = 20480 // bytes; an ack as long or longer is dropped
 	maxSockets = 10
 	ticketLife = 30 * time.Second

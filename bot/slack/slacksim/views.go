@@ -6,9 +6,6 @@ import (
 	"time"
 )
 
-// triggerLife is how long a trigger_id can open a view.
-const triggerLife = 3 * time.Second
-
 // maxStack is the number of views in one modal.
 const maxStack = 3
 
@@ -56,7 +53,7 @@ func (c *call) exchange() (*trigger, error) {
 		return nil, fail("invalid_trigger_id")
 	case t.used:
 		return nil, fail("exchanged_trigger_id")
-	case time.Since(t.minted) >= triggerLife:
+	case time.Since(t.minted) >= c.opts.Patience:
 		return nil, fail("expired_trigger_id")
 	}
 	return t, nil
