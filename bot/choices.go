@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"apono/bot/cards"
 	"apono/bot/chat"
@@ -280,8 +281,17 @@ func itemOptions(w flows.World, units []flows.Unit, keep func(chat.Option) bool,
 	return out
 }
 
+// labelRoom is how many characters of an option every platform shows.
+const labelRoom = 75
+
+// itemOption keeps the permission in sight where the name of the resource is long: two
+// of one resource would look the same.
 func itemOption(it flows.Item) chat.Option {
-	return chat.Option{Value: unitToken(it.Unit), Label: it.Label(), Description: it.Parents()}
+	o := chat.Option{Value: unitToken(it.Unit), Description: it.Parents()}
+	room := labelRoom - utf8.RuneCountInString(it.Label()) + utf8.RuneCountInString(it.ResourceName)
+	it.ResourceName = firstRunes(it.ResourceName, max(room, labelRoom/2))
+	o.Label = it.Label()
+	return o
 }
 
 // Search answers a search in the request form, best match first.
