@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apono/cmd/bot/internal/config"
 	manifest "apono/docs/teams-manifest"
 )
 
@@ -40,6 +41,9 @@ func teamsManifestCommand() *cobra.Command {
 		}
 		if id == "" {
 			return errors.New("there is no teams.app_id in the configuration: set it, or say --app-id")
+		}
+		if !config.IsEntraID(id) {
+			return fmt.Errorf("%q is no Application (client) ID: copy it from the Overview of the app registration", id)
 		}
 		packed, err := teamsPackage(id)
 		if err != nil {

@@ -12,6 +12,18 @@ import (
 	"testing"
 )
 
+// TestTeamsManifestOfNoApp: Teams would refuse the package, without saying why.
+func TestTeamsManifestOfNoApp(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "app.zip")
+	var stdout, stderr bytes.Buffer
+	if code := Main(t.Context(), []string{"teams", "manifest", "--app-id", "my-app", "--out", out}, &stdout, &stderr); code != exitUsage || !strings.Contains(stderr.String(), `"my-app" is no Application (client) ID`) {
+		t.Errorf("exit status %d: %s", code, stderr.String())
+	}
+	if _, err := os.Stat(out); err == nil {
+		t.Error("there is a package")
+	}
+}
+
 func TestTeamsManifest(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "app.zip")
 	var stdout, stderr bytes.Buffer

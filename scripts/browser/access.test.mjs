@@ -28,6 +28,8 @@ for (const colorScheme of ["light", "dark"]) {
     test(`${viewport.width} px, ${colorScheme}`, async () => {
       const slack = await Slack.open(browser, bot.address, { viewport, colorScheme });
       const me = viewport === phone ? "Carol" : "Alice"; // her requests need nobody
+      await slack.be("Alice");
+      await audited(slack, "a step of the story that is one's own, and so is no link");
       await slack.be(me);
       await audited(slack, "the start");
       await slack.channel("general");

@@ -37,13 +37,16 @@ func (l *loader) teams(c *Config) {
 	}
 }
 
+// IsEntraID reports whether a text has the form of an id that Entra ID gives out.
+func IsEntraID(text string) bool { return entraID.MatchString(text) }
+
 var entraID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // parseIDOf takes an id of Entra ID. The name of a tenant's domain would get the bot its
 // token, and then nobody's messages would be of that tenant.
 func parseIDOf(what string) func(text string) (any, *flows.Issue) {
 	return func(text string) (any, *flows.Issue) {
-		if text == "" || entraID.MatchString(text) {
+		if text == "" || IsEntraID(text) {
 			return text, nil
 		}
 		return text, invalid("invalid_id", strconv.Quote(text)+" is not "+what, "copy it from the Overview of the app registration: 8-4-4-4-12 hexadecimal digits")
