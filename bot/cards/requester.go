@@ -261,14 +261,27 @@ func over(r flows.Request, topic flows.Topic, email string, now time.Time) chat.
 
 // takenBack says what is left of an access that ended.
 func takenBack(r flows.Request, email string) string {
+	text := "It was taken back in every system"
 	if slices.ContainsFunc(r.Groups, func(g flows.AccessGroup) bool { return g.Kept }) {
 		who := "you have"
 		if !has(r, email) {
 			who = r.Grantee.DisplayName() + " has"
 		}
-		return "It was taken back in every system, but for what " + who + " by another request too."
+		text += ", but for what " + who + " by another request too"
 	}
-	return "It was taken back in every system."
+	var stated []string
+	for _, g := range r.Groups {
+		if g.DeclaredGone {
+			stated = append(stated, g.Integration)
+		}
+	}
+	switch len(stated) {
+	case 0:
+		return text + "."
+	case len(r.Groups):
+		return "The operator of the bot states that it is gone; " + list(stated) + " did not confirm it."
+	}
+	return text + ", but in " + list(stated) + ": there the operator of the bot states that it is gone."
 }
 
 // undoing reports whether something that could not be granted is still being taken back.
