@@ -8,7 +8,7 @@ import (
 	"apono/bot/chat"
 )
 
-// keyed is a messenger that finds its own messages again.
+// keyed is a messenger that finds its own messages again. The messenger's mutex guards refs and looked.
 type keyed struct {
 	*messenger
 	refs    map[string]chat.MessageRef
@@ -18,6 +18,8 @@ type keyed struct {
 
 func (k *keyed) PostKeyed(_ context.Context, to chat.Recipient, c chat.Card, p chat.Priority, key string) (chat.MessageRef, error) {
 	ref, err := k.send(sent{verb: "post", to: to.Email, card: c, prio: p})
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if ref.Message != "" {
 		k.refs[key] = ref
 	}
@@ -25,6 +27,8 @@ func (k *keyed) PostKeyed(_ context.Context, to chat.Recipient, c chat.Card, p c
 }
 
 func (k *keyed) FindPost(_ context.Context, _ chat.Recipient, key string, since time.Time, _ chat.Priority) (chat.MessageRef, bool, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.looked++
 	if k.looking != nil || time.Since(since) > time.Hour {
 		return chat.MessageRef{}, false, k.looking
@@ -61,8 +65,11 @@ func TestFirstPostOfUnknownOutcome(t *testing.T) {
 				s.start()
 				r := s.submit(s, askBob(unit("db", "orders")))
 				s.after(time.Minute)
-				if k.looked != 1 {
-					t.Errorf("looked for a message %d times; want only for the one of unknown outcome", k.looked)
+				k.mu.Lock()
+				looked := k.looked
+				k.mu.Unlock()
+				if looked != 1 {
+					t.Errorf("looked for a message %d times; want only for the one of unknown outcome", looked)
 				}
 				s.approve(r.ID)
 				s.after(time.Minute)
