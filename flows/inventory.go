@@ -175,6 +175,14 @@ type Item struct {
 // Label is what a person reads: the resource and the permission.
 func (it *Item) Label() string { return it.ResourceName + " · " + it.PermissionName }
 
+// FullName names the resource with its parents: "orders (main / public)".
+func (it *Item) FullName() string {
+	if len(it.Path) == 0 {
+		return it.ResourceName
+	}
+	return it.ResourceName + " (" + strings.Join(it.Path, " / ") + ")"
+}
+
 // Parents are what the resource is in, outermost first: integration, type, path.
 func (it *Item) Parents() string {
 	return strings.Join(append([]string{it.Integration, it.TypeName}, it.Path...), " / ")

@@ -70,7 +70,7 @@ func blocks(items []flows.Item) []block {
 		k := key{it.TypeName, it.Resource}
 		if _, ok := names[k]; !ok {
 			order = append(order, k)
-			names[k] = resourceName(it)
+			names[k] = it.FullName()
 		}
 		if !slices.Contains(perms[k], it.PermissionName) {
 			perms[k] = append(perms[k], it.PermissionName)
@@ -86,14 +86,6 @@ func blocks(items []flows.Item) []block {
 		out[i].resources = append(out[i].resources, names[k])
 	}
 	return out
-}
-
-// resourceName names a resource with its parents: "orders (main / public)".
-func resourceName(it flows.Item) string {
-	if len(it.Path) == 0 {
-		return it.ResourceName
-	}
-	return it.ResourceName + " (" + strings.Join(it.Path, " / ") + ")"
 }
 
 func names(all []string, limit int) string {

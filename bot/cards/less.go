@@ -20,7 +20,7 @@ func Less(r flows.Request, duration string, required bool, state string) chat.Fo
 	}
 	for i, it := range r.Items() {
 		without.Options = append(without.Options, chat.Option{
-			Value: strconv.Itoa(i), Label: it.PermissionName + " on " + resourceName(it), Description: it.Integration,
+			Value: strconv.Itoa(i), Label: it.PermissionName + " on " + it.FullName(), Description: it.Integration,
 		})
 	}
 	hint := "At most " + lower(wantedTime(r)) + ", as was asked for."

@@ -167,7 +167,7 @@ func csvRows(ev flows.AuditEvent) [][]string {
 	for _, g := range groups {
 		var types, resources, permissions []string
 		for _, it := range g.Items {
-			types, resources, permissions = add(types, it.TypeName), add(resources, it.ResourceName), add(permissions, it.PermissionName)
+			types, resources, permissions = add(types, it.TypeName), add(resources, it.FullName()), add(permissions, it.PermissionName)
 		}
 		ends := ""
 		if !f.EndsAt.IsZero() {

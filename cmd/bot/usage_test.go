@@ -204,14 +204,14 @@ func knows(t *testing.T, line string, words []string) {
 }
 
 func TestAuditRows(t *testing.T) {
-	item := func(name string) flows.Item {
-		return flows.Item{ResourceName: name, TypeName: "Queue", PermissionName: "Read"}
+	item := func(name string, parents ...string) flows.Item {
+		return flows.Item{ResourceName: name, Path: parents, TypeName: "Queue", PermissionName: "Read"}
 	}
 	rows := csvRows(flows.AuditEvent{Seq: 7, Fact: flows.Fact{
 		Kind: flows.FactGranted, Request: "AR-1", Bundle: "+rush", Justification: "@home",
-		Groups: []flows.FactGroup{{Integration: "desk", Items: []flows.Item{item("a"), item("b")}}, {Integration: "-pg", Items: []flows.Item{item("=c")}}},
+		Groups: []flows.FactGroup{{Integration: "desk", Items: []flows.Item{item("a"), item("b"), item("a", "east"), item("a", "west", "2")}}, {Integration: "-pg", Items: []flows.Item{item("=c")}}},
 	}})
-	want := [][2]string{{"desk", "a, b"}, {"'-pg", "'=c"}}
+	want := [][2]string{{"desk", "a, b, a (east), a (west / 2)"}, {"'-pg", "'=c"}}
 	if len(rows) != len(want) {
 		t.Fatalf("%d rows, want one for each integration", len(rows))
 	}
