@@ -43,13 +43,17 @@ func IsEntraID(text string) bool { return entraID.MatchString(text) }
 var entraID = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
 
 // parseIDOf takes an id of Entra ID. The name of a tenant's domain would get the bot its
-// token, and then nobody's messages would be of that tenant.
+// token, and then nobody's messages would be of that tenant. It is a warning alone: the ids
+// of a local emulator may have any form.
 func parseIDOf(what string) func(text string) (any, *flows.Issue) {
 	return func(text string) (any, *flows.Issue) {
 		if text == "" || IsEntraID(text) {
 			return text, nil
 		}
-		return text, invalid("invalid_id", strconv.Quote(text)+" is not "+what, "copy it from the Overview of the app registration: 8-4-4-4-12 hexadecimal digits")
+		return text, &flows.Issue{
+			Severity: flows.SeverityWarning, Code: "invalid_id", Message: strconv.Quote(text) + " is not " + what + ", and Microsoft's Teams wants that",
+			Hint: "copy it from the Overview of the app registration: 8-4-4-4-12 hexadecimal digits",
+		}
 	}
 }
 
