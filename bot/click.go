@@ -263,7 +263,7 @@ func decision(got flows.Right, n int, verb flows.Verb, reason string) flows.Even
 	if verb == flows.VerbDeny {
 		kind = flows.EventDeny
 	}
-	return flows.Event{Kind: kind, By: got.By, Reason: reason, Why: got.Why, CountsFor: got.Groups, For: got.For, Extension: n}
+	return flows.Event{Kind: kind, By: got.By, Reason: reason, Why: got.Why, Ground: got.Ground, CountsFor: got.Groups, For: got.For, Extension: n}
 }
 
 type reasonState struct {

@@ -10,21 +10,7 @@ import (
 // Candidate is a person who could approve, and the right to it.
 type Candidate struct {
 	Person *Person
-	// Role says the right in the third person, such as: in the group dba.
-	Role string
-	// Why says it to them, where Role alone does not.
-	Why string
-}
-
-// WhyYou says the right to the candidate, such as: You are Alice's manager.
-func (c Candidate) WhyYou() string {
-	switch {
-	case c.Why != "":
-		return c.Why
-	case c.Role == namedInPerson:
-		return "You are named as an approver."
-	}
-	return "You are " + c.Role + "."
+	Ground
 }
 
 // Case is what approvers are resolved for.
@@ -101,7 +87,7 @@ func (w World) resolveSeat(s seat, match Match, c Case, excluded func(*Person) b
 	out := ResolvedGroup{Label: s.label, of: s.group, named: len(s.conditions) == 1 && s.conditions[0].Attribute == AttrGroup}
 	for _, p := range w.People.likely(g, c.Requestor) {
 		if status, why := w.join(g.Match, g.Approvers, p, c.Requestor); status == Met && w.People.certain(p) && !excluded(p) {
-			out.People = append(out.People, Candidate{Person: p, Role: strings.Replace(why, ownerOfAll, s.role, 1)})
+			out.People = append(out.People, Candidate{Person: p, Ground: Ground{Role: strings.Replace(why, ownerOfAll, s.role, 1)}})
 		}
 	}
 	if len(out.People) == 0 {
@@ -273,7 +259,7 @@ func (a Approvers) byPerson() []Asked {
 			if !ok {
 				i = len(out)
 				index[c.Person] = i
-				out = append(out, Asked{PersonRef: c.Person.Ref(), Why: c.WhyYou()})
+				out = append(out, Asked{PersonRef: c.Person.Ref(), Why: c.You(), Ground: c.Ground})
 			}
 			out[i].Groups = append(out[i].Groups, gi)
 		}
@@ -291,8 +277,9 @@ func (a Approvers) Ask() []Asked {
 
 // Right is what lets a person decide on a request.
 type Right struct {
-	Groups []int // approver groups the person counts for
-	Why    string
+	Groups []int  // approver groups the person counts for
+	Why    string // Ground, said to the person
+	Ground Ground
 	// By is who the record knows the person as: somebody whose address has changed
 	// is still the one who asked, or who has already approved.
 	By PersonRef
@@ -315,7 +302,7 @@ func (a Approvers) own(p *Person) (out Right) {
 			continue
 		}
 		if out.Why == "" {
-			out.Why = g.People[i].WhyYou()
+			out.Why, out.Ground = g.People[i].You(), g.People[i].Ground
 		}
 		out.Groups = append(out.Groups, gi)
 	}

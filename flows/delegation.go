@@ -107,6 +107,7 @@ type Stand struct {
 	Groups []int     `json:"groups"` // seats that they could fill, and the one who stands in could not
 	Until  time.Time `json:"until,omitzero"`
 	Why    string    `json:"why,omitempty"` // the right, said to the one who stands in
+	Ground Ground    `json:"ground,omitzero"`
 }
 
 // standing are the seats that somebody could fill for others only.
@@ -179,15 +180,9 @@ func (a Approvers) delegateOf(p *Person) (*Person, bool) {
 	return nil, false
 }
 
-// standFor says the right of a candidate to who stands in for them.
-func (c Candidate) standFor() string {
-	late, who := "", "stand in for "+c.Person.Ref().DisplayName()
-	if strings.HasPrefix(c.Why, nobodyDecided) {
-		late = nobodyDecided + ", and you "
-	} else {
-		late = "You "
-	}
-	return late + who + ", who is " + c.Role + "."
+// standFor is the right of a candidate for who stands in for them.
+func (c Candidate) standFor() Ground {
+	return Ground{Role: c.Role, For: c.Person.Ref().DisplayName(), Late: c.Late}
 }
 
 // withStands adds to the own right of a person those of whom they stand in for. A seat
@@ -203,13 +198,16 @@ func (a Approvers) withStands(p *Person, own Right) Right {
 			continue
 		}
 		theirs := a.own(d.from)
-		s := Stand{For: d.from.Ref(), Until: d.until, Why: a.candidate(d.from).standFor()}
+		ground := a.candidate(d.from).standFor()
+		s := Stand{For: d.from.Ref(), Until: d.until, Why: ground.You(), Ground: ground}
 		s.Groups = slices.DeleteFunc(slices.Clone(theirs.Groups), func(seat int) bool { return slices.Contains(own.Groups, seat) })
 		if len(s.Groups) == 0 {
 			continue
 		}
 		out.For = append(out.For, s)
-		out.Why = cmp.Or(out.Why, s.Why)
+		if out.Why == "" {
+			out.Why, out.Ground = s.Why, s.Ground
+		}
 		out.Groups = union(out.Groups, s.Groups)
 	}
 	return out
@@ -279,7 +277,7 @@ func (a Approvers) personOf(email string) *Person {
 }
 
 func (r Right) asked(p *Person) Asked {
-	return Asked{PersonRef: p.Ref(), Groups: r.Groups, Why: r.Why, For: r.For}
+	return Asked{PersonRef: p.Ref(), Groups: r.Groups, Why: r.Why, Ground: r.Ground, For: r.For}
 }
 
 // fillStanding is Need.fill for approvals of which some stand for others: a person

@@ -60,34 +60,19 @@ func (w World) DueEvent(r *Request, now time.Time) Event {
 	c := Case{Flow: f, Requestor: requestor, Grantee: grantee, Units: r.Units(), Escalated: ev.Tier}
 	approvers, _ := w.Resolve(c) // that nobody can approve takes nobody from the tier
 	for _, p := range w.tier(c, ev.Tier-1) {
-		a := Asked{PersonRef: p.Person.Ref(), Groups: r.Need.all(), Why: p.WhyYou()}
+		a := Asked{PersonRef: p.Person.Ref(), Groups: r.Need.all(), Why: p.You(), Ground: p.Ground}
 		if to, away := approvers.delegateOf(p.Person); away {
 			right, _ := approvers.Of(to)
 			a = right.asked(to)
 		}
 		a.Tier = ev.Tier
 		if r.Silent() {
-			a.Why = strings.Replace(a.Why, nobodyDecided, tooFewReached, 1)
+			a.Ground.Late = LateUnreached
+			a.Why = a.Ground.You()
 		}
 		ev.Ask = append(ev.Ask, a)
 	}
 	return ev
-}
-
-// These begin what those of a tier are told.
-const (
-	nobodyDecided = "Nobody decided in time"
-	tooFewReached = "Not enough of the approvers could be reached"
-)
-
-// whyOf is the right of who decides, in the words of that moment. Whoever was asked
-// because others could not be reached was not asked because nobody decided.
-func whyOf(ev *Event, asked []Asked) string {
-	i := slices.IndexFunc(asked, func(a Asked) bool { return a.Is(ev.By.Email) })
-	if i >= 0 && strings.HasPrefix(asked[i].Why, tooFewReached) {
-		return strings.Replace(ev.Why, nobodyDecided, tooFewReached, 1)
-	}
-	return ev.Why
 }
 
 // all seats.
@@ -119,10 +104,7 @@ func (w World) tier(c Case, i int) []Candidate {
 	for _, g := range w.resolveGroups(c, tiers[i:i+1]) {
 		for _, p := range g.People {
 			if !slices.ContainsFunc(out, func(o Candidate) bool { return samePerson(o.Person, p.Person) }) {
-				p.Why = nobodyDecided + ", and you are " + p.Role + "."
-				if p.Role == namedInPerson {
-					p.Why = nobodyDecided + ", and you are named as an approver then."
-				}
+				p.Late = LateUndecided
 				out = append(out, p)
 			}
 		}
@@ -157,7 +139,7 @@ func (t *transition) escalate() bool {
 	if !ok || t.now.Before(at) || t.ev.Tier != t.r.Escalated+1 {
 		return false
 	}
-	why := "Nobody decided in time"
+	why := LateUndecided.sentence()
 	if t.r.Silent() {
 		why = "Not enough of those who were asked can be reached"
 	}

@@ -65,8 +65,10 @@ type Event struct {
 	Report bool
 	// Kept: another request of the grantee holds some of it too, and that was left (gone).
 	Kept bool
-	// Why is the right under which By acted: "You are Alice's manager."
-	Why string
+	// Why is the right under which By acted: "You are Alice's manager.", and Ground is
+	// the same as facts (approve, deny).
+	Why    string
+	Ground Ground
 	// CountsFor are the approver groups By could count for at this moment (approve).
 	CountsFor []int
 	// For are those whose right it is, where it is not By's own (approve, deny).

@@ -250,9 +250,7 @@ func (t *transition) decideExtension() error {
 	} else if v.approvedBy(t.ev.By) {
 		return Errorf(CodeLate, "You have already approved the extension of %s; it still waits for somebody else.", t.r.ID)
 	}
-	e.Decisions = append(e.Decisions, Decision{
-		By: t.ev.By, Verb: verb, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: whyOf(&t.ev, e.Asked), For: t.ev.For,
-	})
+	e.Decisions = append(e.Decisions, t.decision(verb, e.Asked))
 	v.Decisions = e.Decisions
 	switch {
 	case verb == VerbDeny:

@@ -149,9 +149,9 @@ func (t *transition) approve() error {
 	if err := t.r.checkLess(t.ev.Less); err != nil {
 		return err
 	}
-	t.r.Decisions = append(t.r.Decisions, Decision{
-		By: by, Verb: VerbApprove, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: whyOf(&t.ev, t.r.Asked), Less: t.ev.Less, For: t.ev.For,
-	})
+	d := t.decision(VerbApprove, t.r.Asked)
+	d.Less = t.ev.Less
+	t.r.Decisions = append(t.r.Decisions, d)
 	if rest, _, _ := t.r.Rest(); len(rest) == 0 {
 		return Errorf(CodeInvalid, "Nothing would be left of %s. Use Deny instead.", t.r.ID)
 	}
@@ -203,9 +203,7 @@ func (t *transition) deny() error {
 	if err := t.checkDecision(); err != nil {
 		return err
 	}
-	t.r.Decisions = append(t.r.Decisions, Decision{
-		By: t.ev.By, Verb: VerbDeny, Reason: t.ev.Reason, At: t.now, Groups: slices.Clone(t.ev.CountsFor), Why: whyOf(&t.ev, t.r.Asked), For: t.ev.For,
-	})
+	t.r.Decisions = append(t.r.Decisions, t.decision(VerbDeny, t.r.Asked))
 	t.r.DecidedAt = t.now
 	t.close(StateDenied, FactDenied)
 	return nil

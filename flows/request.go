@@ -199,8 +199,9 @@ func RequestOfGrant(id string) string {
 // Asked is a person who was asked to decide, and why.
 type Asked struct {
 	PersonRef
-	Groups []int  `json:"groups"`         // indexes into Need.Groups
-	Why    string `json:"why"`            // "You are Alice's manager."
+	Groups []int  `json:"groups"` // indexes into Need.Groups
+	Why    string `json:"why"`    // "You are Alice's manager."
+	Ground Ground `json:"ground,omitzero"`
 	Tier   int    `json:"tier,omitempty"` // of the escalation; 0: asked at once
 	// Unreached: no chat platform delivers to this person.
 	Unreached bool `json:"unreached,omitempty"`
@@ -247,9 +248,10 @@ type Decision struct {
 	Reason string    `json:"reason,omitempty"`
 	At     time.Time `json:"at"`
 	Groups []int     `json:"groups,omitempty"` // groups the person could count for at that moment
-	Why    string    `json:"why,omitempty"`    // the right it was made under
-	Less   *Less     `json:"less,omitempty"`   // what an approval leaves out; nil: nothing
-	For    []Stand   `json:"for,omitempty"`    // whose rights it was made under; see Asked.For
+	Why    string    `json:"why,omitempty"`    // the right it was made under, as it was said to By
+	Ground Ground    `json:"ground,omitzero"`
+	Less   *Less     `json:"less,omitempty"` // what an approval leaves out; nil: nothing
+	For    []Stand   `json:"for,omitempty"`  // whose rights it was made under; see Asked.For
 }
 
 // Ending says why a request ends or ended.

@@ -111,7 +111,7 @@ func (c *standChange) endOver() {
 			}
 		}
 		if len(own) == 0 && len(kept) > 0 {
-			a.Why = kept[0].Why
+			a.Why, a.Ground = kept[0].Why, kept[0].Ground
 		}
 		c.put(a)
 		for _, s := range over {
@@ -246,7 +246,8 @@ func (t *transition) askThose(a Asked) {
 		if !slices.ContainsFunc(t.r.Asked, func(b Asked) bool { return b.Is(s.For.Email) }) {
 			t.r.Asked = append(t.r.Asked, Asked{
 				PersonRef: s.For, Groups: s.Groups, Tier: a.Tier,
-				Why: a.DisplayName() + " stands in for you, and cannot be reached.",
+				Why:    a.DisplayName() + " stands in for you, and cannot be reached.",
+				Ground: Ground{Role: s.Ground.Role, Late: s.Ground.Late},
 			})
 		}
 	}

@@ -141,35 +141,16 @@ func decision(d flows.Decision) chat.Text {
 	if who := forWhom(d); who != "" {
 		t = append(t, chat.Plain(who))
 	}
-	if d.Why != "" {
-		t = append(t, chat.Plain(" · "+ofThem(d.Why)))
+	switch {
+	case d.Ground != (flows.Ground{}):
+		t = append(t, chat.Plain(" · "+d.Ground.They()))
+	case d.Why != "": // as a record from before grounds has it
+		t = append(t, chat.Plain(" · "+strings.TrimSuffix(d.Why, ".")))
 	}
 	if d.Reason != "" {
 		t = append(t, chat.Plain(": "), inLine(d.Reason))
 	}
 	return t
-}
-
-// ofThem says to others what was said to somebody about their right, such as "You are
-// in the group dba." or "Nobody decided in time, and you are in the group dba.", in
-// the third person.
-func ofThem(why string) string {
-	why = strings.TrimSuffix(why, ".")
-	cause := ""
-	right, own := strings.CutPrefix(why, "You ")
-	if !own {
-		if cause, right, own = strings.Cut(why, ", and you "); !own {
-			return why
-		}
-		cause = "; " + lowerFirst(cause)
-	}
-	if rest, ok := strings.CutPrefix(right, "are "); ok {
-		return "is " + rest + cause
-	}
-	if rest, ok := strings.CutPrefix(right, "stand in "); ok {
-		return "stands in " + rest + cause
-	}
-	return why
 }
 
 func auditItems(g flows.FactGroup, limit int) string {

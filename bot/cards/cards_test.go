@@ -53,7 +53,8 @@ func draft() flows.Request {
 func ev(kind flows.EventKind) flows.Event { return flows.Event{Kind: kind} }
 
 func decide(kind flows.EventKind, by flows.PersonRef, group int, reason string) flows.Event {
-	return flows.Event{Kind: kind, By: by, CountsFor: []int{group}, Reason: reason, Why: map[int]string{0: "You are Alice's manager.", 1: "You are in the group dba."}[group]}
+	ground := flows.Ground{Role: map[int]string{0: "Alice's manager", 1: "in the group dba"}[group]}
+	return flows.Event{Kind: kind, By: by, CountsFor: []int{group}, Reason: reason, Why: ground.You(), Ground: ground}
 }
 
 // extend asks for an hour more, of those who approved the request.

@@ -18,8 +18,12 @@ var (
 
 // forBob is what Dan is asked while he stands in for Bob.
 func forBob() flows.Asked {
-	why := "You stand in for Bob, who is Alice's manager."
-	return flows.Asked{PersonRef: dan, Groups: []int{0}, Why: why, For: []flows.Stand{{For: bob, Groups: []int{0}, Until: noon.Add(48 * time.Hour), Why: why}}}
+	ground := flows.Ground{Role: "Alice's manager", For: "Bob"}
+	why := ground.You()
+	return flows.Asked{
+		PersonRef: dan, Groups: []int{0}, Why: why, Ground: ground,
+		For: []flows.Stand{{For: bob, Groups: []int{0}, Until: noon.Add(48 * time.Hour), Why: why, Ground: ground}},
+	}
 }
 
 // delegated are requests that wait while Dan stands in for Bob, and after.
@@ -29,7 +33,7 @@ func delegated(t testing.TB) []specimen {
 	over := forBob()
 	over.Groups, over.For, over.Stood = []int{}, nil, []flows.PersonRef{bob}
 	yes := decide(flows.EventApprove, dan, 0, "Go ahead.")
-	yes.Why, yes.For = forBob().Why, forBob().For
+	yes.Why, yes.Ground, yes.For = forBob().Why, forBob().Ground, forBob().For
 	no := yes
 	no.Kind = flows.EventDeny
 	also := decide(flows.EventApprove, carol, 1, "")
