@@ -139,8 +139,8 @@ type response struct {
 	late func(ctx context.Context)
 	// lateBody, if set, is what repeats get where that was so.
 	lateBody []byte
-	// seen, if set, is called where somebody waited for it, which is shown once.
-	seen func(ctx context.Context)
+	// shown, if set, is called with whether somebody waited for it, which is shown once.
+	shown func(ctx context.Context, inTime bool)
 }
 
 func answerWith(v any) response {
@@ -239,22 +239,47 @@ func (a *Adapter) among(members []schema.ChannelAccount) bool {
 var errStopping = errors.New("the bot is stopping")
 
 // invoke answers within Teams' time. A repeat of an invoke gets the answer of the
-// first, also while that is being worked out.
+// first, also while that is being worked out; but not what is shown once where it is
+// another press: that is another look.
 func (a *Adapter) invoke(ctx context.Context, got received) response {
+	one, first := a.invokes.join(got, time.Now(), false)
+	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), invokeBudget)
+	defer cancel()
+	for {
+		if first {
+			a.begin(ctx, got, one)
+		} else {
+			a.meter.Count(CountDuplicate, kindOf(got.Activity))
+		}
+		if !a.await(ctx, wait, one, first || one.is(got)) {
+			a.meter.Count(CountLate, kindOf(got.Activity))
+			return a.late(got, one)
+		}
+		if first || one.is(got) || !one.spent() || ctx.Err() != nil {
+			return one.out
+		}
+		select {
+		case <-one.recorded:
+		case <-wait.Done():
+		}
+		one, first = a.invokes.join(got, time.Now(), true)
+	}
+}
+
+// begin works out the answer to an invoke behind the request.
+func (a *Adapter) begin(ctx context.Context, got received, one *repeat) {
 	kind := kindOf(got.Activity)
-	one, first := a.invokes.join(got, time.Now())
-	if !first {
-		a.meter.Count(CountDuplicate, kind)
-	} else if !a.background(ctx, kind, func(ctx context.Context) {
+	if !a.background(ctx, kind, func(ctx context.Context) {
 		out, kept := response{status: http.StatusInternalServerError, err: errors.New("the handler panicked")}, a.keep(ctx, got, one)
 		defer func() {
 			late, kept := one.settle(out, time.Now()), kept()
-			switch {
-			case late && out.late != nil:
+			if out.shown != nil {
+				a.guard(ctx, kind, func() { out.shown(ctx, !late) })
+			}
+			close(one.recorded)
+			if late && out.late != nil {
 				a.guard(ctx, kind, func() { out.late(ctx) })
 				return
-			case !late && out.seen != nil:
-				a.guard(ctx, kind, func() { out.seen(ctx) })
 			}
 			if kept {
 				p, _ := pressOf(got)
@@ -265,17 +290,25 @@ func (a *Adapter) invoke(ctx context.Context, got received) response {
 	}) {
 		one.settle(response{status: http.StatusServiceUnavailable, err: errStopping}, time.Now())
 	}
-	timer := time.NewTimer(invokeBudget)
-	defer timer.Stop()
-	select {
-	case <-one.done:
-		return one.out
-	case <-timer.C:
-		if !one.leave() {
-			return one.out
+}
+
+// await waits for the answer; false: it is not there in time. own: it would be shown to
+// whoever waits, who may hang up.
+func (a *Adapter) await(ctx, wait context.Context, one *repeat, own bool) bool {
+	hungUp := ctx.Done()
+	if !own {
+		hungUp = nil
+	}
+	for {
+		select {
+		case <-one.done:
+			return true
+		case <-hungUp:
+			one.hangUp()
+			hungUp = nil
+		case <-wait.Done():
+			return !one.leave()
 		}
-		a.meter.Count(CountLate, kind)
-		return a.late(got, one)
 	}
 }
 

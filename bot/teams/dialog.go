@@ -224,18 +224,14 @@ func (a *Adapter) revealed(ctx context.Context, p press, answer chat.Answer) res
 	}
 	// Teams never confirms a display; the repeats of one that was in time get the same
 	// answer, and those of a late one nothing that is shown once.
-	shown := func(ctx context.Context, confirmed bool) {
+	out.shown = func(ctx context.Context, inTime bool) {
 		if answer.Shown != nil {
-			answer.Shown(ctx, confirmed)
+			answer.Shown(ctx, inTime && form != nil)
 		}
 	}
 	const unseen = "That took longer than Teams waits. It was not shown, and is not used up: please press the button again."
 	out.lateBody = taskMessage(unseen).body
-	out.seen = func(ctx context.Context) { shown(ctx, form != nil) }
-	out.late = func(ctx context.Context) {
-		shown(ctx, false)
-		a.write(ctx, p, chat.Say(unseen))
-	}
+	out.late = func(ctx context.Context) { a.write(ctx, p, chat.Say(unseen)) }
 	return out
 }
 

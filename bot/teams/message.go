@@ -22,7 +22,7 @@ const maxCommand = 3000
 // once; a repeat of it is dropped.
 func (a *Adapter) message(ctx context.Context, got received) response {
 	accepted := response{status: http.StatusAccepted}
-	one, first := a.invokes.join(got, time.Now())
+	one, first := a.invokes.join(got, time.Now(), false)
 	if !first {
 		a.meter.Count(CountDuplicate, "message")
 		return accepted

@@ -19,13 +19,33 @@ type repeats struct {
 
 // repeat is one invoke, however often it came.
 type repeat struct {
-	done chan struct{} // closed once out is there
-	out  response
-	kept atomic.Bool // the inbox has it
+	id       string        // under which it came first
+	done     chan struct{} // closed once out is there
+	recorded chan struct{} // closed once it is known whether it was shown
+	out      response
+	kept     atomic.Bool // the inbox has it
 
-	mu    sync.Mutex
-	ended time.Time // zero: under way
-	left  bool      // whoever waited was told that it takes longer
+	mu      sync.Mutex
+	ended   time.Time // zero: under way
+	waiting int       // how many wait for it under its id
+	left    bool      // whoever waited was told that it takes longer, or hung up
+}
+
+// is reports whether an invoke is this one, sent again.
+func (r *repeat) is(got received) bool { return got.ID != "" && got.ID == r.id }
+
+func (r *repeat) enter() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting++
+}
+
+// hangUp notes that somebody under its id is gone. What is shown once is not shown then,
+// unless another one waits.
+func (r *repeat) hangUp() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.waiting--
 }
 
 // settle gives the answer, and reports whether somebody left without it.
@@ -33,6 +53,7 @@ func (r *repeat) settle(out response, now time.Time) (late bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.out, r.ended = out, now
+	r.left = r.left || out.shown != nil && r.waiting == 0
 	if r.left && out.lateBody != nil {
 		r.out.body = out.lateBody
 	}
@@ -60,21 +81,26 @@ func (r *repeat) over(now time.Time, life time.Duration) bool {
 func (r *repeat) spent() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.ended.IsZero() && r.out.seen != nil
+	return !r.ended.IsZero() && r.out.shown != nil
 }
 
-// join finds the invoke that got repeats; first is true if it repeats none.
-func (r *repeats) join(got received, now time.Time) (one *repeat, first bool) {
+// join finds the invoke that got repeats; first is true if it repeats none. alone: it
+// repeats none but those under its own id.
+func (r *repeats) join(got received, now time.Time, alone bool) (one *repeat, first bool) {
 	sum := sha256.Sum256([]byte(got.Name + "\x00" + got.ReplyToID + "\x00" + string(got.Value)))
 	who := got.From.AadObjectID + "\x00"
 	same, id := who+base64.RawStdEncoding.EncodeToString(sum[:]), who+"id\x00"+got.ID
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if one := r.all[id]; one != nil && got.ID != "" && !one.over(now, repeatID) {
+	if one := r.all[id]; one != nil && got.ID != "" && !one.over(now, repeatID) && (one.is(got) || !alone && !one.spent()) {
+		if one.is(got) {
+			one.enter()
+		}
 		return one, false
 	}
 	// What people write twice they mean twice.
-	if one := r.all[same]; got.Type == schema.Invoke && one != nil && !one.over(now, repeatFor) && !one.spent() {
+	if one := r.all[same]; !alone && got.Type == schema.Invoke && one != nil && !one.over(now, repeatFor) && !one.spent() {
+		r.all[id] = one
 		return one, false
 	}
 	for key, one := range r.all {
@@ -82,7 +108,7 @@ func (r *repeats) join(got received, now time.Time) (one *repeat, first bool) {
 			delete(r.all, key)
 		}
 	}
-	one = &repeat{done: make(chan struct{})}
+	one = &repeat{id: got.ID, done: make(chan struct{}), recorded: make(chan struct{}), waiting: 1}
 	r.all[same], r.all[id] = one, one
 	return one, true
 }

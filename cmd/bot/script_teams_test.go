@@ -1,10 +1,12 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -42,6 +44,7 @@ func (w *world) deliver(rw http.ResponseWriter, r *http.Request) {
 //	teams alice says 'apono requests'
 //	teams alice presses 'Request access'      the newest button of that name in her chat
 //	teams bob clicks 'AR-1' Approve           a button of the newest message with these words
+//	teams alice shows-once 8 'Access details' 'Show credentials'   presses it in eight clients at the same moment: one shows a token
 //	teams bob looks 'AR-1'                    keeps the message as it is …
 //	teams bob clicks-kept Approve             … and presses what it showed
 //	teams alice chooses Bundle ticket-rush    in the open dialog
@@ -79,6 +82,7 @@ func (s *script) teams(neg bool, args []string) {
 		"installs": {0, a.installs}, "uninstalls": {0, a.uninstalls}, "says": {1, a.says}, "presses": {1, a.presses}, "clicks": {2, a.clicks},
 		"looks": {1, a.looks}, "clicks-kept": {1, a.clicksKept}, "chooses": {2, a.chooses}, "types": {2, a.types}, "submits": {1, a.submits},
 		"dialog": {0, a.dialog}, "offers": {2, a.offers}, "finds": {3, a.finds}, "reads": {1, a.reads}, "toast": {1, a.toast}, "sees": {1, a.sees},
+		"shows-once": {3, a.showsOnce},
 	}
 	v, ok := verbs[args[1]]
 	if !ok || len(args)-2 < v.words {
@@ -168,6 +172,35 @@ func (a *teamsActor) clicks(neg bool, args []string) {
 	if ok {
 		a.press(neg, m, button)
 	}
+}
+
+func (a *teamsActor) showsOnce(_ bool, args []string) {
+	n, err := strconv.Atoi(args[0])
+	a.script.ts.Check(err)
+	m, ok := a.find(false, args[2], args[1:2])
+	a.script.want(false, ok, "%s can press %q in\n%s", a.Person.Name, args[2], a.chat())
+	shown, errs := make([]string, n), make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		client := a.script.world.tenant.As(strings.TrimPrefix(a.Person.ID, "aad-"))
+		all.Go(func() {
+			_, errs[i] = client.Press(m, args[2])
+			if shown[i] = client.Toast; client.Dialog != nil {
+				shown[i] = client.Dialog.Text()
+			}
+		})
+	}
+	all.Wait()
+	a.script.ts.Check(errors.Join(errs...))
+	secrets := 0
+	for _, text := range shown {
+		if strings.Contains(text, "\ntoken\n") {
+			secrets++
+		} else if !matchAll(text, []string{"were shown once and are erased|are on their way to another dialog"}) {
+			a.script.want(false, false, "a client that shows no secret says why: %q", text)
+		}
+	}
+	a.script.want(false, secrets == 1, "one of %d clients shows the secret: %q", n, shown)
 }
 
 func (a *teamsActor) looks(neg bool, args []string) {

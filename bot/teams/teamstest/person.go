@@ -2,6 +2,7 @@ package teamstest
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,20 +60,29 @@ func (a *Actor) Activity(kind string) map[string]any {
 // Deliver sends an activity to the bot as the connector does, and returns the
 // answer.
 func (t *Tenant) Deliver(activity any) *httptest.ResponseRecorder {
+	return t.DeliverUntil(context.Background(), activity)
+}
+
+// DeliverUntil is Deliver by a connector that hangs up when ctx is over.
+func (t *Tenant) DeliverUntil(ctx context.Context, activity any) *httptest.ResponseRecorder {
 	body, err := json.Marshal(activity)
 	if err != nil {
 		panic("teamstest: " + err.Error())
 	}
-	return t.DeliverRaw(body, "Bearer "+Sign(t.Claims(), KeyTeams))
+	return t.deliver(ctx, body, "Bearer "+Sign(t.Claims(), KeyTeams))
 }
 
 // DeliverRaw sends any body to the bot, under any Authorization header.
 func (t *Tenant) DeliverRaw(body []byte, authorization string) *httptest.ResponseRecorder {
+	return t.deliver(context.Background(), body, authorization)
+}
+
+func (t *Tenant) deliver(ctx context.Context, body []byte, authorization string) *httptest.ResponseRecorder {
 	t.mu.Lock()
 	bot := t.bot
 	t.mu.Unlock()
 	w := httptest.NewRecorder()
-	r := httptest.NewRequest(http.MethodPost, "/api/messages", bytes.NewReader(body))
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/api/messages", bytes.NewReader(body))
 	r.Header.Set("Content-Type", "application/json; charset=utf-8")
 	if authorization != "" {
 		r.Header.Set("Authorization", authorization)
