@@ -56,14 +56,40 @@ func period(r config.ScheduledReport, run flows.ReportRun) (from, to time.Time) 
 	return run.From, run.At
 }
 
+// exportOf is what is in a report.
+func exportOf(r config.ScheduledReport, run flows.ReportRun) export {
+	e := export{format: r.Format, users: r.Users, integrations: r.Integrations, statuses: r.Statuses}
+	e.from, e.to = period(r, run)
+	return e
+}
+
+// comment says what a report is, and whether it is empty.
+func comment(r config.ScheduledReport, e export, empty bool) string {
+	text := fmt.Sprintf("Report %q: the audit trail from %s to %s.", r.Name, local(e.from, r).Format("2006-01-02 15:04"), local(e.to, r).Format("2006-01-02 15:04 MST"))
+	only := e.only()
+	if only != "" {
+		text += " Only what is " + only + "."
+	}
+	switch {
+	case !empty:
+	case only != "":
+		text += " It is empty: nothing of that happened in this time."
+	default:
+		text += " It is empty: nothing happened in this time."
+	}
+	return text
+}
+
 func (a reporter) Upload(ctx context.Context, run flows.ReportRun) (string, error) {
 	r, err := a.find(run.Report)
 	if err != nil {
 		return "", err
 	}
-	e := export{format: r.Format, users: r.Users, integrations: r.Integrations, statuses: r.Statuses}
-	e.from, e.to = period(r, run)
+	e := exportOf(r, run)
 	var data bytes.Buffer
+	if e.format == "csv" {
+		data.WriteString(byteOrderMark)
+	}
 	if err := writeExport(&data, a.store, e); err != nil {
 		return "", err
 	}
@@ -93,16 +119,19 @@ func (a reporter) Share(ctx context.Context, run flows.ReportRun) (sweep.Shared,
 			return sweep.SharedNot, err
 		}
 	}
-	from, until := period(r, run)
-	comment := fmt.Sprintf("Report %q: the audit trail from %s to %s.", r.Name, local(from, r).Format("2006-01-02 15:04"), local(until, r).Format("2006-01-02 15:04 MST"))
-	err = a.client.ShareFile(ctx, run.File, r.Name, r.Channel, to, comment)
-	e, _ := errors.AsType[*chat.Error](err)
+	e := exportOf(r, run)
+	empty, err := e.nothing(a.store)
+	if err != nil {
+		return sweep.SharedNot, err
+	}
+	err = a.client.ShareFile(ctx, run.File, r.Name, r.Channel, to, comment(r, e, empty))
+	failed, _ := errors.AsType[*chat.Error](err)
 	switch {
 	case err == nil:
 		return sweep.SharedYes, nil
-	case e != nil && e.Code == slack.CodeFileUnknown:
+	case failed != nil && failed.Code == slack.CodeFileUnknown:
 		return sweep.SharedTwin, err
-	case e == nil || e.Kind == chat.ErrorUnknown:
+	case failed == nil || failed.Kind == chat.ErrorUnknown:
 		return sweep.SharedMust, err
 	}
 	return sweep.SharedNot, err

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -207,7 +208,7 @@ func TestAuditRows(t *testing.T) {
 	item := func(name string, parents ...string) flows.Item {
 		return flows.Item{ResourceName: name, Path: parents, TypeName: "Queue", PermissionName: "Read"}
 	}
-	rows := csvRows(flows.AuditEvent{Seq: 7, Fact: flows.Fact{
+	rows := csvRows(flows.AuditEvent{Seq: 7, At: time.Date(2026, 3, 2, 13, 0, 0, 123456789, time.FixedZone("", 3600)), Fact: flows.Fact{
 		Kind: flows.FactGranted, Request: "AR-1", Bundle: "+rush", Justification: "@home",
 		Groups: []flows.FactGroup{{Integration: "desk", Items: []flows.Item{item("a"), item("b"), item("a", "east"), item("a", "west", "2")}}, {Integration: "-pg", Items: []flows.Item{item("=c")}}},
 	}})
@@ -228,7 +229,7 @@ func TestAuditRows(t *testing.T) {
 		if got := [2]string{column(row, "integration"), column(row, "resources")}; got != want[i] {
 			t.Errorf("row %d is about %q, want %q", i, got, want[i])
 		}
-		if column(row, "bundle_name") != "'+rush" || column(row, "justification") != "'@home" || column(row, "seq") != "7" {
+		if column(row, "bundle_name") != "'+rush" || column(row, "justification") != "'@home" || column(row, "seq") != "7" || column(row, "time") != "2026-03-02T12:00:00Z" {
 			t.Errorf("row %d is %q", i, row)
 		}
 	}
