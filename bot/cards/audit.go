@@ -41,7 +41,10 @@ var auditVerb = map[flows.FactKind]string{
 // auditLine is the event in one line: "AR-12 approved by Bob".
 func auditLine(e flows.AuditEvent) string {
 	f := e.Fact
-	if f.Request == "" {
+	switch {
+	case f.Kind == flows.FactDelegated && f.Delegation != nil: // its text says the end in UTC
+		return f.Delegation.From.DisplayName() + " handed their approvals to " + f.Delegation.To.DisplayName()
+	case f.Request == "":
 		return f.Text
 	}
 	line := f.Request + " " + auditVerb[f.Kind]
@@ -94,6 +97,9 @@ func auditSection(e flows.AuditEvent, limit int) chat.Section {
 	}
 	for _, d := range f.Decisions {
 		add(map[flows.Verb]string{flows.VerbApprove: "Approved by", flows.VerbDeny: "Denied by"}[d.Verb], decision(d))
+	}
+	if f.Kind == flows.FactDelegated && f.Delegation != nil {
+		add("Until", chat.Text{chat.At(f.Delegation.Until)})
 	}
 	if f.Justification != "" {
 		add("Justification", said(f.Justification))
