@@ -141,6 +141,9 @@ type response struct {
 	lateBody []byte
 	// shown, if set, is called with whether somebody waited for it, which is shown once.
 	shown func(ctx context.Context, inTime bool)
+	// again, if set, is the answer to another press that came meanwhile. One that comes
+	// later is worked out anew: there is something to go on with, and it may be another.
+	again func() response
 }
 
 func answerWith(v any) response {
@@ -239,8 +242,11 @@ func (a *Adapter) among(members []schema.ChannelAccount) bool {
 var errStopping = errors.New("the bot is stopping")
 
 // invoke answers within Teams' time. A repeat of an invoke gets the answer of the
-// first, also while that is being worked out; but not what is shown once where it is
-// another press: that is another look.
+// first, also while that is being worked out. A client repeats under an id of its own,
+// as somebody does who presses twice and means it. So a press under another id has its
+// own answer where that can make a difference: what is shown once is another look, and
+// a form is another form. What only says what was done is the same within repeatFor;
+// the service would refuse most of it as done already.
 func (a *Adapter) invoke(ctx context.Context, got received) response {
 	one, first := a.invokes.join(got, time.Now(), false)
 	wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), invokeBudget)
@@ -255,7 +261,12 @@ func (a *Adapter) invoke(ctx context.Context, got received) response {
 			a.meter.Count(CountLate, kindOf(got.Activity))
 			return a.late(got, one)
 		}
-		if first || one.is(got) || !one.spent() || ctx.Err() != nil {
+		switch {
+		case first || one.is(got) || ctx.Err() != nil:
+			return one.out
+		case one.out.again != nil:
+			return one.out.again()
+		case one.out.shown == nil:
 			return one.out
 		}
 		select {

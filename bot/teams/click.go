@@ -148,11 +148,13 @@ func (a *Adapter) refresh(ctx context.Context, got received, w wire) response {
 	if err != nil {
 		return response{status: http.StatusBadRequest}
 	}
-	card, ok := a.redrawn(ctx, chat.Click{User: user(got.Activity), Target: target, At: time.Now().UTC()})
-	if !ok {
-		return toast("There is nothing new here for you.")
+	out := toast("There is nothing new here for you.")
+	if card, ok := a.redrawn(ctx, chat.Click{User: user(got.Activity), Target: target, At: time.Now().UTC()}); ok {
+		out = cardAnswer(RenderCard(card, got.From.ID).Card)
 	}
-	return cardAnswer(RenderCard(card, got.From.ID).Card)
+	same := out
+	out.again = func() response { return same }
+	return out
 }
 
 // toast is a short answer that the client shows to the clicker.

@@ -76,7 +76,12 @@ func (a *Adapter) fetched(ctx context.Context, got received) response {
 func (a *Adapter) opened(ctx context.Context, got received, answer chat.Answer) response {
 	switch {
 	case answer.Open != nil:
-		return a.show(ctx, dialog{form: a.listed(ctx, user(got.Activity), *answer.Open), key: rand.Text()})
+		form := a.listed(ctx, user(got.Activity), *answer.Open)
+		// What is sent under one key is sent once, so no two forms have the same.
+		draw := func() response { return a.show(ctx, dialog{form: form, key: rand.Text()}) }
+		out := draw()
+		out.again = draw
+		return out
 	case answer.Private != nil:
 		return taskMessage(sentence(*answer.Private))
 	}
@@ -116,6 +121,8 @@ func (a *Adapter) submitted(ctx context.Context, got received) response {
 	out := taskClose()
 	if next != nil {
 		out = a.show(ctx, *next)
+		same := out
+		out.again = func() response { return same }
 	}
 	out.late = func(ctx context.Context) {
 		p, _ := pressOf(got)

@@ -76,12 +76,12 @@ func (r *repeat) over(now time.Time, life time.Duration) bool {
 	return !r.ended.IsZero() && (now.Sub(r.ended) >= life || r.out.status != 200)
 }
 
-// spent reports whether the answer is one that is shown once, and is given: whoever
-// presses again, under another id, asks again.
-func (r *repeat) spent() bool {
+// own reports whether the answer is there and is for whoever pressed then: another
+// press, under another id, asks again.
+func (r *repeat) own() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.ended.IsZero() && r.out.shown != nil
+	return !r.ended.IsZero() && (r.out.shown != nil || r.out.again != nil)
 }
 
 // join finds the invoke that got repeats; first is true if it repeats none. alone: it
@@ -92,14 +92,14 @@ func (r *repeats) join(got received, now time.Time, alone bool) (one *repeat, fi
 	same, id := who+base64.RawStdEncoding.EncodeToString(sum[:]), who+"id\x00"+got.ID
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if one := r.all[id]; one != nil && got.ID != "" && !one.over(now, repeatID) && (one.is(got) || !alone && !one.spent()) {
+	if one := r.all[id]; one != nil && got.ID != "" && !one.over(now, repeatID) && (one.is(got) || !alone && !one.own()) {
 		if one.is(got) {
 			one.enter()
 		}
 		return one, false
 	}
 	// What people write twice they mean twice.
-	if one := r.all[same]; !alone && got.Type == schema.Invoke && one != nil && !one.over(now, repeatFor) && !one.spent() {
+	if one := r.all[same]; !alone && got.Type == schema.Invoke && one != nil && !one.over(now, repeatFor) && !one.own() {
 		r.all[id] = one
 		return one, false
 	}
