@@ -24,11 +24,7 @@ func liveButtons(r flows.Request, now time.Time) []chat.Action {
 func moreTime(r flows.Request) (out []chat.Text) {
 	if n := r.OpenExtension(); n > 0 {
 		v, _ := r.ExtensionView(n)
-		t := chat.Text{chat.Bold("More time: "), chat.Plain(flows.FormatDuration(r.Extensions[n-1].For) + " asked for. Asked: " + whoIsAsked(v) + ".")}
-		if missing := stillNeeded(inOwnWords(v)); missing != "" {
-			t = append(t, chat.Plain(" Still needed: "+missing+"."))
-		}
-		out = append(append(out, t), outOfReach(v)...)
+		out = append(append(out, append(chat.Text{chat.Bold("More time: ")}, timeAskedFor(r, n, v)...)), outOfReach(v)...)
 	}
 	for _, g := range r.Groups {
 		if g.ExtendProblem != "" && g.Status == flows.GroupGranted {
@@ -36,6 +32,41 @@ func moreTime(r flows.Request) (out []chat.Text) {
 		}
 	}
 	return out
+}
+
+// timeAskedFor says of the n-th extension, which waits for a decision, by whose; v is its
+// view.
+func timeAskedFor(r flows.Request, n int, v flows.Request) chat.Text {
+	t := chat.T(flows.FormatDuration(r.Extensions[n-1].For) + " asked for. Asked: " + whoIsAsked(v) + ".")
+	if missing := stillNeeded(inOwnWords(v)); missing != "" {
+		t = append(t, chat.Plain(" Still needed: "+missing+"."))
+	}
+	return t
+}
+
+// openFields say in a list what is open about an access: more time that waits for a
+// decision, and a broken glass that nobody has explained.
+func openFields(r flows.Request, now time.Time) (out []chat.Field) {
+	if n := r.OpenExtension(); n > 0 && r.State == flows.StateActive {
+		v, _ := r.ExtensionView(n)
+		out = append(out, chat.Field{Label: "More time", Value: timeAskedFor(r, n, v)})
+	}
+	if r.Explains() {
+		until := "the glass was broken; please say why until "
+		if !now.Before(r.ExplainBy) {
+			until = "the glass was broken, and why was to be said until "
+		}
+		out = append(out, chat.Field{Label: "Not explained", Value: chat.Text{chat.Plain(until), chat.At(r.ExplainBy)}})
+	}
+	return out
+}
+
+// explainButtons let whoever has to explain a broken glass do it in a list.
+func explainButtons(r flows.Request, email string) []chat.Action {
+	if !r.Explains() || !r.Requestor.Is(email) && !r.Grantee.Is(email) {
+		return nil
+	}
+	return []chat.Action{button(r, chat.ActionExplain, "Explain", chat.StylePrimary)}
 }
 
 // extension is the card on which an approver decides about more time.

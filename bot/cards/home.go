@@ -127,6 +127,10 @@ func (h Home) entry(group HomeGroup, r flows.Request, now time.Time) chat.Sectio
 	if !r.Requestor.Is(cmp.Or(granteeOf(group, r), h.Email)) {
 		s.Fields = append(s.Fields, chat.Field{Label: "Requester", Value: person(r.Requestor)})
 	}
+	if above := !r.State.Terminal() && r.Grantee.Is(h.Email); group != HomeRecent || !above {
+		s.Fields = append(s.Fields, openFields(r, now)...)
+		s.Actions = append(s.Actions, explainButtons(r, h.Email)...)
+	}
 	switch group {
 	case HomeAccess:
 		if r.State != flows.StateRevoking {

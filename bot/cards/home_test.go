@@ -57,8 +57,13 @@ func TestHome(t *testing.T) {
 		{Group: cards.HomeDelegations, Lines: []cards.HomeLine{cards.DelegationLine(gave, true), cards.DelegationLine(stands, false)}, Hint: cards.DelegationHint("/apono delegate @bob until friday"), More: "delegations"},
 	}}
 	here := cards.Home{Person: alice, Email: alice.Email, Groups: []cards.HomeList{{Group: cards.HomeDelegations, Hint: cards.DelegationHint("/apono delegate @bob until friday")}}}
+	broken, unsaid := by["active, glass broken"], by["revoked, glass not explained"]
+	open := cards.Home{Person: alice, Email: alice.Email, Groups: []cards.HomeList{
+		of(cards.HomeAccess, by["active, more time asked for"], broken), of(cards.HomeRecent, broken, unsaid, by["active, glass explained"]),
+		of(cards.HomeEverybody, by["active, more time asked for"], broken),
+	}}
 	page := cards.Home{Person: alice, Email: alice.Email, Page: "recent:7", Groups: []cards.HomeList{{Group: cards.HomeRecent, Requests: []flows.Request{denied}, More: "recent:1", Turned: true}}}
-	golden(t, "home", map[string]chat.Home{"empty": empty.Draw(noon), "busy": busy.Draw(noon), "admin": admin.Draw(noon), "page": page.Draw(noon), "delegations": away.Draw(noon), "delegations, none": here.Draw(noon)})
+	golden(t, "home", map[string]chat.Home{"empty": empty.Draw(noon), "busy": busy.Draw(noon), "open": open.Draw(noon.Add(24 * time.Hour)), "admin": admin.Draw(noon), "page": page.Draw(noon), "delegations": away.Draw(noon), "delegations, none": here.Draw(noon)})
 }
 
 // TestHomeLabels: people and other tools find elements by these, to the letter.

@@ -39,6 +39,8 @@ func Requests(page []flows.Request, email string, turned, more bool, now time.Ti
 		}
 		s.Fields = append(s.Fields, chat.Field{Label: "Duration", Value: chat.T(duration(r.Duration, r.Indefinite))},
 			chat.Field{Label: "Asked", Value: chat.Text{chat.At(r.CreatedAt)}})
+		s.Fields = append(s.Fields, openFields(r, now)...)
+		s.Actions = append(s.Actions, explainButtons(r, email)...)
 		switch {
 		case waiting(r, now):
 			if r.Requestor.Is(email) {

@@ -10,7 +10,7 @@ import (
 
 // TestLists draws what people get for /apono requests and /apono tasks.
 func TestLists(t *testing.T) {
-	var mine, waits []flows.Request
+	var mine, waits, open []flows.Request
 	now := noon
 	for _, s := range specimens(t) {
 		switch s.name {
@@ -19,11 +19,14 @@ func TestLists(t *testing.T) {
 			mine = append(mine, s.r)
 		case "active", "denied", "pending, for somebody else", "revoking":
 			mine = append(mine, s.r)
+		case "active, more time, one of two", "active, glass broken", "revoked, glass not explained":
+			open = append(open, s.r)
 		}
 	}
 	golden(t, "lists", map[string]chat.Card{
 		"requests":            cards.Requests(mine, alice.Email, false, true, now),
 		"requests of another": cards.Requests(mine[:1], "dan@example.com", false, false, now),
+		"requests, open":      cards.Requests(open, alice.Email, false, false, now),
 		"no requests":         cards.Requests(nil, alice.Email, false, false, now),
 		"no older requests":   cards.Requests(nil, alice.Email, true, false, now),
 		"tasks of Bob":        cards.Tasks(waits, bob.Email, false, true, now),
