@@ -116,3 +116,44 @@ func TestARefreshIsOfNow(t *testing.T) {
 		}
 	})
 }
+
+// TestAnswerThatTeamsDoesNotTake: the answer to what somebody wrote is posted again where
+// the connector fails for a moment. Where it may be there all the same, nobody can know,
+// and it is there twice.
+func TestAnswerThatTeamsDoesNotTake(t *testing.T) {
+	const some = 100
+	for name, tt := range map[string]struct {
+		fault                teamstest.Fault
+		times, status, after int
+		code                 string
+		want, calls          int // answers, and posts
+	}{
+		"500 twice":                   {fault: teamstest.FaultPost, times: 2, status: 500, want: 1, calls: 3},
+		"500 for a long time":         {fault: teamstest.FaultPost, times: some, status: 500, calls: answerTries},
+		"500 with a time":             {fault: teamstest.FaultPost, times: 1, status: 503, after: 20, want: 1, calls: 2},
+		"429 with a time":             {fault: teamstest.FaultPost, times: 1, status: 429, after: 20, want: 1, calls: 2},
+		"429 for longer than is kept": {fault: teamstest.FaultPost, times: some, status: 429, after: 600, calls: 1},
+		"no connection":               {fault: teamstest.FaultPost, times: 1, want: 1, calls: 2},
+		"the answer is lost":          {fault: teamstest.FaultPosted, times: 1, want: 2, calls: 2},
+		"the app was taken out":       {fault: teamstest.FaultPost, times: some, status: 403, code: "MessageWritesBlocked", calls: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for what, answer := range map[string]chat.Answer{"a sentence": chat.Say("Nothing waits."), "a form": {Open: reasonForm()}} {
+				inOffice(t, func(o *office) {
+					bob := o.enter("bob")
+					o.service.command = func(chat.Command) chat.Answer { return answer }
+					o.tenant.Fail(tt.fault, tt.times, tt.status, tt.code, tt.after)
+					before, posted := len(bob.Messages()), o.tenant.Count("post")
+					o.must(bob.Say("tasks"))
+					time.Sleep(5 * time.Minute)
+					if got := len(bob.Messages()) - before - 1; got != tt.want || o.tenant.Count("post")-posted != tt.calls || len(o.service.commands) != 1 {
+						t.Errorf("%s: %d answers after %d posts, of %d commands; want %d after %d", what, got, o.tenant.Count("post")-posted, len(o.service.commands), tt.want, tt.calls)
+					}
+					if said := strings.Contains(o.log.String(), "teams answer could not be delivered"); said != (tt.want == 0) {
+						t.Errorf("%s: the log says %v that it was not delivered", what, said)
+					}
+				})
+			}
+		})
+	}
+}

@@ -119,19 +119,43 @@ func sentence(card chat.Card) string {
 // tell posts a private answer to somebody's own chat. It reports whether it could not,
 // and may later.
 func (a *Adapter) tell(ctx context.Context, where spot, card chat.Card) (left bool) {
-	_, err := a.client.postAt(ctx, where, card, platform.PriorityNow)
-	return a.untold(ctx, "private", err)
+	return a.deliver(ctx, "private", func() error {
+		_, err := a.client.postAt(ctx, where, card, platform.PriorityNow)
+		return err
+	})
 }
 
-// untold notes that an answer could not be delivered, and reports whether it may be
-// later.
-func (a *Adapter) untold(ctx context.Context, what string, err error) (left bool) {
-	if err == nil {
-		return false
+const (
+	// answerTries is how often an answer is posted, and answerPause is after the first
+	// try; each further pause is twice as long. Together they are half a minute.
+	answerTries = 6
+	answerPause = time.Second
+)
+
+// deliver posts an answer, and again where that may help, as the outbox does with
+// messages. Where the connector failed nobody can know whether it is there: rather twice
+// than not at all. It reports whether it could not, and may later.
+func (a *Adapter) deliver(ctx context.Context, what string, post func() error) (left bool) {
+	pause := answerPause
+	for try := 1; ; try++ {
+		err := post()
+		if err == nil {
+			return false
+		}
+		kind, wait := chat.KindOf(err), max(pause, chat.RetryAfterOf(err))
+		if until, ok := ctx.Deadline(); try == answerTries || kind != chat.ErrorRetry && kind != chat.ErrorUnknown || ok && time.Until(until) < wait {
+			a.meter.Count(CountDropped, what)
+			a.log.WarnContext(ctx, "teams answer could not be delivered", "error", err)
+			return kind == chat.ErrorRetry
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+		pause *= 2
 	}
-	a.meter.Count(CountDropped, what)
-	a.log.WarnContext(ctx, "teams answer could not be delivered", "error", err)
-	return chat.KindOf(err) == chat.ErrorRetry
 }
 
 // redrawn is the card of a request as it is now for whoever clicked.

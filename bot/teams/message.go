@@ -173,12 +173,15 @@ func (a *Adapter) inline(ctx context.Context, got received, where spot, w wire, 
 // postForm shows a form as a message. It reports whether it could not, and may later.
 func (a *Adapter) postForm(ctx context.Context, where spot, d dialog) (left bool) {
 	card, err := d.card()
-	if err == nil {
-		title := label(d.form.Title, "A form")
+	title := label(d.form.Title, "A form")
+	return a.deliver(ctx, "form", func() error {
+		if err != nil {
+			return &chat.Error{Kind: chat.ErrorRefused, Op: opPost.name, Code: "not_drawn", Err: err}
+		}
 		card["fallbackText"] = title
-		_, err = a.client.post(ctx, message(where, Message{Card: card, Summary: title}), platform.PriorityNow)
-	}
-	return a.untold(ctx, "form", err)
+		_, err := a.client.post(ctx, message(where, Message{Card: card, Summary: title}), platform.PriorityNow)
+		return err
+	})
 }
 
 // offer posts a button that opens a dialog, under a sentence: Teams opens none for a
@@ -186,8 +189,10 @@ func (a *Adapter) postForm(ctx context.Context, where spot, d dialog) (left bool
 func (a *Adapter) offer(ctx context.Context, where spot, sentence string, form chat.Form, w wire) (left bool) {
 	m := RenderCard(chat.Card{Body: chat.T(strings.TrimSpace(sentence + " Press the button to go on.")), Fallback: form.Title})
 	m.Card["actions"] = []any{obj{"type": "Action.Submit", "title": label(form.Title, "Open"), "style": "positive", "data": w.fetch()}}
-	_, err := a.client.post(ctx, message(where, m), platform.PriorityNow)
-	return a.untold(ctx, "form", err)
+	return a.deliver(ctx, "form", func() error {
+		_, err := a.client.post(ctx, message(where, m), platform.PriorityNow)
+		return err
+	})
 }
 
 var (
