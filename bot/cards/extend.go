@@ -24,7 +24,11 @@ func liveButtons(r flows.Request, now time.Time) []chat.Action {
 func moreTime(r flows.Request) (out []chat.Text) {
 	if n := r.OpenExtension(); n > 0 {
 		v, _ := r.ExtensionView(n)
-		out = append(append(out, append(chat.Text{chat.Bold("More time: ")}, timeAskedFor(r, n, v)...)), outOfReach(v)...)
+		t := chat.Text{chat.Bold("More time: "), chat.Plain(timeAskedFor(r, n, v))}
+		if missing := stillNeeded(inOwnWords(v)); missing != "" {
+			t = append(t, chat.Plain(" Still needed: "+missing+"."))
+		}
+		out = append(append(out, t), outOfReach(v)...)
 	}
 	for _, g := range r.Groups {
 		if g.ExtendProblem != "" && g.Status == flows.GroupGranted {
@@ -34,14 +38,10 @@ func moreTime(r flows.Request) (out []chat.Text) {
 	return out
 }
 
-// timeAskedFor says of the n-th extension, which waits for a decision, by whose; v is its
+// timeAskedFor says of the n-th extension, which waits for a decision, whose; v is its
 // view.
-func timeAskedFor(r flows.Request, n int, v flows.Request) chat.Text {
-	t := chat.T(flows.FormatDuration(r.Extensions[n-1].For) + " asked for. Asked: " + whoIsAsked(v) + ".")
-	if missing := stillNeeded(inOwnWords(v)); missing != "" {
-		t = append(t, chat.Plain(" Still needed: "+missing+"."))
-	}
-	return t
+func timeAskedFor(r flows.Request, n int, v flows.Request) string {
+	return flows.FormatDuration(r.Extensions[n-1].For) + " asked for. Asked: " + whoIsAsked(v) + "."
 }
 
 // openFields say in a list what is open about an access: more time that waits for a
@@ -49,7 +49,7 @@ func timeAskedFor(r flows.Request, n int, v flows.Request) chat.Text {
 func openFields(r flows.Request, now time.Time) (out []chat.Field) {
 	if n := r.OpenExtension(); n > 0 && r.State == flows.StateActive {
 		v, _ := r.ExtensionView(n)
-		out = append(out, chat.Field{Label: "More time", Value: timeAskedFor(r, n, v)})
+		out = append(out, chat.Field{Label: "More time", Value: chat.T(timeAskedFor(r, n, v))})
 	}
 	if r.Explains() {
 		until := "the glass was broken; please say why until "

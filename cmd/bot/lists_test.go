@@ -18,7 +18,7 @@ func TestListsFitIntoOneMessage(t *testing.T) {
 	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 	alice := flows.PersonRef{Email: "alice@example.com", Name: strings.Repeat("漢", 200)}
 	bob := flows.PersonRef{Email: "bob@example.com", Name: strings.Repeat("😀", 200)}
-	var page, open []flows.Request
+	var page, asking, broken []flows.Request
 	for i := range cards.ListSize {
 		r := flows.Request{
 			ID: fmt.Sprintf("AR-%d", 100000+i), Seq: uint64(i + 1), Requestor: alice, Grantee: alice, Flow: "f", Duration: time.Hour,
@@ -32,16 +32,20 @@ func TestListsFitIntoOneMessage(t *testing.T) {
 			t.Fatal(err)
 		}
 		page = append(page, r)
-		r.State, r.Need, r.BreakGlass, r.ExplainBy, r.EndsAt = flows.StateActive, flows.Need{Automatic: true}, true, now.Add(time.Hour), now.Add(time.Hour)
+		r.State, r.Need, r.EndsAt = flows.StateActive, flows.Need{Automatic: true}, now.Add(time.Hour)
+		glass := r
+		glass.BreakGlass, glass.ExplainBy = true, now.Add(time.Hour) // nobody approves that, so nobody has to extend it
+		broken = append(broken, glass)
 		r.Extensions = []flows.Extension{{By: alice, For: time.Hour, State: flows.ExtensionAsked, Need: page[i].Need, Asked: page[i].Asked}}
-		open = append(open, r)
+		asking = append(asking, r)
 	}
 	for name, card := range map[string]struct {
 		buttons []string
 		m       slack.Message
 	}{
 		"requests": {[]string{"withdraw", "details"}, slack.RenderCard(cards.Requests(page, alice.Email, false, true, now))},
-		"open":     {[]string{"explain", "end_access", "details"}, slack.RenderCard(cards.Requests(open, alice.Email, false, true, now))},
+		"asking":   {[]string{"end_access", "details"}, slack.RenderCard(cards.Requests(asking, alice.Email, false, true, now))},
+		"broken":   {[]string{"explain", "end_access", "details"}, slack.RenderCard(cards.Requests(broken, alice.Email, false, true, now))},
 		"tasks":    {[]string{"approve", "deny", "details"}, slack.RenderCard(cards.Tasks(page, bob.Email, false, true, now))},
 	} {
 		b, err := json.Marshal(card.m.Blocks)
