@@ -47,6 +47,7 @@ type Adapter struct {
 
 	mu       sync.Mutex
 	stopping bool
+	stopped  chan struct{} // closed with stopping
 	working  sync.WaitGroup
 }
 
@@ -54,7 +55,7 @@ type Adapter struct {
 func NewAdapter(client *Client, handler chat.Handler, inbox platform.Inbox) *Adapter {
 	return &Adapter{
 		client: client, handler: handler, inbox: inbox, log: client.log, meter: client.meter,
-		invokes: &repeats{all: map[string]*repeat{}},
+		invokes: &repeats{all: map[string]*repeat{}}, stopped: make(chan struct{}),
 	}
 }
 
@@ -70,6 +71,7 @@ func (a *Adapter) Run(ctx context.Context) error {
 	<-ctx.Done()
 	a.mu.Lock()
 	a.stopping = true
+	close(a.stopped)
 	a.mu.Unlock()
 	done := make(chan struct{})
 	go func() { a.working.Wait(); close(done) }()

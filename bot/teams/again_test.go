@@ -157,3 +157,20 @@ func TestAnswerThatTeamsDoesNotTake(t *testing.T) {
 		})
 	}
 }
+
+// TestAnswersDoNotHoldUpTheEnd: whoever stops does not wait for Teams to be well.
+func TestAnswersDoNotHoldUpTheEnd(t *testing.T) {
+	inOffice(t, func(o *office) {
+		bob := o.enter("bob")
+		o.service.command = func(chat.Command) chat.Answer { return chat.Say("Nothing waits.") }
+		o.tenant.Fail(teamstest.FaultPost, 100, 500, "", 0)
+		o.must(bob.Say("tasks"))
+		time.Sleep(5 * time.Second)
+		begun := time.Now()
+		o.stop()
+		if took := time.Since(begun); took > time.Second {
+			t.Errorf("stopping took %v", took)
+		}
+		o.start()
+	})
+}

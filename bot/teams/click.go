@@ -134,7 +134,8 @@ const (
 
 // deliver posts an answer, and again where that may help, as the outbox does with
 // messages. Where the connector failed nobody can know whether it is there: rather twice
-// than not at all. It reports whether it could not, and may later.
+// than not at all. It reports whether it could not, and may later. Whoever stops does not
+// wait for that.
 func (a *Adapter) deliver(ctx context.Context, what string, post func() error) (left bool) {
 	pause := answerPause
 	for try := 1; ; try++ {
@@ -143,19 +144,28 @@ func (a *Adapter) deliver(ctx context.Context, what string, post func() error) (
 			return false
 		}
 		kind, wait := chat.KindOf(err), max(pause, chat.RetryAfterOf(err))
-		if until, ok := ctx.Deadline(); try == answerTries || kind != chat.ErrorRetry && kind != chat.ErrorUnknown || ok && time.Until(until) < wait {
+		until, ok := ctx.Deadline()
+		may := try < answerTries && (kind == chat.ErrorRetry || kind == chat.ErrorUnknown) && (!ok || time.Until(until) >= wait)
+		if !may || !a.pause(ctx, wait) {
 			a.meter.Count(CountDropped, what)
 			a.log.WarnContext(ctx, "teams answer could not be delivered", "error", err)
 			return kind == chat.ErrorRetry
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-		}
 		pause *= 2
 	}
+}
+
+// pause waits; false: the adapter stops.
+func (a *Adapter) pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+	case <-a.stopped:
+	}
+	return false
 }
 
 // redrawn is the card of a request as it is now for whoever clicked.
