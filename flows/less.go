@@ -24,6 +24,9 @@ type Wanted struct {
 // of them leaves out, for the shortest of their times.
 func (r *Request) Rest() (items []Item, d time.Duration, indefinite bool) {
 	d, indefinite = r.Duration, r.Indefinite
+	if !r.lessApproved() {
+		return r.Items(), d, indefinite
+	}
 	without := map[Unit]bool{}
 	for _, a := range r.Decisions {
 		if a.Less == nil || a.Verb != VerbApprove {
@@ -42,6 +45,11 @@ func (r *Request) Rest() (items []Item, d time.Duration, indefinite bool) {
 		}
 	}
 	return items, d, indefinite
+}
+
+// lessApproved reports whether an approval leaves something out.
+func (r *Request) lessApproved() bool {
+	return slices.ContainsFunc(r.Decisions, func(d Decision) bool { return d.Less != nil && d.Verb == VerbApprove })
 }
 
 // checkLess refuses to approve more than was asked for, or nothing.
@@ -67,6 +75,9 @@ func (r *Request) checkLess(l *Less) error {
 // narrow makes of the request what was approved of it. What was asked for is kept.
 // Items stay as they are until then: who has to approve may depend on them.
 func (t *transition) narrow() (text string) {
+	if !t.r.lessApproved() {
+		return ""
+	}
 	items, d, indefinite := t.r.Rest()
 	all := t.r.Items()
 	if len(items) == len(all) && d == t.r.Duration && indefinite == t.r.Indefinite {

@@ -476,7 +476,9 @@ func (t *transition) allEffects() []Effect {
 	if t.quiet {
 		return out
 	}
-	for _, k := range t.r.Posts() {
+	posts := t.r.Posts()
+	out = slices.Grow(out, len(posts)+1)
+	for _, k := range posts {
 		out = append(out, Effect{Kind: EffectPost, Request: t.r.ID, Post: k})
 	}
 	if t.told {

@@ -121,7 +121,7 @@ func NewDirectory(people []Person, shifts []Shift, groups ...string) *Directory 
 // and the capital I with a dot would: whoever got an address or a group with one of them
 // would be somebody else. See https://unicode.org/reports/tr36/#Canonical_Represenation
 func fold(s string) string {
-	if !strings.ContainsAny(s, "\u0130\u212A") { // there are no others
+	if isASCII(s) || !strings.ContainsAny(s, "\u0130\u212A") { // there are no others
 		return strings.ToLower(s)
 	}
 	return strings.Map(func(r rune) rune {
@@ -130,6 +130,15 @@ func fold(s string) string {
 		}
 		return r
 	}, s)
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *Directory) add(p *Person) {

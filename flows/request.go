@@ -359,9 +359,13 @@ func (r *Request) Group(integration string) (*AccessGroup, bool) {
 
 // Items returns all units of the request with their names.
 func (r *Request) Items() []Item {
-	var out []Item
-	for _, g := range r.Groups {
-		out = append(out, g.Items...)
+	n := 0
+	for i := range r.Groups {
+		n += len(r.Groups[i].Items)
+	}
+	out := make([]Item, 0, n)
+	for i := range r.Groups {
+		out = append(out, r.Groups[i].Items...)
 	}
 	return out
 }

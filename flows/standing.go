@@ -9,7 +9,7 @@ import (
 // Posts lists every chat message that must exist for the request as it is. Each
 // is redrawn after every change; none is ever taken back.
 func (r *Request) Posts() []PostKey {
-	var out []PostKey
+	out := make([]PostKey, 0, len(r.Asked)+8)
 	for _, a := range r.Asked {
 		out = append(out, PostKey{Request: r.ID, Audience: AudienceApprover, Person: a.Email, Topic: TopicRequest})
 	}

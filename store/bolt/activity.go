@@ -152,8 +152,8 @@ func indexIntegrations(tx *bolt.Tx) error {
 		if err != nil {
 			continue // `bot db check` names it; nobody can read it
 		}
-		for _, row := range integrationRows(&r) {
-			if err := tx.Bucket(row.bucket).Put(row.key, row.value); err != nil {
+		for i := range r.Groups {
+			if err := tx.Bucket(bucketByIntegration).Put(integrationKey(nil, &r, i), nil); err != nil {
 				return fmt.Errorf("index %s: %w", r.ID, err)
 			}
 		}
@@ -161,10 +161,6 @@ func indexIntegrations(tx *bolt.Tx) error {
 	return nil
 }
 
-func integrationRows(r *flows.Request) []row {
-	rows := make([]row, len(r.Groups))
-	for i := range r.Groups {
-		rows[i] = row{bucket: bucketByIntegration, key: append(appendString(nil, r.Groups[i].Integration), seqKey(r.Seq)...)}
-	}
-	return rows
+func integrationKey(b []byte, r *flows.Request, group int) []byte {
+	return appendSeq(appendString(b, r.Groups[group].Integration), r.Seq)
 }

@@ -5,7 +5,8 @@
 // that commits the operations that wait at a moment together: an idle store
 // answers after one sync of the disk, a busy one shares each sync. Every
 // operation decides before it writes, so that its error or panic is its own; if
-// the commit fails, all operations in it get the error and none took effect.
+// the commit fails, all operations in it get the error and none took effect. What
+// Apply decides is decided beside that goroutine, by as many as there are processors.
 //
 // It must not know chat, drivers, configuration or policy.
 //

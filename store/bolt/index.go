@@ -20,73 +20,88 @@ const (
 	holderReleased = 'R' // it is over, and the target keeps what others hold too
 )
 
+// rowList gathers rows. Their keys lie one behind the other in one buffer: a
+// transition makes some twenty of them, twice.
+type rowList struct {
+	rows []row
+	keys []byte
+}
+
+// key is an empty one to append to, and then to add.
+func (l *rowList) key() []byte { return l.keys[len(l.keys):] }
+
+func (l *rowList) add(bucket, key, value []byte) {
+	if end := len(l.keys) + len(key); end <= cap(l.keys) {
+		l.keys = l.keys[:end] // it fitted; if not, append has moved it to memory of its own
+	}
+	l.rows = append(l.rows, row{bucket: bucket, key: slices.Clip(key), value: value})
+}
+
 // rowsOf lists every index entry that the record must have, without repeats. The released rows of
 // holders are not derived from the record; ApplyGone keeps them.
 func rowsOf(r *flows.Request) []row {
 	if r.Version == 0 {
 		return nil
 	}
-	seq := seqKey(r.Seq)
-	rows := []row{
-		{bucket: bucketByState, key: append(statePrefix(r.State), seq...)},
-	}
-	people := []string{r.Requestor.Email}
+	l := rowList{rows: make([]row, 0, 16), keys: make([]byte, 0, 1024)}
+	l.add(bucketByState, appendSeq(appendState(l.key(), r.State), r.Seq), nil)
+	l.person(r, r.Requestor.Email)
 	if !r.Grantee.Is(r.Requestor.Email) {
-		people = append(people, r.Grantee.Email)
-	}
-	for _, email := range people {
-		rows = append(rows, row{bucket: bucketByPerson, key: append(personPrefix(email), seq...)})
-		if !r.State.Terminal() {
-			rows = append(rows, row{bucket: bucketByOpen, key: append(personPrefix(email), seq...)})
-		}
-	}
-	rows = append(rows, integrationRows(r)...)
-	if at, ok := r.DueAt(); ok {
-		rows = append(rows, row{bucket: bucketByDue, key: append(appendTime(nil, at), r.ID...)})
-	}
-	if r.State == flows.StatePending {
-		for _, a := range r.Asked {
-			rows = append(rows, askedRows(a, seq)...)
-		}
-	}
-	if n := r.OpenExtension(); n > 0 {
-		for _, a := range r.Extensions[n-1].Asked {
-			rows = append(rows, askedRows(a, seq)...)
-		}
+		l.person(r, r.Grantee.Email)
 	}
 	for i := range r.Groups {
-		rows = append(rows, holderRows(r, &r.Groups[i])...)
+		l.add(bucketByIntegration, integrationKey(l.key(), r, i), nil)
+	}
+	if at, ok := r.DueAt(); ok {
+		l.add(bucketByDue, append(appendTime(l.key(), at), r.ID...), nil)
+	}
+	if r.State == flows.StatePending {
+		l.asked(r, r.Asked)
+	}
+	if n := r.OpenExtension(); n > 0 {
+		l.asked(r, r.Extensions[n-1].Asked)
+	}
+	for i := range r.Groups {
+		l.holders(r, &r.Groups[i])
 	}
 	// Somebody may be asked twice, and an item may be in a group twice.
-	slices.SortFunc(rows, row.compare)
-	return slices.CompactFunc(rows, func(a, b row) bool { return a.compare(b) == 0 })
+	slices.SortFunc(l.rows, row.compare)
+	return slices.CompactFunc(l.rows, func(a, b row) bool { return a.compare(b) == 0 })
 }
 
-// askedRows finds a request for who was asked, and for those in whose place: they may
-// still decide.
-func askedRows(a flows.Asked, seq []byte) []row {
-	rows := []row{{bucket: bucketByAsked, key: append(personPrefix(a.Email), seq...)}}
-	for _, s := range a.For {
-		rows = append(rows, row{bucket: bucketByAsked, key: append(personPrefix(s.For.Email), seq...)})
+func (l *rowList) person(r *flows.Request, email string) {
+	l.add(bucketByPerson, appendSeq(appendPerson(l.key(), email), r.Seq), nil)
+	if !r.State.Terminal() {
+		l.add(bucketByOpen, appendSeq(appendPerson(l.key(), email), r.Seq), nil)
 	}
-	return rows
 }
 
-func holderRows(r *flows.Request, g *flows.AccessGroup) []row {
+// asked finds a request for who was asked, and for those in whose place: they may
+// still decide.
+func (l *rowList) asked(r *flows.Request, asked []flows.Asked) {
+	for i := range asked {
+		l.add(bucketByAsked, appendSeq(appendPerson(l.key(), asked[i].Email), r.Seq), nil)
+		for _, s := range asked[i].For {
+			l.add(bucketByAsked, appendSeq(appendPerson(l.key(), s.For.Email), r.Seq), nil)
+		}
+	}
+}
+
+func (l *rowList) holders(r *flows.Request, g *flows.AccessGroup) {
 	if !g.Status.MayHold() {
-		return nil
+		return
 	}
 	value := []byte{holderEnding}
 	if g.Status == flows.GroupGranting || g.Status == flows.GroupGranted {
 		value = []byte{holderLive}
 	}
-	rows := make([]row, len(g.Items))
-	for i, it := range g.Items {
-		rows[i] = row{bucket: bucketHolders, key: holderKey(r, it.Unit), value: value}
+	for i := range g.Items {
+		l.add(bucketHolders, appendHolder(l.key(), r, g.Items[i].Unit), value)
 	}
-	return rows
 }
 
-func holderKey(r *flows.Request, u flows.Unit) []byte {
-	return append(unitPrefix(r.Grantee.Email, u), r.GrantID(u.Integration)...)
+func holderKey(r *flows.Request, u flows.Unit) []byte { return appendHolder(nil, r, u) }
+
+func appendHolder(b []byte, r *flows.Request, u flows.Unit) []byte {
+	return append(appendUnit(appendPerson(b, r.Grantee.Email), u), r.GrantID(u.Integration)...)
 }

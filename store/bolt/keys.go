@@ -13,7 +13,7 @@ import (
 
 var lanes = []flows.Lane{flows.LaneTarget, flows.LaneChat}
 
-func seqKey(seq uint64) []byte { return binary.BigEndian.AppendUint64(nil, seq) }
+func seqKey(seq uint64) []byte { return appendSeq(nil, seq) }
 
 // latest is the last moment that fits into a key.
 var latest = time.Unix(0, math.MaxInt64)
@@ -40,17 +40,24 @@ func appendString(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
-func personPrefix(email string) []byte { return appendString(nil, flows.NormalizeEmail(email)) }
+func personPrefix(email string) []byte { return appendPerson(nil, email) }
 
-func unitPrefix(person string, u flows.Unit) []byte {
-	b := personPrefix(person)
-	for _, part := range []string{u.Integration, u.ResourceType, u.Resource, u.Permission} {
+func appendPerson(b []byte, email string) []byte { return appendString(b, flows.NormalizeEmail(email)) }
+
+func unitPrefix(person string, u flows.Unit) []byte { return appendUnit(personPrefix(person), u) }
+
+func appendUnit(b []byte, u flows.Unit) []byte {
+	for _, part := range [...]string{u.Integration, u.ResourceType, u.Resource, u.Permission} {
 		b = appendString(b, part)
 	}
 	return b
 }
 
-func statePrefix(s flows.State) []byte { return append([]byte(s), 0) }
+func statePrefix(s flows.State) []byte { return appendState(nil, s) }
+
+func appendState(b []byte, s flows.State) []byte { return append(append(b, s...), 0) }
+
+func appendSeq(b []byte, seq uint64) []byte { return binary.BigEndian.AppendUint64(b, seq) }
 
 func decode[T any](what string, key, raw []byte) (T, error) {
 	var v T

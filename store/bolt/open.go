@@ -62,6 +62,7 @@ type Store struct {
 
 	kick    chan struct{} // an operation waits, or the store closes
 	stopped chan struct{} // closed by the committer as it ends
+	decides chan func()   // taken by the deciders
 	wake    map[flows.Lane]chan struct{}
 	trace   func(put bool, bucket, key, value []byte) // tests only
 }
@@ -72,7 +73,7 @@ type Store struct {
 func Open(path string, opts Options) (*Store, error) {
 	s := &Store{
 		path: path, opts: opts, log: opts.Log, next: flows.Next,
-		kick: make(chan struct{}, 1), stopped: make(chan struct{}), wake: map[flows.Lane]chan struct{}{}, unreadable: map[rowName]bool{},
+		kick: make(chan struct{}, 1), stopped: make(chan struct{}), decides: make(chan func()), wake: map[flows.Lane]chan struct{}{}, unreadable: map[rowName]bool{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -103,6 +104,9 @@ func Open(path string, opts Options) (*Store, error) {
 		return s, nil
 	}
 	go s.commitLoop()
+	for range runtime.GOMAXPROCS(0) {
+		go s.decideLoop()
+	}
 	return s, nil
 }
 

@@ -114,13 +114,15 @@ func (s *Store) Apply(ctx context.Context, now time.Time, id string, ev flows.Ev
 	return s.apply(ctx, now, id, ev, func(*tx, *step) error { return nil })
 }
 
-// apply decides on the record as it is committed, in the goroutine of the caller.
-// In the transaction it decides again if the record has changed meanwhile. An
-// error of the first decision is as good as one of the second: it was the answer
-// at a moment during the call.
+// apply decides on the record as it is committed, beside the committer. In the
+// transaction it decides again if the record has changed meanwhile. An error of the
+// first decision is as good as one of the second: it was the answer at a moment
+// during the call.
 func (s *Store) apply(ctx context.Context, now time.Time, id string, ev flows.Event, also func(*tx, *step) error) (flows.Request, error) {
 	var decided *step
-	err := s.view(func(btx *bolt.Tx) (err error) { decided, err = s.decide(btx, id, ev, now); return err })
+	err := s.beside(ctx, func() error {
+		return s.view(func(btx *bolt.Tx) (err error) { decided, err = s.decide(btx, id, ev, now); return err })
+	})
 	if err != nil {
 		return flows.Request{}, err
 	}
@@ -141,6 +143,35 @@ func (s *Store) apply(ctx context.Context, now time.Time, id string, ev flows.Ev
 		return flows.Request{}, err
 	}
 	return *to, nil
+}
+
+// beside has one of the deciders run a decision. They are as many as the processors,
+// so that a crowd neither crowds out the committer nor has each of its goroutines
+// grow the stack that a decision needs.
+func (s *Store) beside(ctx context.Context, decide func() error) error {
+	if s.opts.ReadOnly {
+		return store.ErrReadOnly
+	}
+	done := make(chan error, 1)
+	select {
+	case s.decides <- func() { done <- decide() }:
+		return <-done
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.stopped:
+		return store.ErrClosed
+	}
+}
+
+func (s *Store) decideLoop() {
+	for {
+		select {
+		case decide := <-s.decides:
+			decide()
+		case <-s.stopped:
+			return
+		}
+	}
 }
 
 func (s *Store) decide(btx *bolt.Tx, id string, ev flows.Event, now time.Time) (*step, error) {

@@ -35,13 +35,19 @@ type encodedTask struct {
 func newTask(e flows.Effect) *encodedTask { return encodeTask(flows.Task{Effect: e}) }
 
 func encodeTask(task flows.Task) *encodedTask {
-	e := &encodedTask{lane: task.Effect.Lane(), key: []byte(task.Effect.Key())}
-	e.raw = binary.AppendUvarint(make([]byte, taskHead, taskHead+len(task.Problem)+2*len(e.key)+64), uint64(task.Tries))
-	e.raw = appendString(e.raw, task.Problem)
+	e := &encodedTask{lane: task.Effect.Lane()}
+	key := task.Effect.Key()
+	b := make([]byte, 0, taskHead+len(task.Problem)+4*len(key)+96) // all three in one, in general
+	b = append(b, key...)
+	e.key, b = slices.Clip(b), b[len(b):]
+	b = append(append(append(append(b, e.lane...), 0, task.Effect.Priority()), make([]byte, 8)...), key...)
+	e.index, b = slices.Clip(b), b[len(b):]
+	b = binary.AppendUvarint(append(b, make([]byte, taskHead)...), uint64(task.Tries))
+	b = appendString(b, task.Problem)
 	for _, part := range effectParts(&task.Effect) {
-		e.raw = appendString(e.raw, *part)
+		b = appendString(b, *part)
 	}
-	e.index = slices.Concat(lanePrefix(e.lane), []byte{task.Effect.Priority()}, make([]byte, 8), e.key)
+	e.raw = b
 	return e
 }
 
