@@ -214,6 +214,7 @@ type SourceState struct {
 	Problem string    // of the last try; empty: it succeeded
 	Held    string    // why the last answer is not in force; empty: it is
 	Hold    string    // names what is held
+	Chat    bool      // it is a part of chat, which is not synced
 }
 
 // Bad reports whether an operator should look.
@@ -230,9 +231,11 @@ func (s SourceState) Line() HomeLine {
 	case s.Synced.IsZero():
 		state = chat.Text{chat.Bold("Not read yet")}
 	}
-	if s.Synced.IsZero() {
+	switch {
+	case s.Chat:
+	case s.Synced.IsZero():
 		state = append(state, chat.Plain("; never synced"))
-	} else {
+	default:
 		state = append(state, chat.Plain("; last sync "), chat.At(s.Synced))
 	}
 	l := HomeLine{Name: s.Name, State: state}

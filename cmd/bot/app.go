@@ -81,6 +81,7 @@ type App struct {
 	chats     *dispatch.Worker
 	metrics   *ops.Metrics
 	preflight *preflight
+	audit     *auditWatch
 	tempo     *tempo
 
 	cancel  context.CancelFunc
@@ -137,6 +138,7 @@ func New(o Options) (_ *App, err error) {
 	if err := errors.Join(a.buildSlack(o), a.buildTeams(o)); err != nil {
 		return nil, err
 	}
+	a.audit = newAuditWatch(a)
 	a.buildWorkers(box)
 	a.follower = a.follow()
 	a.preflight = newPreflight(a)
@@ -219,6 +221,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.work(ctx, "sweep", a.sweeper.Run)
 	a.work(ctx, "sync", func(ctx context.Context) error { a.living.Run(ctx); return nil })
 	a.work(ctx, "chat", a.chats.Run)
+	a.work(ctx, "audit channel", a.audit.run)
 	if a.adapter != nil {
 		a.work(ctx, "slack", a.adapter.Run)
 		a.work(ctx, "slack", a.checkSlack)

@@ -105,7 +105,7 @@ func (a *App) controls() ops.Commands {
 		}
 		return endByOperator(r.Context(), a.service, w, q.Get("request"), q.Get("account"), q.Get("reason"))
 	}
-	all[controlReady] = ops.Readyz(a.Ready, a.Degraded)
+	all[controlReady] = ops.Readyz(a.Ready, a.Degraded, a.Warnings)
 	all[controlSync] = func(w io.Writer, r *http.Request) error { return a.syncNow(r.Context(), w, r.URL.Query()) }
 	return all
 }

@@ -117,7 +117,7 @@ func TestInstallKubernetes(t *testing.T) {
 			t.Errorf("%s is in the namespace %v", kind, ns)
 		}
 	}
-	handler := ops.Handler(ops.NewMetrics("v", func() ops.Snapshot { return ops.Snapshot{} }), func() map[string]string { return nil }, func() map[string]string { return nil })
+	handler := ops.Handler(ops.NewMetrics("v", func() ops.Snapshot { return ops.Snapshot{} }), func() map[string]string { return nil }, func() map[string]string { return nil }, func() map[string]string { return nil })
 	for _, probe := range []string{"startupProbe", "livenessProbe", "readinessProbe"} {
 		path := deployment.text(pod + "containers.0." + probe + ".httpGet.path")
 		answer := httptest.NewRecorder()

@@ -28,7 +28,7 @@ func (a *App) listen(ctx context.Context) error {
 	}
 	a.addr = l.Addr()
 	a.log.InfoContext(ctx, "http listens", "addr", l.Addr().String())
-	a.serve(ctx, "http", ops.NewServer(a.routes(ops.Handler(a.metrics, a.Ready, a.Degraded))), l)
+	a.serve(ctx, "http", ops.NewServer(a.routes(ops.Handler(a.metrics, a.Ready, a.Degraded, a.Warnings))), l)
 	return nil
 }
 

@@ -54,9 +54,24 @@ func (p *preflight) job() sweep.Job {
 }
 
 // begin is the look at start. A platform that is away is waited for.
-func (p *preflight) begin(ctx context.Context) {
+func (p *preflight) begin(ctx context.Context) { p.until(ctx, p.run) }
+
+// again is a look out of turn, after the one that is under way.
+func (p *preflight) again(ctx context.Context) {
+	p.until(ctx, func(ctx context.Context) error {
+		select {
+		case p.busy <- struct{}{}:
+			return p.once(ctx)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+}
+
+// until repeats a look that could not be had.
+func (p *preflight) until(ctx context.Context, look func(context.Context) error) {
 	for pause := preflightAgain; ; pause = min(2*pause, preflightSeldom) {
-		err := p.run(ctx)
+		err := look(ctx)
 		if err == nil || ctx.Err() != nil {
 			return
 		}
@@ -75,9 +90,14 @@ func (p *preflight) begin(ctx context.Context) {
 func (p *preflight) run(ctx context.Context) error {
 	select {
 	case p.busy <- struct{}{}:
+		return p.once(ctx)
 	default:
 		return nil // one is under way
 	}
+}
+
+// once looks and tells. The caller has taken the turn.
+func (p *preflight) once(ctx context.Context) error {
 	defer func() { <-p.busy }()
 	problems, err := p.look(ctx)
 	if err != nil {
@@ -94,13 +114,14 @@ func (p *preflight) run(ctx context.Context) error {
 // could not be asked.
 func (p *preflight) look(ctx context.Context) (problems []string, err error) {
 	var books []addressBook
+	var found []platform.Problem
 	usable := true
 	if c := p.app.client; c != nil {
 		r := c.CheckBot(ctx)
 		if err := away(r.Token, r.Audit); err != nil {
 			return nil, err
 		}
-		problems = append(problems, sentences(r.Problems())...)
+		found = append(found, r.Problems()...)
 		books, usable = append(books, slackBook(c)), r.Token == nil && len(r.MissingScopes) == 0
 	}
 	if c := p.app.teams; c != nil {
@@ -108,7 +129,7 @@ func (p *preflight) look(ctx context.Context) (problems []string, err error) {
 		if err := away(r.Token, r.Keys, r.Service, r.Audit); err != nil {
 			return nil, err
 		}
-		problems = append(problems, sentences(r.Problems())...)
+		found = append(found, r.Problems()...)
 		if usable = usable && r.Token == nil && r.Service == nil && r.Audit == nil; usable {
 			finder, err := c.Finder(ctx)
 			if err != nil {
@@ -117,6 +138,8 @@ func (p *preflight) look(ctx context.Context) (problems []string, err error) {
 			books = append(books, teamsBook(finder))
 		}
 	}
+	problems = sentences(found)
+	p.app.audit.found(found)
 	if !usable {
 		return problems, nil // people cannot be looked for; why is said already
 	}

@@ -187,6 +187,7 @@ func (m meter) Count(name, detail string) { m.metrics.Slack.WithLabelValues(name
 func (a *App) tried(t dispatch.Try) {
 	a.metrics.Tries.WithLabelValues(string(t.Lane), string(t.Kind), t.Integration, string(t.Result)).Inc()
 	a.metrics.TryTime.WithLabelValues(string(t.Lane), string(t.Kind)).Observe(t.Took.Seconds())
+	a.audit.tried(t)
 }
 
 // snapshot is what /metrics shows of this moment.
@@ -236,8 +237,12 @@ func (a *App) snapshot() ops.Snapshot {
 	return s
 }
 
-// sources is how the integrations do, as admins see it.
+// sources is how the integrations do, as admins see it, and the audit channel where it
+// takes no messages.
 func (a *App) sources() (out []cards.SourceState) {
+	if p := a.audit.Problem(); p != "" {
+		out = append(out, cards.SourceState{Name: "Audit channel", Problem: p, Chat: true})
+	}
 	held := a.living.Held()
 	for _, h := range a.living.Health() {
 		src := cards.SourceState{Name: h.Name, Synced: h.Synced, Problem: h.Problem}

@@ -19,11 +19,15 @@ type Ready func() (problems map[string]string)
 // integration.
 type Degraded func() (problems map[string]string)
 
+// Warnings say what an operator has to mend in chat although the bot can serve, by part,
+// such as "audit_channel".
+type Warnings func() (problems map[string]string)
+
 // ErrNotReady is the answer of a bot that cannot serve.
 var ErrNotReady = errors.New("the bot is not ready")
 
 // readiness is what /readyz says.
-func readiness(ready Ready, degraded Degraded) (body map[string]any, err error) {
+func readiness(ready Ready, degraded Degraded, warnings Warnings) (body map[string]any, err error) {
 	body = map[string]any{"status": "ok"}
 	if problems := ready(); len(problems) > 0 {
 		body, err = map[string]any{"status": "not ready", "problems": problems}, ErrNotReady
@@ -31,28 +35,31 @@ func readiness(ready Ready, degraded Degraded) (body map[string]any, err error) 
 	if problems := degraded(); len(problems) > 0 {
 		body["integrations"] = problems
 	}
+	if problems := warnings(); len(problems) > 0 {
+		body["warnings"] = problems
+	}
 	return body, err
 }
 
 // Readyz is a command of the control socket that says what /readyz says, whether or
 // not there is a listener for it. Its error is ErrNotReady.
-func Readyz(ready Ready, degraded Degraded) func(io.Writer, *http.Request) error {
+func Readyz(ready Ready, degraded Degraded, warnings Warnings) func(io.Writer, *http.Request) error {
 	return func(w io.Writer, _ *http.Request) error {
-		body, not := readiness(ready, degraded)
+		body, not := readiness(ready, degraded, warnings)
 		return cmp.Or(json.NewEncoder(w).Encode(body), not)
 	}
 }
 
 // Handler serves /healthz (the process lives), /readyz (it can serve) and
 // /metrics. None of them needs or shows anything secret.
-func Handler(m *Metrics, ready Ready, degraded Degraded) http.Handler {
+func Handler(m *Metrics, ready Ready, degraded Degraded, warnings Warnings) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]any{"status": "ok"})
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		status := http.StatusOK
-		body, err := readiness(ready, degraded)
+		body, err := readiness(ready, degraded, warnings)
 		if err != nil {
 			status = http.StatusServiceUnavailable
 		}
