@@ -152,9 +152,7 @@ func withoutJustification(v flows.Verdict) flows.Verdict {
 }
 
 func (s *Service) bundleChoices(w flows.World, f *cards.RequestForm, bundles []string, sel selection) selection {
-	for _, b := range bundles {
-		f.Bundles = append(f.Bundles, chat.Option{Value: token(b), Label: b})
-	}
+	f.Bundles = nameOptions(bundles)
 	sel.bundle = untoken(chooseOne(token(sel.bundle), f.Bundles), bundles)
 	f.Bundle = chosen(f.Bundles, token(sel.bundle))
 	if sel.bundle == "" {
@@ -174,9 +172,7 @@ func (s *Service) bundleChoices(w flows.World, f *cards.RequestForm, bundles []s
 }
 
 func (s *Service) resourceChoices(w flows.World, f *cards.RequestForm, offer flows.Offer, integrations []string, sel selection) selection {
-	for _, name := range integrations {
-		f.Integrations = append(f.Integrations, chat.Option{Value: token(name), Label: name})
-	}
+	f.Integrations = nameOptions(integrations)
 	sel.integration = untoken(chooseOne(token(sel.integration), f.Integrations), integrations)
 	f.Integration = chosen(f.Integrations, token(sel.integration))
 	if sel.integration == "" {
@@ -186,8 +182,8 @@ func (s *Service) resourceChoices(w flows.World, f *cards.RequestForm, offer flo
 	var types []string
 	for _, t := range offer.Types(sel.integration) {
 		types = append(types, t.ID)
-		f.Types = append(f.Types, chat.Option{Value: token(t.ID), Label: cmp.Or(t.Name, t.ID)})
 	}
+	f.Types = typeOptions(offer, sel.integration)
 	sel.typ = untoken(chooseOne(token(sel.typ), f.Types), types)
 	f.Type = chosen(f.Types, token(sel.typ))
 	f.Generation = hash(sel.integration)
@@ -220,10 +216,10 @@ func resourceAndPermissions(w flows.World, f *cards.RequestForm, offer flows.Off
 	if !slices.Equal(kept, before.resources) {
 		f.TypeGeneration = hash(f.TypeGeneration + strings.Join(kept, " "))
 	}
-	for _, p := range offer.Permissions(sel.integration, sel.typ, ids) {
-		f.Permissions = append(f.Permissions, chat.Option{Value: token(p.ID), Label: cmp.Or(p.Name, p.ID)})
-		if slices.Contains(sel.permissions, p.ID) {
-			f.ChosenPermissions = append(f.ChosenPermissions, f.Permissions[len(f.Permissions)-1])
+	f.Permissions = permissionOptions(offer, sel.integration, sel.typ, ids)
+	for _, o := range f.Permissions {
+		if slices.ContainsFunc(sel.permissions, func(id string) bool { return token(id) == o.Value }) {
+			f.ChosenPermissions = append(f.ChosenPermissions, o)
 		}
 	}
 	if len(f.Permissions) == 1 {
@@ -294,7 +290,46 @@ func itemOption(it flows.Item) chat.Option {
 	return o
 }
 
-// Search answers a search in the request form, best match first.
+func nameOptions(names []string) (out []chat.Option) {
+	for _, n := range names {
+		out = append(out, chat.Option{Value: token(n), Label: n})
+	}
+	return out
+}
+
+func typeOptions(offer flows.Offer, integration string) (out []chat.Option) {
+	for _, t := range offer.Types(integration) {
+		out = append(out, chat.Option{Value: token(t.ID), Label: cmp.Or(t.Name, t.ID)})
+	}
+	return out
+}
+
+func permissionOptions(offer flows.Offer, integration, typ string, resources []string) (out []chat.Option) {
+	for _, p := range offer.Permissions(integration, typ, resources) {
+		out = append(out, chat.Option{Value: token(p.ID), Label: cmp.Or(p.Name, p.ID)})
+	}
+	return out
+}
+
+// withName keeps the options whose name holds what was typed, those that begin with it
+// first.
+func withName(options []chat.Option, query string) []chat.Option {
+	query = strings.ToLower(strings.TrimSpace(query))
+	var first, others []chat.Option
+	for _, o := range options {
+		switch name := strings.ToLower(o.Label); {
+		case strings.HasPrefix(name, query):
+			first = append(first, o)
+		case strings.Contains(name, query):
+			others = append(others, o)
+		}
+	}
+	first = append(first, others...)
+	return first[:min(len(first), maxOptions)]
+}
+
+// Search answers a search in the request form, best match first. Platforms also search
+// in menus of more options than they can list.
 func (s *Service) Search(ctx context.Context, q chat.Search) []chat.Option {
 	if q.Form != chat.FormRequest {
 		return nil
@@ -309,6 +344,14 @@ func (s *Service) Search(ctx context.Context, q chat.Search) []chat.Option {
 	offer := w.OfferTo(p, selection{grantee: st.Grantee}.chosenGrantee(w), now)
 	chosen := selection{integration: st.Integration, typ: st.Type, bundle: st.Bundle}.named(w)
 	switch q.Field {
+	case cards.FieldBundle:
+		return withName(nameOptions(offer.Bundles()), q.Query)
+	case cards.FieldIntegration:
+		return withName(nameOptions(offer.Integrations()), q.Query)
+	case cards.FieldType:
+		return withName(typeOptions(offer, chosen.integration), q.Query)
+	case cards.FieldPermissions:
+		return withName(permissionOptions(offer, chosen.integration, chosen.typ, nil), q.Query)
 	case cards.FieldGrantee:
 		return searchGrantees(p, w.OfferTo(p, nil, now), q.Query)
 	case cards.FieldResources:

@@ -96,3 +96,43 @@ func TestTypeaheadOf100000(t *testing.T) {
 		t.Errorf("a search took %s", longest)
 	}
 }
+
+// TestSearchInMenus: a menu of more than a platform can list is searched like the others.
+func TestSearchInMenus(t *testing.T) {
+	o := newOffice(t)
+	var targets []flows.Target
+	for i := range 700 {
+		name := fmt.Sprintf("Squad %03d", i)
+		o.policy.Bundles = append(o.policy.Bundles, flows.Bundle{Name: name, Targets: o.policy.Bundles[0].Targets})
+		targets = append(targets, flows.Target{Bundle: name})
+	}
+	o.policy.Bundles = append(o.policy.Bundles, flows.Bundle{Name: "of the squad 042", Targets: o.policy.Bundles[0].Targets}, flows.Bundle{Name: "Squad 042 of others", Targets: o.policy.Bundles[0].Targets})
+	o.policy.Flows[0].Targets = append(append(o.policy.Flows[0].Targets, flows.Target{Bundle: "of the squad 042"}), targets...)
+	o.change()
+	for _, tt := range []struct {
+		field, state, query string
+		want                []string
+	}{
+		{"bundle", `{"m":true}`, " squad 042", []string{"Squad 042", "of the squad 042"}},
+		{"bundle", `{"m":true}`, "699", []string{"Squad 699"}},
+		{"bundle", `{"m":true}`, "none", nil},
+		{"integration", `{}`, "P", []string{"pg"}},
+		{"type", `{"i":"pg"}`, "", []string{"Database", "Role"}},
+		{"type", `{"i":"pg"}`, "ol", []string{"Role"}},
+		{"permissions", `{"i":"pg","t":"database"}`, "w", []string{"Write"}},
+	} {
+		var got []string
+		for _, opt := range o.Search(t.Context(), chat.Search{User: user("alice"), Form: chat.FormRequest, Field: tt.field, State: tt.state, Query: tt.query}) {
+			got = append(got, opt.Label)
+		}
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s %q (-want +got):\n%s", tt.field, tt.query, diff)
+		}
+	}
+	if n := len(o.Search(t.Context(), chat.Search{User: user("alice"), Form: chat.FormRequest, Field: "bundle"})); n != 100 {
+		t.Errorf("%d without a word", n)
+	}
+	if n := len(o.Search(t.Context(), chat.Search{User: user("eve"), Form: chat.FormRequest, Field: "bundle"})); n != 0 {
+		t.Errorf("Eve finds %d of what is not offered to her", n)
+	}
+}

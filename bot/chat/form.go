@@ -53,7 +53,8 @@ type Part struct {
 	Text       Text     `json:"text,omitempty"`
 	Action     *Action  `json:"action,omitempty"`
 	Options    []Option `json:"options,omitempty"`
-	// Search: options come from Handler.Search while the person types.
+	// Search: options come from Handler.Search while the person types. A platform asks
+	// there too for a menu with more Options than it can list.
 	Search   bool     `json:"search,omitempty"`
 	Selected []Option `json:"selected,omitempty"` // initial choice
 	Value    string   `json:"value,omitempty"`    // initial text

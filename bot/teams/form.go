@@ -80,8 +80,8 @@ func (d dialog) card() (obj, error) {
 	if n := chat.Length(d.form.State); n > maxState {
 		return nil, fmt.Errorf("form %s: its state has %d characters, at most %d are possible (this is a bug)", d.form.ID, n, maxState)
 	}
-	for _, most := range []int{3000, 800, 200} {
-		v := &formDrawing{dialog: d, most: most, ids: map[string]bool{}, told: map[string]bool{}, carried: d.carry()}
+	for _, room := range []struct{ most, choices int }{{3000, maxChoices}, {800, listedFirst * 4}, {200, listedFirst}} {
+		v := &formDrawing{dialog: d, most: room.most, choices: room.choices, ids: map[string]bool{}, told: map[string]bool{}, carried: d.carry()}
 		card := v.card()
 		if sizeOf(card) <= maxCard {
 			return card, nil
@@ -119,6 +119,7 @@ func (d *drawn) asksMore(f chat.Form, typed chat.Values) bool {
 type formDrawing struct {
 	dialog
 	most    int // of any text
+	choices int // of a menu
 	ids     map[string]bool
 	told    map[string]bool // errors that have a place
 	body    []any
@@ -232,6 +233,14 @@ func (v *formDrawing) input(p chat.Part) {
 	if hint, _ := chat.Cut(line(p.Hint), maxHint); hint != "" {
 		v.body = append(v.body, note(hint)...)
 	}
+	if v.searched(p) && !p.Search {
+		v.body = append(v.body, note(fmt.Sprintf("Not all %d are in the list: type a part of the name to find the others.", len(p.Options)))...)
+	}
+}
+
+// searched reports whether the client asks for what it offers while somebody types.
+func (v *formDrawing) searched(p chat.Part) bool {
+	return p.Search || p.Kind != chat.PartCheck && len(p.Options) > v.choices
 }
 
 func (v *formDrawing) element(p chat.Part) obj {
@@ -247,7 +256,7 @@ func (v *formDrawing) element(p chat.Part) obj {
 		placeholder(in, p)
 		return in
 	}
-	choices, chosen := choicesOf(p)
+	choices, chosen := choicesOf(p, v.choices)
 	in := obj{"type": "Input.ChoiceSet", "choices": choices, "style": "compact"}
 	switch {
 	case p.Kind == chat.PartCheck:
@@ -255,7 +264,7 @@ func (v *formDrawing) element(p chat.Part) obj {
 		if len(choices) == 0 {
 			return nil
 		}
-	case p.Search:
+	case v.searched(p):
 		in["choices.data"] = obj{"type": "Data.Query", "dataset": dataset(v.form, p.Field), "associatedInputs": "auto"}
 	case len(choices) > 10:
 		in["style"] = "filtered"
@@ -276,21 +285,21 @@ func placeholder(in obj, p chat.Part) {
 	}
 }
 
-// choicesOf draws the options, and those that are chosen even where they are not
-// among them.
-func choicesOf(p chat.Part) (choices []any, chosen []string) {
+// choicesOf draws the options, at most so many, and those that are chosen even where
+// they are not among them.
+func choicesOf(p chat.Part, most int) (choices []any, chosen []string) {
 	choices = []any{}
 	known := map[string]bool{}
 	add := func(o chat.Option) {
 		value := packed(o.Value)
-		if o.Value == "" || known[value] || len(choices) >= maxChoices {
+		if o.Value == "" || known[value] || len(choices) >= most {
 			return
 		}
 		known[value] = true
 		choices = append(choices, obj{"title": choiceTitle(o), "value": value})
 	}
 	for _, o := range p.Selected {
-		if p.Search || len(p.Options) > maxChoices && slices.ContainsFunc(p.Options, func(other chat.Option) bool { return other.Value == o.Value }) {
+		if p.Search || len(p.Options) > most && slices.ContainsFunc(p.Options, func(other chat.Option) bool { return other.Value == o.Value }) {
 			add(o)
 		}
 	}
