@@ -52,7 +52,7 @@ func (s *Service) activity(ctx context.Context, a flows.Activity, filter string,
 	if err != nil {
 		return s.refuse(ctx, "activity", err)
 	}
-	c := cards.Activity(some[:min(len(some), cards.ListSize)], filter, before != newest, len(some) > cards.ListSize, now)
+	c := cards.Activity(some[:min(len(some), cards.ListSize)], a, filter, before != newest, len(some) > cards.ListSize, now)
 	return chat.Answer{Private: &c}
 }
 
@@ -67,8 +67,8 @@ type activityReader struct {
 	said []string // the filter again, in the same form whatever was typed
 }
 
-// readActivity reads a filter and returns it in the form in which it is shown and
-// carried on: with moments in place of what counts from now.
+// readActivity reads a filter and returns it in the form in which it is carried on:
+// with moments in place of what counts from now.
 func readActivity(w flows.World, p *flows.Person, text string, now time.Time) (flows.Activity, string, error) {
 	rd := activityReader{w: w, zone: time.UTC, now: now}
 	if zone, err := time.LoadLocation(p.TimeZone); err == nil && p.TimeZone != "" {

@@ -1,6 +1,7 @@
 package cards
 
 import (
+	"strings"
 	"time"
 
 	"apono/bot/chat"
@@ -75,13 +76,11 @@ func Tasks(page []flows.Request, email string, turned, more bool, now time.Time)
 	return c
 }
 
-// Activity lists requests of everybody for an admin, newest first. filter is what is
-// shown, as it is typed; empty: everything.
-func Activity(page []flows.Request, filter string, turned, more bool, now time.Time) chat.Card {
+// Activity lists requests of everybody for an admin, newest first: those that only takes.
+// filter says the same as it is typed, for the page that follows.
+func Activity(page []flows.Request, only flows.Activity, filter string, turned, more bool, now time.Time) chat.Card {
 	c := listCard("Activity", "Nothing to show.", "There is nothing older.", len(page), turned)
-	if filter != "" {
-		c.Status = chat.Text{chat.Plain("Only: "), chat.Code(filter)}
-	}
+	c.Status = onlyText(only)
 	for _, r := range page {
 		text, _ := status(r, now)
 		s := chat.Section{Title: r.ID + ": " + summary(r), Fields: []chat.Field{
@@ -103,6 +102,38 @@ func Activity(page []flows.Request, filter string, turned, more bool, now time.T
 		c.Actions = []chat.Action{older}
 	}
 	return c
+}
+
+// onlyText says the conditions of a list, with moments in the reader's time zone.
+func onlyText(a flows.Activity) chat.Text {
+	var words []string
+	if len(a.People) > 0 {
+		words = append(words, "person "+a.People[0])
+	}
+	if a.Integration != "" {
+		words = append(words, "in "+a.Integration)
+	}
+	if a.State != "" {
+		words = append(words, "status "+string(a.State))
+	}
+	var t chat.Text
+	add := func(word string, span chat.Span) {
+		before := " "
+		if len(t) == 0 {
+			before = "Only: "
+		}
+		t = append(t, chat.Plain(before+word), span)
+	}
+	if len(words) > 0 {
+		add("", chat.Code(strings.Join(words, " ")))
+	}
+	if !a.From.IsZero() {
+		add("from ", chat.At(a.From))
+	}
+	if !a.To.IsZero() {
+		add("to ", chat.At(a.To))
+	}
+	return t
 }
 
 // taskSection is a request that waits for a person's decision, in a list.

@@ -2,6 +2,7 @@ package cards_test
 
 import (
 	"testing"
+	"time"
 
 	"apono/bot/cards"
 	"apono/bot/chat"
@@ -31,9 +32,9 @@ func TestLists(t *testing.T) {
 		"no older requests":   cards.Requests(nil, alice.Email, true, false, now),
 		"tasks of Bob":        cards.Tasks(waits, bob.Email, false, true, now),
 		"tasks of Dan":        cards.Tasks(waits, "dan@example.com", false, false, now),
-		"activity":            cards.Activity(mine, "alice@example.com status active", false, true, now),
-		"activity of all":     cards.Activity(mine[:1], "", false, false, now),
-		"no activity":         cards.Activity(nil, "in pg", false, false, now),
+		"activity":            cards.Activity(mine, flows.Activity{People: []string{alice.Email, "al@example.com"}, State: flows.StateActive, From: noon.Add(-24 * time.Hour), To: noon}, "alice@example.com status active", false, true, now),
+		"activity of all":     cards.Activity(mine[:1], flows.Activity{}, "", false, false, now),
+		"no activity":         cards.Activity(nil, flows.Activity{Integration: "pg"}, "in pg", false, false, now),
 		"no tasks":            cards.Tasks(nil, bob.Email, false, false, now),
 		"pressed":             cards.Standing(waits[1], now),
 	})
