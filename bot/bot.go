@@ -119,6 +119,7 @@ func (s *Service) now() time.Time {
 var (
 	_ chat.Handler    = (*Service)(nil)
 	_ chat.Foreteller = (*Service)(nil)
+	_ chat.Greeter    = (*Service)(nil)
 )
 
 // refuse turns an error into a private sentence, and keeps the chain for the

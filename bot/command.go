@@ -136,6 +136,24 @@ func (s *Service) help(u chat.User, unknown string) chat.Answer {
 	return chat.Answer{Private: &c}
 }
 
+// Greet says to somebody who just got the bot what it is for.
+func (s *Service) Greet(ctx context.Context, u chat.User) (chat.Card, bool) {
+	if _, err := s.onlooker(ctx, s.World(), u); err != nil {
+		s.note(ctx, "greeting", err)
+		return chat.Card{}, false
+	}
+	name := s.typed(u)
+	return chat.Card{
+		Title: "Hello",
+		Body: chat.Text{
+			chat.Plain("Here you ask for access to systems, for as long as you need it. I ask whoever decides about it; where that is you, I write to you here. Write "),
+			chat.Code(name), chat.Plain(" to ask for something, "), chat.Code(name + " requests"), chat.Plain(" to see what you asked for, "),
+			chat.Code(name + " tasks"), chat.Plain(" to see what waits for you, and "), chat.Code(name + " help"), chat.Plain(" for everything else."),
+		},
+		Fallback: "Hello. Write " + name + " to ask for access.",
+	}, true
+}
+
 // firstWord cuts after the first word, at any white space.
 func firstWord(s string) (word, rest string) {
 	s = strings.TrimSpace(s)

@@ -140,3 +140,15 @@ func FuzzCommand(f *testing.F) {
 		}
 	})
 }
+
+// TestGreet: who may use the bot is told how, and nobody else.
+func TestGreet(t *testing.T) {
+	o := newOffice(t)
+	card, ok := o.Greet(t.Context(), user("alice"))
+	if text := plain(card.Body); !ok || !strings.Contains(text, "Write /apono to ask for something, /apono requests to see what you asked for") {
+		t.Errorf("%v, %q", ok, text)
+	}
+	if _, ok := o.Greet(t.Context(), user("stranger")); ok {
+		t.Error("a stranger is greeted")
+	}
+}

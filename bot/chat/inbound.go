@@ -139,3 +139,9 @@ type Foreteller interface {
 type Redrawer interface {
 	Redraw(ctx context.Context, c Click) (Card, bool)
 }
+
+// Greeter is a Handler that greets whoever begins to use it. Platforms that say so, and
+// have no home tab, show that once; false: nothing is shown, nobody it knows.
+type Greeter interface {
+	Greet(ctx context.Context, u User) (Card, bool)
+}

@@ -224,7 +224,7 @@ func (a *Adapter) take(ctx context.Context, got received) response {
 }
 
 // installed asks who a new person is, so that cards that are for their address find
-// them.
+// them, and greets them.
 func (a *Adapter) installed(ctx context.Context, got received) {
 	if got.Conversation.ConversationType != personal {
 		return
@@ -232,8 +232,27 @@ func (a *Adapter) installed(ctx context.Context, got received) {
 	a.background(ctx, "installationUpdate", func(ctx context.Context) {
 		if _, err := a.client.Account(ctx, user(got.Activity), platform.PriorityNow); err != nil {
 			a.log.WarnContext(ctx, "teams did not say who installed the app", "error", err)
+			return
 		}
+		a.greet(ctx, got)
 	})
+}
+
+// greet says to a new person what the bot is for. It is the last that is posted: an
+// admin may have installed the app for everybody at once.
+// https://learn.microsoft.com/microsoftteams/platform/bots/how-to/conversations/send-proactive-messages
+func (a *Adapter) greet(ctx context.Context, got received) {
+	g, ok := a.handler.(chat.Greeter)
+	if !ok {
+		return
+	}
+	card, ok := g.Greet(ctx, user(got.Activity))
+	if !ok || !a.client.toGreet(ctx, got.From.AadObjectID) {
+		return
+	}
+	if _, err := a.client.postAt(ctx, spot{got.Conversation.ID, got.ServiceURL, got.From.ID}, card, chat.PriorityRedraw); err != nil {
+		a.log.InfoContext(ctx, "teams did not take a greeting", "error", err)
+	}
 }
 
 // among reports whether the bot is one of those that an event is about.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/infracloudio/msbotbuilder-go/schema"
@@ -19,6 +20,7 @@ type Client struct {
 	serviceURL string // until the tenant's own is known
 	audit      string
 	contacts   Contacts
+	keeping    sync.Mutex // of a contact that is changed
 	accounts   platform.Cache[chat.Account]
 	met        platform.Cache[time.Time] // when accounts did what they did last
 }

@@ -20,6 +20,8 @@ type Contact struct {
 	Email string `json:"email,omitempty"`
 	// TimeZone is that of the client that the person used last; empty: not known.
 	TimeZone string `json:"time_zone,omitempty"`
+	// Greeted: they were told what the bot is for.
+	Greeted bool `json:"greeted,omitempty"`
 }
 
 // Contacts keeps them across restarts.
@@ -98,7 +100,7 @@ func (c *Client) account(ctx context.Context, contact Contact, p chat.Priority) 
 	c.accounts.Put(contact.Account, a)
 	if a.Email != contact.Email || m.ID != contact.Member {
 		contact.Email, contact.Member = a.Email, m.ID
-		if err := c.contacts.SaveContact(ctx, contact); err != nil {
+		if err := c.keep(ctx, contact); err != nil {
 			c.log.ErrorContext(ctx, "teams contact could not be kept", "error", err)
 		}
 	}
@@ -148,11 +150,37 @@ func (c *Client) meet(ctx context.Context, a received) error {
 		return err
 	}
 	c.met.Put(now.Account, a.At)
-	now.Email, now.TimeZone = known.Email, cmp.Or(a.TimeZone, known.TimeZone)
+	now.Email, now.TimeZone, now.Greeted = known.Email, cmp.Or(a.TimeZone, known.TimeZone), known.Greeted
 	if ok && known == now {
 		return nil
 	}
+	return c.keep(ctx, now)
+}
+
+// keep saves a contact. Who was greeted stays so, whatever else is noted of them at the
+// same moment.
+func (c *Client) keep(ctx context.Context, now Contact) error {
+	c.keeping.Lock()
+	defer c.keeping.Unlock()
+	known, _, err := c.contacts.Contact(now.Account)
+	if err != nil {
+		return err
+	}
+	now.Greeted = now.Greeted || known.Greeted
 	return c.contacts.SaveContact(ctx, now)
+}
+
+// toGreet reports whether somebody was not greeted yet, and notes that they are: rather
+// never than twice.
+func (c *Client) toGreet(ctx context.Context, account string) bool {
+	c.keeping.Lock()
+	defer c.keeping.Unlock()
+	contact, ok, err := c.contacts.Contact(account)
+	if err != nil || !ok || contact.Greeted {
+		return false
+	}
+	contact.Greeted = true
+	return c.contacts.SaveContact(ctx, contact) == nil
 }
 
 // metFor is how long an event that tells of former times may be late.
@@ -241,7 +269,7 @@ func (c *Client) open(ctx context.Context, account string, p chat.Priority) (Con
 	if known, ok, err := c.contacts.Contact(account); err == nil && ok {
 		contact.Email, contact.Member, contact.TimeZone = known.Email, known.Member, known.TimeZone
 	}
-	if err := c.contacts.SaveContact(ctx, contact); err != nil {
+	if err := c.keep(ctx, contact); err != nil {
 		return Contact{}, &chat.Error{Kind: chat.ErrorRetry, Op: opOpen.name, Code: "contacts", Err: err}
 	}
 	return contact, nil

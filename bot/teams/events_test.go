@@ -222,3 +222,64 @@ func TestOpeningChats(t *testing.T) {
 		}
 	})
 }
+
+// greeting is a service that greets whom it knows.
+type greeting struct{ *service }
+
+func (g greeting) Greet(_ context.Context, u chat.User) (chat.Card, bool) {
+	return chat.Card{Body: chat.T("Hello " + u.ID), Fallback: "Hello"}, u.ID != "aad-gus"
+}
+
+// TestGreeting: whoever gets the app is greeted once, however many events tell of it,
+// also over a restart; whoever takes it out and adds it is new. Channels, and people whom
+// the service does not know, are not greeted.
+func TestGreeting(t *testing.T) {
+	inOffice(t, func(o *office) {
+		greeted := func(a *teamstest.Actor) (n int) {
+			time.Sleep(time.Minute)
+			for _, m := range a.Messages() {
+				if strings.Contains(teamstest.Text(m.Card), "Hello "+a.Person.ID) {
+					n++
+				}
+			}
+			return n
+		}
+		start := func() { o.start(); o.adapter.handler = greeting{o.service} }
+		o.stop()
+		start()
+		bob, gus := o.enter("bob"), o.enter("gus") // by two events each
+		if n := greeted(bob); n != 1 || greeted(gus) != 0 {
+			t.Errorf("Bob is greeted %d times, Gus %d times", n, greeted(gus))
+		}
+		o.service.command = func(chat.Command) chat.Answer { return chat.Say("x") }
+		again := func() {
+			act := bob.Activity("conversationUpdate")
+			act["membersAdded"] = []any{obj{"id": "28:" + appID}}
+			o.tenant.Deliver(act)
+			act = bob.Activity("message")
+			act["text"], act["localTimezone"] = "help", "Europe/Berlin"
+			o.tenant.Deliver(act)
+		}
+		again()
+		o.stop()
+		start()
+		again()
+		if n := greeted(bob); n != 1 {
+			t.Errorf("Bob is greeted %d times", n)
+		}
+		o.must(bob.Uninstall())
+		o.must(bob.Install())
+		if n := greeted(bob); n != 2 {
+			t.Errorf("Bob is greeted %d times after he added the app again", n)
+		}
+		act := bob.Activity("installationUpdate")
+		act["action"], act["conversation"] = "add", obj{"id": audit, "conversationType": "channel", "tenantId": tenantID}
+		o.tenant.Deliver(act)
+		act["action"], act["id"] = "add-upgrade", "f:upgrade"
+		act["conversation"] = obj{"id": bob.Chat(), "conversationType": "personal", "tenantId": tenantID}
+		o.tenant.Deliver(act)
+		if n := greeted(bob); n != 2 || len(o.tenant.In(audit)) != 0 {
+			t.Errorf("Bob is greeted %d times, the channel reads %v", n, o.tenant.In(audit))
+		}
+	})
+}
