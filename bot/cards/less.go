@@ -18,11 +18,15 @@ func Less(r flows.Request, duration string, required bool, state string) chat.Fo
 		Kind: chat.PartMulti, Field: FieldWithout, Label: "Leave out", Optional: true, Placeholder: "Nothing is left out",
 		Hint: "What you choose here is not granted.",
 	}
-	for i, it := range r.Items() {
-		without.Options = append(without.Options, chat.Option{
-			Value: strconv.Itoa(i), Label: it.PermissionName + " on " + it.FullName(), Description: it.Integration,
-		})
+	items := r.Items()
+	labels, ids := make([]string, len(items)), make([]string, len(items))
+	for i, it := range items {
+		labels[i], ids[i] = it.PermissionName+" on "+it.FullName(), it.Resource
 	}
+	for i, label := range distinct(labels) {
+		without.Options = append(without.Options, chat.Option{Value: strconv.Itoa(i), Label: label, Description: items[i].Integration})
+	}
+	tellByID(without.Options, ids)
 	hint := "At most " + lower(wantedTime(r)) + ", as was asked for."
 	if r.Indefinite {
 		hint = "Empty: without limit, as was asked for."
