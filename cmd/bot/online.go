@@ -155,7 +155,7 @@ func lostPeople(ctx context.Context, books []addressBook, w flows.World) (out []
 	for i, p := range approvers {
 		lost, known, failed := lookFor(ctx, books, p)
 		if failed != nil {
-			warn(failed.book, "_not_asked", fmt.Sprintf("only %d of %s were looked for in %s: %s", i, countOf(len(approvers), "approver"), failed.book.label, failed.reason), "the bot looks for all of them when it starts, and weekly")
+			warn(failed.book, "_not_asked", fmt.Sprintf("whether %s can be reached in %s could not be asked: %s", leftOf(i, len(approvers)), failed.book.label, failed.reason), "the bot asks again when it starts, and once a week")
 			return out
 		}
 		for _, l := range lost {
@@ -184,6 +184,17 @@ func lostPeople(ctx context.Context, books []addressBook, w flows.World) (out []
 		}})
 	}
 	return out
+}
+
+// leftOf names the approvers who are left after so many of all.
+func leftOf(done, all int) string {
+	switch {
+	case all == 1:
+		return "the approver"
+	case done == 0:
+		return fmt.Sprintf("the %d approvers", all)
+	}
+	return fmt.Sprintf("%d of the %d approvers", all-done, all)
 }
 
 // loss is why no card reaches somebody on a platform.

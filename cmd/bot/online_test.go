@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -83,6 +84,35 @@ func TestCheckOnlineInTeams(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestApproversWhoCouldNotBeAskedAbout are counted, in words that fit their number.
+func TestApproversWhoCouldNotBeAskedAbout(t *testing.T) {
+	one := someApprovers()
+	one.Catalog = flows.NewCatalog(flows.Policy{Flows: []flows.Flow{{
+		Name: "f", Trigger: flows.TriggerSelfServe, Active: true,
+		Approval: &flows.Approval{Groups: []flows.ApproverGroup{{Approvers: []flows.Condition{{Attribute: "user", Values: []string{"dan@example.com"}}}}}},
+	}}})
+	const because = " can be reached in Slack could not be asked: it rains (the bot asks again when it starts, and once a week)"
+	for _, tt := range []struct {
+		world   flows.World
+		answers int
+		want    string
+	}{
+		{one, 0, "the approver"}, {someApprovers(), 0, "the 3 approvers"}, {someApprovers(), 1, "2 of the 3 approvers"}, {someApprovers(), 2, "1 of the 3 approvers"},
+	} {
+		asked := 0
+		book := addressBook{name: "slack", label: "Slack", account: func(*flows.Person) string { return "" }, find: func(context.Context, chat.Recipient) error {
+			if asked++; asked > tt.answers {
+				return errors.New("it rains")
+			}
+			return nil
+		}}
+		got := lostPeople(t.Context(), []addressBook{book}, tt.world)
+		if want := "slack: warning: whether " + tt.want + because; len(got) != 1 || got[0].String() != want {
+			t.Errorf("%v; want %q", got, want)
+		}
 	}
 }
 
