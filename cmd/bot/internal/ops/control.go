@@ -29,15 +29,18 @@ func ListenControl(ctx context.Context, path string) (net.Listener, error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", path)
+	name, done, err := reachable(path)
 	if err != nil {
 		return nil, fmt.Errorf("control socket: %w", err)
 	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		_ = l.Close()
-		return nil, fmt.Errorf("control socket: %w", err)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", name)
+	if err != nil {
+		return nil, fmt.Errorf("control socket: %w", errors.Join(err, done()))
 	}
-	return l, nil
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, fmt.Errorf("control socket: %w", errors.Join(err, reached{l, done}.Close()))
+	}
+	return reached{l, done}, nil
 }
 
 // ControlHandler serves commands.
@@ -71,7 +74,12 @@ func (e *CommandError) Error() string { return e.Sentence }
 func Call(ctx context.Context, socket, command, query string, w io.Writer) error {
 	client := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "unix", socket)
+			name, done, err := reachable(socket)
+			if err != nil {
+				return nil, &net.OpError{Op: "dial", Net: "unix", Err: err}
+			}
+			defer func() { _ = done() }() // the connection is there, or it is not
+			return (&net.Dialer{Timeout: 2 * time.Second}).DialContext(ctx, "unix", name)
 		},
 		DisableKeepAlives: true,
 	}}
