@@ -126,6 +126,8 @@ type AutomaticEnd struct {
 	// since, and the person loses something: a mistake in a policy looks like many of
 	// these at once.
 	Policy bool
+	// Loses says that the person loses something, whatever made it so.
+	Loses bool
 }
 
 // AutomaticPlan is what makes everybody hold what automatic flows give, and nobody else.
@@ -203,7 +205,8 @@ func (w World) follow(plan *AutomaticPlan, a *Automatic, p *Person, held []Holdi
 		if kept != "" {
 			end.Cause = kept + " gives the same."
 		} else {
-			end.Policy = h.Hash != a.Hash && loses(h.Units, a.Units)
+			end.Loses = loses(h.Units, a.Units)
+			end.Policy = end.Loses && h.Hash != a.Hash
 		}
 		step.Ends = append(step.Ends, end)
 	}
@@ -220,10 +223,10 @@ func (w World) follow(plan *AutomaticPlan, a *Automatic, p *Person, held []Holdi
 // there is no such flow.
 func ended(a *Automatic, h Holding) AutomaticEnd {
 	if a == nil {
-		return AutomaticEnd{ID: h.ID, Cause: "The automatic access flow " + h.Flow + " is not in force any more.", Policy: true}
+		return AutomaticEnd{ID: h.ID, Cause: "The automatic access flow " + h.Flow + " is not in force any more.", Policy: true, Loses: true}
 	}
 	return AutomaticEnd{
-		ID: h.ID, Cause: h.Person.DisplayName() + " does not match the automatic access flow " + h.Flow + " any more.", Policy: a.Hash != h.Hash,
+		ID: h.ID, Cause: h.Person.DisplayName() + " does not match the automatic access flow " + h.Flow + " any more.", Policy: a.Hash != h.Hash, Loses: true,
 	}
 }
 

@@ -182,3 +182,59 @@ func BenchmarkIndexBundle(b *testing.B) {
 		w.SearchBundle("all", "", 1)
 	}
 }
+
+// grown is large with 1,000 flows, each for a team and approved by the manager, and a
+// fifth of them for everybody at a site.
+func grown(tb testing.TB, change func(people []flows.Person, p *flows.Policy)) flows.World {
+	tb.Helper()
+	w, _ := large(tb)
+	people := make([]flows.Person, 0, w.People.Size())
+	for _, p := range w.People.Everybody() {
+		people = append(people, *p)
+	}
+	var p flows.Policy
+	for i := range 1000 {
+		f := readFlow()
+		f.Name, f.Requestors.Conditions = fmt.Sprintf("flow-%04d", i), conds(is("group", fmt.Sprintf("team-%d", i%500)))
+		if i%5 == 0 {
+			f.Requestors.Conditions = conds(is("group", fmt.Sprintf("site-%d", i%7)))
+		}
+		f.Targets = []flows.Target{{Integration: fmt.Sprintf("int-%02d", i%20), ResourceType: "database", Permissions: []string{"read", "write"}}}
+		if i%2 == 0 {
+			f.Targets[0].Include = &flows.Selector{Parents: []string{fmt.Sprintf("cluster-%d", i%50)}}
+		}
+		p.Flows = append(p.Flows, f)
+	}
+	change(people, &p)
+	return flows.NewWorld(flows.NewDirectory(people, nil), w.Inventory, flows.NewCatalog(p))
+}
+
+// BenchmarkPlanFor compares 10,000 people and 1,000 flows on 100,000 resources.
+func BenchmarkPlanFor(b *testing.B) {
+	before := grown(b, func([]flows.Person, *flows.Policy) {})
+	for name, after := range map[string]flows.World{
+		"policy": grown(b, func(_ []flows.Person, p *flows.Policy) { p.Flows[0].Duration.Max = time.Hour }),
+		"all": grown(b, func(_ []flows.Person, p *flows.Policy) {
+			for i := range p.Flows {
+				p.Flows[i].Duration.Max = time.Hour
+			}
+		}),
+		"people": grown(b, func(people []flows.Person, _ *flows.Policy) {
+			for i := range 100 {
+				people[i].Groups = people[i+1].Groups
+			}
+		}),
+		"both": grown(b, func(people []flows.Person, p *flows.Policy) {
+			p.Flows[0].Duration.Max = time.Hour
+			for i := range 100 {
+				people[i].Groups = people[i+1].Groups
+			}
+		}),
+	} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				b.ReportMetric(float64(len(flows.PlanFor(before, after).Changes)), "changes")
+			}
+		})
+	}
+}

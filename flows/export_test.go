@@ -13,3 +13,9 @@ func (w World) KeptSearches() (bundles []string, bytes int) {
 	}
 	return bundles, bytes
 }
+
+// Terms says on what terms the flow gives access; see Plan.
+func (f *Flow) Terms() string { return f.terms() }
+
+// Ease orders flows in a Plan.
+func (f *Flow) Ease() int { return f.ease() }

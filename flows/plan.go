@@ -2,12 +2,11 @@ package flows
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 )
 
-// ChangeKind says what a new policy changes for people.
+// ChangeKind says what a new policy or context changes for people.
 type ChangeKind string
 
 // Kinds of changes.
@@ -17,11 +16,36 @@ const (
 	ChangeOther ChangeKind = "other" // other approvers, another longest duration or time frame
 )
 
-// Change is what a new policy changes for some people. Either Bundle is set, or
-// Integration, ResourceType, Permission and Resources.
+// Because says what makes a change: the policy, or people and resources.
+type Because string
+
+// Reasons of a change. Each but BecauseBoth is so whatever the other does.
+const (
+	BecausePolicy  Because = "policy"
+	BecauseContext Because = "context"
+	// BecauseBoth: either alone would do it, or neither would.
+	BecauseBoth Because = "policy and context"
+	// BecauseAlready, of what would end: it would without any change.
+	BecauseAlready Because = "already"
+)
+
+func because(policy, context bool) Because {
+	switch {
+	case policy && !context:
+		return BecausePolicy
+	case context && !policy:
+		return BecauseContext
+	}
+	return BecauseBoth
+}
+
+// Change is what a plan changes for some people. Bundle is set, or Integration,
+// ResourceType, Permission and Resources; or both, where that is what a bundle of
+// unchanged terms holds more or less.
 type Change struct {
-	Kind   ChangeKind
-	People []PersonRef // who ask; sorted by address
+	Kind    ChangeKind
+	Because Because
+	People  []PersonRef // who ask; sorted by address
 	// For says for whom they may ask: "their direct reports", "others who are group
 	// developers"; empty: for themselves.
 	For                                   string
@@ -31,17 +55,18 @@ type Change struct {
 	Before, After                         string   // on what terms; empty: not at all
 }
 
-// Plan is what a new policy changes, for the same people and things.
+// Plan is what a new policy changes on a new context.
 type Plan struct {
 	Added, Removed, Changed []string // flows
 	Changes                 []Change
 }
 
-// PlanFor compares the policies of two worlds for the people and things of the second:
-// what people may ask for themselves and for others, and what they hold by automatic
-// flows.
+// PlanFor compares two worlds, each with its own policy, people and things: what people
+// may ask for themselves and for others, on what terms and with whose approval, and what
+// they hold by automatic flows. Cost grows with the people and flows, and with what is
+// not the same. What of the context is the same in both, pass it as the same.
 func PlanFor(before, after World) Plan {
-	before = NewWorld(after.People, after.Inventory, before.Catalog)
+	c := newPlanner(before, after)
 	p := Plan{}
 	for _, f := range before.Catalog.Flows() {
 		if g, ok := after.Catalog.Flow(f.Name); !ok {
@@ -55,46 +80,109 @@ func PlanFor(before, after World) Plan {
 			p.Added = append(p.Added, f.Name)
 		}
 	}
-	// People for whom the same flows are open are looked at together.
-	groups := map[string][]*Person{}
+	p.Changes = c.changes()
+	return p
+}
+
+// changes compares everybody. People for whom the same is the same are looked at
+// together.
+func (c *planner) changes() (out []Change) {
+	alike := map[string][]*both{}
 	var order []string
-	for _, person := range before.People.all {
-		if person.Disabled || !before.People.certain(person) {
-			continue
+	for _, p := range c.everybody() {
+		if key, differs := c.key(p); differs {
+			if alike[key] == nil {
+				order = append(order, key)
+			}
+			alike[key] = append(alike[key], p)
 		}
-		key := strings.Join(before.flowNamesFor(person), "\x00") + "\x01" + strings.Join(after.flowNamesFor(person), "\x00")
-		if groups[key] == nil {
-			order = append(order, key)
-		}
-		groups[key] = append(groups[key], person)
 	}
 	index := map[string]int{}
 	for _, key := range order {
-		for _, c := range differences(before.terms(groups[key][0]), after.terms(groups[key][0]), after.Inventory) {
-			id := fmt.Sprintf("%q", []string{string(c.Kind), c.For, c.Bundle, c.Integration, c.ResourceType, c.Permission, c.Before, c.After, strings.Join(c.Resources, "\x00")})
+		for _, found := range c.differences(alike[key][0]) {
+			id := found.id()
 			at, seen := index[id]
 			if !seen {
-				at = len(p.Changes)
-				index[id] = at
-				p.Changes = append(p.Changes, c)
+				at = len(out)
+				index[id], out = at, append(out, c.changeOf(&found))
 			}
-			for _, person := range groups[key] {
-				p.Changes[at].People = append(p.Changes[at].People, person.Ref())
+			for _, p := range alike[key] {
+				out[at].People = append(out[at].People, p.ref())
 			}
 		}
 	}
-	for i := range p.Changes {
-		slices.SortFunc(p.Changes[i].People, func(a, b PersonRef) int { return cmp.Compare(a.Email, b.Email) })
+	for i := range out {
+		slices.SortFunc(out[i].People, func(a, b PersonRef) int { return cmp.Compare(a.Email, b.Email) })
 	}
-	slices.SortStableFunc(p.Changes, func(a, b Change) int {
+	slices.SortFunc(out, func(a, b Change) int {
 		return cmp.Or(cmp.Compare(kindOrder(a.Kind), kindOrder(b.Kind)), cmp.Compare(a.For, b.For), cmp.Compare(a.Bundle, b.Bundle), cmp.Compare(a.Integration, b.Integration),
-			cmp.Compare(a.ResourceType, b.ResourceType), cmp.Compare(a.Permission, b.Permission), slices.Compare(a.Resources, b.Resources))
+			cmp.Compare(a.ResourceType, b.ResourceType), cmp.Compare(a.Permission, b.Permission), slices.Compare(a.Resources, b.Resources),
+			cmp.Compare(a.Before, b.Before), cmp.Compare(a.After, b.After), cmp.Compare(a.Because, b.Because))
 	})
-	return p
+	return out
 }
 
 func kindOrder(k ChangeKind) int {
 	return slices.Index([]ChangeKind{ChangeLoses, ChangeGains, ChangeOther}, k)
+}
+
+// both is a person as the two contexts know them; nil where one does not, or where they
+// are deactivated, or cannot be told from somebody else.
+type both struct {
+	was, is *Person
+	uses    [4][]use // by view
+}
+
+func (p *both) ref() PersonRef {
+	if p.is != nil {
+		return p.is.Ref()
+	}
+	return p.was.Ref()
+}
+
+// in is the person as a view knows them.
+func (p *both) in(v *view) *Person {
+	if v.old {
+		return p.was
+	}
+	return p.is
+}
+
+// everybody pairs the people of the two contexts, by any of their addresses.
+func (c *planner) everybody() (out []*both) {
+	before, after := c.views[viewBefore].w.People, c.views[viewAfter].w.People
+	usable := func(d *Directory, p *Person) *Person {
+		if p == nil || p.Disabled || !d.certain(p) {
+			return nil
+		}
+		return p
+	}
+	add := func(was, is *Person) {
+		if p := (both{was: usable(before, was), is: usable(after, is)}); p.was != nil || p.is != nil {
+			out = append(out, &p)
+		}
+	}
+	if before == after {
+		for _, p := range before.all {
+			add(p, p)
+		}
+		return out
+	}
+	paired := map[*Person]bool{}
+	for _, p := range before.all {
+		q, err := after.ByEmail(p.Email)
+		if err != nil {
+			q = nil
+		}
+		paired[q] = true
+		add(p, q)
+	}
+	for _, q := range after.all {
+		if !paired[q] {
+			add(nil, q)
+		}
+	}
+	return out
 }
 
 // use is a flow that means something to a person at some time, and for whom; see
@@ -107,6 +195,9 @@ type use struct {
 // usable lists the flows under which a person may ask, and those that give by
 // themselves.
 func (w World) usable(p *Person) []use {
+	if p == nil {
+		return nil
+	}
 	var out []use
 	for _, f := range w.likelyFlows(p) {
 		if !f.Active {
@@ -140,66 +231,6 @@ func (f *Flow) ease() int {
 		return 1
 	}
 	return 2
-}
-
-func (w World) flowNamesFor(p *Person) []string {
-	var out []string
-	for _, f := range w.usable(p) {
-		out = append(out, f.Name+"\x02"+f.whom)
-	}
-	return out
-}
-
-// grants are the terms of one permission on the resources of a kind.
-type grants struct {
-	kind
-	permission, whom string
-}
-
-// bundled is a bundle for somebody.
-type bundled struct{ bundle, whom string }
-
-// allTerms says on what terms a person gets what: for each permission the terms by
-// place, and for each bundle.
-type allTerms struct {
-	of      map[grants][]string
-	bundles map[bundled]string
-}
-
-func (w World) terms(p *Person) allTerms {
-	all := allTerms{map[grants][]string{}, map[bundled]string{}}
-	rs := w.reaches()
-	for _, f := range w.usable(p) {
-		terms := f.terms()
-		for _, t := range f.Targets {
-			if b := (bundled{t.Bundle, f.whom}); t.Bundle != "" && all.bundles[b] == "" {
-				all.bundles[b] = terms
-			}
-		}
-		for _, r := range rs.flows[f.Name] {
-			for k, parts := range r {
-				for i := range parts {
-					w.fillIn(all.of, k, f.whom, &parts[i], terms)
-				}
-			}
-		}
-	}
-	return all
-}
-
-func (w World) fillIn(of map[grants][]string, k kind, whom string, p *part, terms string) {
-	n := len(w.Inventory.Resources(k.integration, k.typ))
-	for _, perm := range p.permissions {
-		g := grants{k, perm, whom}
-		if of[g] == nil {
-			of[g] = make([]string, n)
-		}
-		for place := range n {
-			if of[g][place] == "" && p.has(place) {
-				of[g][place] = terms
-			}
-		}
-	}
 }
 
 // terms says on what terms a flow gives access, without its name.
@@ -256,81 +287,4 @@ func textOf(match Match, conditions []Condition) string {
 		join = " or "
 	}
 	return strings.Join(parts, join)
-}
-
-func differences(before, after allTerms, inv *Inventory) []Change {
-	var out []Change
-	for g := range keysOf(before.of, after.of) {
-		byTerms := map[[2]string][]string{}
-		for place, r := range inv.Resources(g.integration, g.typ) {
-			was, is := at(before.of[g], place), at(after.of[g], place)
-			if was != is {
-				byTerms[[2]string{was, is}] = append(byTerms[[2]string{was, is}], cmp.Or(r.Name, r.ID))
-			}
-		}
-		for terms, resources := range byTerms {
-			out = append(out, Change{
-				Kind: kindOf(terms[0], terms[1]), For: g.whom, Integration: g.integration, ResourceType: g.typ, Permission: g.permission,
-				Resources: resources, Before: terms[0], After: terms[1],
-			})
-		}
-	}
-	for b := range keysOf(before.bundles, after.bundles) {
-		if was, is := before.bundles[b], after.bundles[b]; was != is {
-			out = append(out, Change{Kind: kindOf(was, is), For: b.whom, Bundle: b.bundle, Before: was, After: is})
-		}
-	}
-	return out
-}
-
-// keysOf are the keys of both.
-func keysOf[K comparable, V any](a, b map[K]V) map[K]bool {
-	all := map[K]bool{}
-	for k := range a {
-		all[k] = true
-	}
-	for k := range b {
-		all[k] = true
-	}
-	return all
-}
-
-func at(terms []string, place int) string {
-	if place < len(terms) {
-		return terms[place]
-	}
-	return ""
-}
-
-func kindOf(was, is string) ChangeKind {
-	switch {
-	case was == "":
-		return ChangeGains
-	case is == "":
-		return ChangeLoses
-	}
-	return ChangeOther
-}
-
-// WouldEnd says why a request that is under way would not go on under the policy
-// of this world; empty: it would.
-func (w World) WouldEnd(r *Request) string {
-	if r.State == StatePending {
-		f, ok := w.Catalog.Flow(r.Flow)
-		if !ok || !f.Active {
-			return "The access flow " + r.Flow + " is not in force."
-		}
-		if !f.Duration.fits(r) {
-			return "The longest under the access flow " + r.Flow + " is " + f.Duration.String() + "."
-		}
-		if cause := w.uncovered(f, r); cause != "" {
-			return cause
-		}
-		cause, _ := w.withoutRight(f, r)
-		return cause
-	}
-	if loss, lost := w.Lost(r, true); lost && !loss.Report {
-		return loss.Cause
-	}
-	return ""
 }

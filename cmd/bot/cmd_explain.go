@@ -52,7 +52,7 @@ func explainCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		w := ask(cmd.Context(), cfg, f.offline, cmd.ErrOrStderr()).world(cfg.Policy)
+		w := ask(cmd.Context(), cfg, f.offline, cmd.ErrOrStderr())
 		if f.scope != "" {
 			return closeAfter(cfg, explainScope(cmd.OutOrStdout(), w, f))
 		}

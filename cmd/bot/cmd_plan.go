@@ -6,11 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"apono/cmd/bot/internal/config"
+	"apono/cmd/bot/internal/living"
 	"apono/flows"
 	"apono/store/bolt"
 )
@@ -18,12 +20,14 @@ import (
 func planCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "plan --old FILE --new FILE", Short: "Say who gains, loses or needs other approvers under a new policy, and which requests would end", Args: cobra.NoArgs,
-		Long: "Say who gains, loses or needs other approvers under a new policy, for the people and resources of the new file, and which\n" +
-			"requests that are under way would end. Nothing is changed.",
+		Long: "Say who gains, loses or needs other approvers under a new file, and which requests that are under way would end. Each file is judged\n" +
+			"on its own people and test_inventory; what integrations know that both files have is taken from the database, as synced last,\n" +
+			"and where it keeps nothing they are asked. After each line, in brackets: policy, or context (people and resources), is what makes it so.\n" +
+			"Nothing is changed.",
 	}
 	before := cmd.Flags().String("old", "", "configuration file that is in force")
 	after := cmd.Flags().String("new", "", "configuration file with the new policy")
-	offline := cmd.Flags().Bool("offline", false, "ask no integration; the resources of test_inventory are assumed")
+	offline := cmd.Flags().Bool("offline", false, "ask no integration; what the database does not keep is taken from test_inventory, or not compared")
 	format := cmd.Flags().String("format", "text", "text or json")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		switch {
@@ -53,10 +57,15 @@ type planned struct {
 	Ending  []endingEntry `json:"requests_ending"`
 	// Looked says whether there was a database to look for requests in.
 	Looked bool `json:"requests_looked_at"`
+	// Sources are what was compared. Unjudged are those of people of which nothing is
+	// known, so that no right of people is said to end.
+	Sources  []comparedSource `json:"sources"`
+	Unjudged []string         `json:"unjudged"`
 }
 
 type change struct {
 	Kind         flows.ChangeKind `json:"kind"`
+	Why          flows.Because    `json:"why"` // policy, context, or policy and context
 	People       []string         `json:"people"`
 	For          string           `json:"for,omitempty"` // whom they may ask for; empty: themselves
 	Bundle       string           `json:"bundle,omitempty"`
@@ -73,6 +82,8 @@ type endingEntry struct {
 	Grantee string `json:"grantee"`
 	State   string `json:"state"`
 	Because string `json:"because"`
+	// Why is policy, context, policy and context, or already: it would end without any change.
+	Why flows.Because `json:"why"`
 }
 
 func plan(cmd *cobra.Command, before, after string, offline bool) (*planned, error) {
@@ -86,14 +97,23 @@ func plan(cmd *cobra.Command, before, after string, offline bool) (*planned, err
 		return nil, err
 	}
 	defer func() { _ = is.Close() }()
-	k := ask(cmd.Context(), is, offline, cmd.ErrOrStderr())
-	w := k.world(is.Policy)
-	found := flows.PlanFor(k.world(was.Policy), w)
+	live, kept, looked, err := storedFor(cmd, before, was)
+	if err != nil {
+		return nil, err
+	}
+	sources := comparing(cmd.Context(), was, is, kept, offline)
+	w, x := worlds(was, is, sources, kept)
+	found := flows.PlanFor(w, x)
 	some := func(s []string) []string { return append([]string{}, s...) }
-	p := &planned{Added: some(found.Added), Removed: some(found.Removed), Changed: some(found.Changed), Changes: []change{}, Ending: []endingEntry{}}
+	p := &planned{
+		Added: some(found.Added), Removed: some(found.Removed), Changed: some(found.Changed), Changes: []change{}, Ending: []endingEntry{}, Looked: looked,
+	}
+	p.Unjudged = append(some(unjudged(was, sources, wasOf)), unjudged(is, sources, isOf)...)
+	slices.Sort(p.Unjudged)
+	p.Unjudged = slices.Compact(p.Unjudged)
 	for _, c := range found.Changes {
 		out := change{
-			Kind: c.Kind, For: c.For, Bundle: c.Bundle, Integration: c.Integration, ResourceType: c.ResourceType, Permission: c.Permission,
+			Kind: c.Kind, Why: c.Because, For: c.For, Bundle: c.Bundle, Integration: c.Integration, ResourceType: c.ResourceType, Permission: c.Permission,
 			Resources: c.Resources, Before: c.Before, After: c.After,
 		}
 		for _, person := range c.People {
@@ -101,49 +121,31 @@ func plan(cmd *cobra.Command, before, after string, offline bool) (*planned, err
 		}
 		p.Changes = append(p.Changes, out)
 	}
-	live, looked, err := liveRequests(cmd, before, was)
-	if err != nil {
-		return nil, err
+	for _, e := range flows.EndingsFor(w, x, live, len(p.Unjudged) == 0) {
+		p.Ending = append(p.Ending, endingEntry{e.Request.ID, e.Request.Grantee.Email, string(e.Request.State), e.Cause, e.Because})
 	}
-	p.Looked = looked
-	p.Ending = append(p.Ending, automaticEnding(w, live)...)
-	for i := range live {
-		if because := w.WouldEnd(&live[i]); because != "" {
-			p.Ending = append(p.Ending, endingEntry{live[i].ID, live[i].Grantee.Email, string(live[i].State), because})
+	for _, c := range sources {
+		p.Sources = append(p.Sources, c.source())
+	}
+	for i := range kept {
+		if kept[i].Name == living.TagsSource {
+			p.Sources = append(p.Sources, comparedSource{Name: kept[i].Name, Old: fromStore, New: fromStore, Synced: &kept[i].Synced})
 		}
 	}
 	return p, nil
 }
 
-// automaticEnding lists what automatic flows gave and would not, or not all of it,
-// because of the policy of a world.
-func automaticEnding(w flows.World, live []flows.Request) (out []endingEntry) {
-	var held []flows.Holding
-	by := map[string]*flows.Request{}
-	for i := range live {
-		if r := &live[i]; r.Trigger == flows.TriggerAutomatic && (r.State == flows.StateApproved || r.State == flows.StateActive) {
-			held, by[r.ID] = append(held, flows.HoldingOf(r)), r
-		}
-	}
-	for _, s := range w.PlanAutomatic(held).Steps {
-		for _, e := range s.Ends {
-			if e.Policy {
-				out = append(out, endingEntry{e.ID, by[e.ID].Grantee.Email, string(by[e.ID].State), e.Cause})
-			}
-		}
-	}
-	return out
-}
-
-// liveRequests reads what is under way from a copy of the database. looked is false
-// where there is none.
-func liveRequests(cmd *cobra.Command, path string, cfg *config.Config) (live []flows.Request, looked bool, err error) {
-	err = onCopy(cmd, path, cfg, func(s *bolt.Store) error {
+// storedFor reads what is under way, and what is known of integrations, from a copy of
+// the database. looked is false where there is none.
+func storedFor(cmd *cobra.Command, path string, cfg *config.Config) (live []flows.Request, kept []flows.SourceSnapshot, looked bool, err error) {
+	err = onCopy(cmd, path, cfg, func(s *bolt.Store) (err error) {
 		looked = true
-		live, err = s.Live()
+		if live, err = s.Live(); err == nil {
+			kept, err = s.Sources()
+		}
 		return err
 	})
-	return live, looked, err
+	return live, kept, looked, err
 }
 
 // onCopy reads a copy of the database, be the bot running or not. Where there is no
@@ -189,7 +191,10 @@ func (p *planned) write(out io.Writer) error {
 	}
 	for _, c := range p.Changes {
 		what := c.Permission + " on " + some(c.Resources) + " in " + c.Integration
-		if c.Bundle != "" {
+		switch {
+		case c.Bundle != "" && c.Integration != "":
+			what += ", in the bundle " + c.Bundle
+		case c.Bundle != "":
 			what = "the bundle " + c.Bundle
 		}
 		if c.For != "" {
@@ -197,24 +202,31 @@ func (p *planned) write(out io.Writer) error {
 		}
 		switch c.Kind {
 		case flows.ChangeLoses:
-			fmt.Fprintf(&b, "lose   %s: %s (was: %s)\n", some(c.People), what, c.Before)
+			fmt.Fprintf(&b, "lose   %s: %s (was: %s) [%s]\n", some(c.People), what, c.Before, c.Why)
 		case flows.ChangeGains:
-			fmt.Fprintf(&b, "gain   %s: %s (%s)\n", some(c.People), what, c.After)
+			fmt.Fprintf(&b, "gain   %s: %s (%s) [%s]\n", some(c.People), what, c.After, c.Why)
 		case flows.ChangeOther:
-			fmt.Fprintf(&b, "other  %s: %s (%s; was: %s)\n", some(c.People), what, c.After, c.Before)
+			fmt.Fprintf(&b, "other  %s: %s (%s; was: %s) [%s]\n", some(c.People), what, c.After, c.Before, c.Why)
 		}
 	}
 	if len(p.Changes) == 0 {
-		b.WriteString("nobody gains or loses anything, on the people and resources of the new file\n")
+		b.WriteString("nobody gains or loses anything\n")
 	}
 	for _, r := range p.Ending {
-		fmt.Fprintf(&b, "end    %s of %s (%s): %s\n", r.Request, r.Grantee, r.State, r.Because)
+		fmt.Fprintf(&b, "end    %s of %s (%s): %s [%s]\n", r.Request, r.Grantee, r.State, r.Because, r.Why)
 	}
 	switch {
 	case !p.Looked:
 		b.WriteString("there is no database, so no requests were looked at\n")
 	case len(p.Ending) == 0:
 		b.WriteString("no request that is under way would end\n")
+	}
+	if len(p.Unjudged) > 0 {
+		fmt.Fprintf(&b, "what would end because of people was not judged: nothing is known of %s\n", strings.Join(p.Unjudged, ", "))
+	}
+	b.WriteString("compared:\n")
+	for _, s := range p.Sources {
+		fmt.Fprintf(&b, "  %s\n", s)
 	}
 	_, err := io.WriteString(out, b.String())
 	return err

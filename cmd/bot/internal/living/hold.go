@@ -54,15 +54,15 @@ func (c Counts) shrinks(is Counts, percent int) bool {
 
 func (s said) counts() Counts {
 	groups := map[string]bool{}
-	for _, g := range s.groups {
+	for _, g := range s.Groups {
 		groups[g] = true
 	}
-	for i := range s.people {
-		for _, g := range s.people[i].Groups {
+	for i := range s.People {
+		for _, g := range s.People[i].Groups {
 			groups[g] = true
 		}
 	}
-	return Counts{People: len(s.people), Groups: len(groups), Resources: s.health.Items}
+	return Counts{People: len(s.People), Groups: len(groups), Resources: s.health.Items}
 }
 
 // TellHeld has f called, once for each answer that is held, with no lock held.

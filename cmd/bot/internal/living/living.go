@@ -64,11 +64,7 @@ type Health struct {
 
 // said is what a source knows.
 type said struct {
-	people   []flows.Person
-	shifts   []flows.Shift
-	groups   []string
-	holdings *flows.Holdings
-	tags     []flows.TaggedResource // of TagsSource alone
+	Answer
 	health   Health
 	settings string // under which it said so
 	sum      string // digest of what it said
@@ -376,7 +372,10 @@ func (c *Context) ask(ctx context.Context, s Source) (out said) {
 		out.health.Problem = provision.MessageOf(err)
 		return out
 	}
-	out.health.Synced = out.health.Tried
+	out.health.Synced, out.health.People = out.health.Tried, len(out.People)
+	if out.Holdings != nil {
+		out.health.Items = len(out.Holdings.Resources)
+	}
 	_, out.sum = out.encoded()
 	c.log.DebugContext(ctx, "integration read", "integration", s.Name, "people", out.health.People, "resources", out.health.Items)
 	return out
@@ -393,20 +392,25 @@ func (s said) then(answer said) said {
 	return s
 }
 
-func (s *said) read(ctx context.Context, from Source) (err error) {
+// Ask reads a source once, for as long as ctx allows.
+func Ask(ctx context.Context, from Source) (a Answer, err error) {
+	err = a.read(ctx, from)
+	return a, err
+}
+
+func (a *Answer) read(ctx context.Context, from Source) (err error) {
 	defer func() {
 		if p := recover(); p != nil { // a driver's defect must not end the bot
 			err = fmt.Errorf("the driver panicked: %v", p)
 		}
 	}()
 	if d, ok := from.Connection.(provision.Directory); ok {
-		if s.people, s.shifts, err = d.People(ctx); err != nil {
+		if a.People, a.Shifts, err = d.People(ctx); err != nil {
 			return err
 		}
-		s.health.People = len(s.people)
 	}
 	if d, ok := from.Connection.(provision.Grouper); ok {
-		if s.groups, err = d.Groups(ctx); err != nil {
+		if a.Groups, err = d.Groups(ctx); err != nil {
 			return err
 		}
 	}
@@ -416,30 +420,43 @@ func (s *said) read(ctx context.Context, from Source) (err error) {
 			return err
 		}
 		h.Integration = from.Name
-		s.holdings, s.health.Items = &h, len(h.Resources)
+		a.Holdings = &h
 	}
 	return nil
 }
 
-// rebuild swaps the snapshot. The caller holds mu, or is alone.
-func (c *Context) rebuild() {
+// Told is what a source says, by its name.
+type Told struct {
+	Source string
+	Answer
+}
+
+// Join makes people and an inventory of what sources say, those first that count first;
+// tags are added to the resources.
+func Join(all []Told, tags []flows.TaggedResource) (*flows.Directory, *flows.Inventory, []Conflict) {
 	people := newMerger()
 	var shifts []flows.Shift
 	var groups []string
 	var holdings []flows.Holdings
-	for _, s := range c.setup.Sources {
-		known := c.said[s.Name]
-		people.add(s.Name, known.people)
-		shifts, groups = append(shifts, known.shifts...), append(groups, known.groups...)
-		if known.holdings != nil {
-			holdings = append(holdings, *known.holdings)
+	for _, t := range all {
+		people.add(t.Source, t.People)
+		shifts, groups = append(shifts, t.Shifts...), append(groups, t.Groups...)
+		if t.Holdings != nil {
+			holdings = append(holdings, *t.Holdings)
 		}
 	}
-	c.conflicts = people.conflicts
-	c.now.Store(&snapshot{
-		world:   flows.NewWorld(flows.NewDirectory(people.people, shifts, groups...), flows.NewInventory(tagged(holdings, c.said[TagsSource].tags)), c.setup.Catalog),
-		sources: c.sources,
-	})
+	return flows.NewDirectory(people.people, shifts, groups...), flows.NewInventory(tagged(holdings, tags)), people.conflicts
+}
+
+// rebuild swaps the snapshot. The caller holds mu, or is alone.
+func (c *Context) rebuild() {
+	var all []Told
+	for _, s := range c.setup.Sources {
+		all = append(all, Told{s.Name, c.said[s.Name].Answer})
+	}
+	people, inventory, conflicts := Join(all, c.said[TagsSource].Tags)
+	c.conflicts = conflicts
+	c.now.Store(&snapshot{world: flows.NewWorld(people, inventory, c.setup.Catalog), sources: c.sources})
 }
 
 // tellConflicts logs on what sources do not agree, each once.

@@ -23,8 +23,8 @@ type Shelf interface {
 	Sources() ([]flows.SourceSnapshot, error)
 }
 
-// kept is what a source said, as it is kept.
-type kept struct {
+// Answer is what a source said, as it is kept.
+type Answer struct {
 	People   []flows.Person         `json:"people,omitempty"`
 	Shifts   []flows.Shift          `json:"shifts,omitempty"`
 	Groups   []string               `json:"groups,omitempty"`
@@ -32,9 +32,12 @@ type kept struct {
 	Tags     []flows.TaggedResource `json:"tags,omitempty"` // of TagsSource alone
 }
 
+// Kept reads what a shelf keeps of a source.
+func Kept(s flows.SourceSnapshot) (Answer, error) { return unpack(s.Data) }
+
 // encoded is what a source said, and a digest that is equal where it is the same.
 func (s said) encoded() (raw []byte, digest string) {
-	raw, err := json.Marshal(kept{s.people, s.shifts, s.groups, s.holdings, s.tags})
+	raw, err := json.Marshal(s.Answer)
 	if err != nil {
 		panic("living: what a source said cannot be encoded (this is a bug): " + err.Error())
 	}
@@ -57,7 +60,7 @@ func pack(raw []byte) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-func unpack(data []byte) (k kept, err error) {
+func unpack(data []byte) (k Answer, err error) {
 	z, err := gzip.NewReader(bytes.NewReader(data))
 	if err != nil {
 		return k, err
@@ -90,7 +93,7 @@ func (c *Context) Remember(ctx context.Context, shelf Shelf) error {
 			c.log.WarnContext(ctx, "what an integration said last cannot be read; it is asked again", "integration", snap.Name, "err", err)
 			continue
 		}
-		s := said{people: k.People, shifts: k.Shifts, groups: k.Groups, holdings: k.Holdings, tags: k.Tags, settings: snap.Settings, sum: snap.Digest, saved: snap.Digest, discarded: snap.Discarded}
+		s := said{Answer: k, settings: snap.Settings, sum: snap.Digest, saved: snap.Digest, discarded: snap.Discarded}
 		s.health = Health{Name: snap.Name, Synced: snap.Synced, People: len(k.People)}
 		s.health.Old = ok && snap.Settings != source.Settings
 		s.health.Items = len(k.Tags)

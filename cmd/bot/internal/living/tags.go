@@ -36,11 +36,11 @@ func (c *Context) PutTags(ctx context.Context, tags []flows.TaggedResource, tell
 	c.tagging.Lock()
 	defer c.tagging.Unlock()
 	now := time.Now().UTC()
-	answer := said{tags: tags, health: Health{Name: TagsSource, Tried: now, Synced: now, Items: len(tags)}}
+	answer := said{Answer: Answer{Tags: tags}, health: Health{Name: TagsSource, Tried: now, Synced: now, Items: len(tags)}}
 	_, answer.sum = answer.encoded()
 	c.mu.Lock()
 	before := c.said[TagsSource]
-	r := TagsResult{Was: len(before.tags), Is: len(tags)}
+	r := TagsResult{Was: len(before.Tags), Is: len(tags)}
 	raise := c.take(Source{Name: TagsSource}, answer)
 	if h, held := c.held[TagsSource]; held {
 		r.Held = h.Text()
