@@ -90,7 +90,7 @@ func TestRevokeIsExplained(t *testing.T) {
 		{"alice", "revoke", "Please name the request, for example: /apono revoke AR-12"},
 		{"alice", "revoke 2", "Please name the request, for example: /apono revoke AR-12"},
 		{"alice", "revoke AR-1", "AR-1 is still waiting for approval, so there is nothing to end."},
-		{"alice", "revoke AR-3", "AR-3 was withdrawn by Alice."},
+		{"alice", "revoke AR-3", "AR-3 was withdrawn by you."},
 		{"alice", "revoke AR-9", "You may not end AR-9; its grantee, requestor, approvers and the admins may."},
 		{"carol", "revoke AR-2", "You may not end AR-2; its grantee, requestor, approvers and the admins may."},
 		{"eve", "revoke AR-2, because the fire is out", "The access of AR-2 is being ended."},

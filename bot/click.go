@@ -34,7 +34,7 @@ func (s *Service) Click(ctx context.Context, c chat.Click) chat.Answer {
 	if answer.Private == nil {
 		told = append(told, chat.Plain("It counts."))
 		if r, err := s.Store.Request(c.Target.Request); err == nil {
-			told = append(told, chat.Plain(" "+r.Standing()))
+			told = append(told, chat.Plain(" "+r.CountedFor(s.reader(ctx, c.User))))
 		}
 		return chat.Answer{Private: &chat.Card{Body: told, Fallback: "Your press counts"}}
 	}
@@ -198,13 +198,13 @@ func (s *Service) load(ctx context.Context, id string, now time.Time) (flows.Req
 // right judges whether a person may decide on a request, or on its n-th extension. Whoever may not learns that and
 // nothing else; whoever may, or was asked, learns where the request stands.
 func right(w flows.World, p *flows.Person, r *flows.Request, n int, verb flows.Verb) (flows.Right, error) {
-	standing := r.Standing()
+	standing := r.StandingFor(p.Email)
 	if n != 0 {
 		v, ok := r.ExtensionView(n)
 		if !ok {
 			return flows.Right{}, notFor(chat.ActionApprove, r.ID)
 		}
-		standing, r = r.ExtensionStanding(n), &v
+		standing, r = r.ExtensionStanding(n, p.Email), &v
 	}
 	judge := w.MayDecide
 	if verb == flows.VerbDeny {

@@ -32,7 +32,7 @@ func TestDecide(t *testing.T) {
 		{"a colleague", nothing, "carol", not, flows.StatePending},
 		{"an admin", nothing, "eve", not, flows.StatePending},
 		{"the requestor", nothing, "alice", not, flows.StatePending},
-		{"the second press", press("bob", chat.ActionApprove), "bob", "AR-1 was already approved by Bob; the access is being granted.", flows.StateApproved},
+		{"the second press", press("bob", chat.ActionApprove), "bob", "AR-1 was already approved by you; the access is being granted.", flows.StateApproved},
 		{"too late", press("alice", chat.ActionWithdraw), "bob", "AR-1 was withdrawn by Alice.", flows.StateWithdrawn},
 		{"too late, and a colleague", press("alice", chat.ActionWithdraw), "carol", not, flows.StateWithdrawn},
 		{"who is not an approver any more", func(o *office) { o.person("alice").Manager = "carol@example.com" }, "bob", not, flows.StatePending},
@@ -40,7 +40,7 @@ func TestDecide(t *testing.T) {
 		{"not any more, and it is decided", func(o *office) {
 			press("bob", chat.ActionApprove)(o)
 			o.person("alice").Manager = "carol@example.com"
-		}, "bob", "AR-1 was already approved by Bob; the access is being granted.", flows.StateApproved},
+		}, "bob", "AR-1 was already approved by you; the access is being granted.", flows.StateApproved},
 		{"the requestor has left", func(o *office) { o.people = o.people[1:] }, "bob", "Alice is not an active person in the directory any more, so AR-1 cannot be decided.", flows.StatePending},
 		{"the same, and a colleague", func(o *office) { o.people = o.people[1:] }, "carol", not, flows.StatePending},
 		{"the flow was removed", func(o *office) { o.policy.Flows = o.policy.Flows[1:] }, "bob", "The access flow read, under which AR-1 was asked, is not in force any more. The request cannot be decided; it has to be asked again.", flows.StatePending},
@@ -201,7 +201,7 @@ func TestReasonDialog(t *testing.T) {
 			t.Errorf("taken: %+v", got)
 		}
 	}
-	if got := submit("bob", "another"); got.Show == nil || plain(got.Show.Parts[0].Text) != "AR-1 was already approved by Bob; the access is being granted." {
+	if got := submit("bob", "another"); got.Show == nil || plain(got.Show.Parts[0].Text) != "AR-1 was already approved by you; the access is being granted." {
 		t.Errorf("late: %+v", got)
 	}
 	ds := o.request("AR-1").Decisions
@@ -395,8 +395,8 @@ func TestReplayedPress(t *testing.T) {
 		want   string
 		state  flows.State
 	}{
-		{"it counts now", func(*office) {}, "bob", restarted + "It counts. AR-1 was already approved by Bob; the access is being granted.", flows.StateApproved},
-		{"it had counted before", func(o *office) { o.click("bob", chat.ActionApprove, "AR-1") }, "bob", restarted + "AR-1 was already approved by Bob; the access is being granted.", flows.StateApproved},
+		{"it counts now", func(*office) {}, "bob", restarted + "It counts. AR-1 was approved by you; the access is being granted.", flows.StateApproved},
+		{"it had counted before", func(o *office) { o.click("bob", chat.ActionApprove, "AR-1") }, "bob", restarted + "AR-1 was already approved by you; the access is being granted.", flows.StateApproved},
 		{"it is too late", func(o *office) { o.click("alice", chat.ActionWithdraw, "AR-1") }, "bob", restarted + "AR-1 was withdrawn by Alice.", flows.StateWithdrawn},
 		{"the policy has changed", func(o *office) { o.person("alice").Manager = "carol@example.com" }, "bob", restarted + "You are not an approver of AR-1.", flows.StatePending},
 		{"an outsider", func(*office) {}, "carol", restarted + "You are not an approver of AR-1.", flows.StatePending},

@@ -25,7 +25,7 @@ func TestDelayedPress(t *testing.T) {
 	}
 	o.broken = nil
 	press.Replayed, press.Delayed = true, true
-	const want = "I had trouble when you pressed Approve on AR-1. It counts. AR-1 was already approved by Bob; the access is being granted."
+	const want = "I had trouble when you pressed Approve on AR-1. It counts. AR-1 was approved by you; the access is being granted."
 	if a := o.Click(t.Context(), press); a.Later || said(a) != want {
 		t.Errorf("%q, later %t; want %q", said(a), a.Later, want)
 	}

@@ -52,7 +52,7 @@ func wantMore(w flows.World, p *flows.Person, r *flows.Request, n int, reason st
 	case flows.ErrorCode(err) == flows.CodeForbidden:
 		err = notFor(chat.ActionExtend, r.ID)
 	case n > 0 && n <= len(r.Extensions):
-		err = flows.Errorf(flows.CodeLate, "%s", r.ExtensionStanding(n))
+		err = flows.Errorf(flows.CodeLate, "%s", r.ExtensionStanding(n, p.Email))
 	}
 	if err == nil {
 		_, _, err = flows.Next(*r, ev, now)

@@ -39,6 +39,15 @@ func (s *Service) known(ctx context.Context, w flows.World, u chat.User, haste c
 	return p, nil
 }
 
+// reader is the address of somebody who presses; empty: it is not known.
+func (s *Service) reader(ctx context.Context, u chat.User) string {
+	p, err := s.onlooker(ctx, s.World(), u)
+	if err != nil {
+		return ""
+	}
+	return p.Email
+}
+
 // twin is the error where another account has the address of this one.
 func twin(acc chat.Account) error {
 	return flows.Errorf(flows.CodeForbidden, "Two accounts here have the address %s, so I cannot tell which of them is yours. "+

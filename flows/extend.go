@@ -94,8 +94,9 @@ func (r *Request) ExtensionView(n int) (Request, bool) {
 	return v, true
 }
 
-// ExtensionStanding says in one sentence where the n-th extension stands.
-func (r *Request) ExtensionStanding(n int) string {
+// ExtensionStanding says in one sentence where the n-th extension stands, to the person
+// with an address, who may have decided it.
+func (r *Request) ExtensionStanding(n int, reader string) string {
 	v, ok := r.ExtensionView(n)
 	if !ok {
 		return "There is no such extension."
@@ -105,9 +106,9 @@ func (r *Request) ExtensionStanding(n int) string {
 		return "The extension of " + r.ID + " is waiting for approval."
 	case ExtensionGranted:
 		v.State = StateApproved
-		return "The extension of " + r.ID + " was already approved" + cmp.Or(v.by(), " automatically") + "."
+		return "The extension of " + r.ID + " was already approved" + cmp.Or(v.by(reader), " automatically") + "."
 	case ExtensionDenied:
-		return "The extension of " + r.ID + " was already denied" + v.by() + "."
+		return "The extension of " + r.ID + " was already denied" + v.by(reader) + "."
 	case ExtensionTimedOut:
 		return "The extension of " + r.ID + " timed out: nobody decided in time."
 	case ExtensionLapsed:
@@ -125,9 +126,9 @@ func (w World) Extension(r *Request, p *Person, now time.Time) (Extension, int, 
 	case p.Disabled || !w.Same(r.Requestor, p) && !w.Same(r.Grantee, p):
 		return Extension{}, 0, Errorf(CodeForbidden, "Only the requester and the grantee can extend %s.", r.ID)
 	case r.State != StateActive:
-		return Extension{}, 0, Errorf(CodeLate, "%s", r.Standing())
+		return Extension{}, 0, Errorf(CodeLate, "%s", r.StandingFor(p.Email))
 	case r.OpenExtension() > 0:
-		return Extension{}, 0, Errorf(CodeLate, "%s", r.ExtensionStanding(r.OpenExtension()))
+		return Extension{}, 0, Errorf(CodeLate, "%s", r.ExtensionStanding(r.OpenExtension(), p.Email))
 	case r.Indefinite:
 		return Extension{}, 0, Errorf(CodeRefused, "The access of %s has no end, so there is nothing to extend.", r.ID)
 	case !ok || f.Settings.MaxExtensions == 0:
@@ -184,9 +185,9 @@ func (t *transition) extend() error {
 	case t.r.EndsAt.IsZero():
 		return Errorf(CodeRefused, "The access of %s has no end, so there is nothing to extend.", t.r.ID)
 	case t.ev.Extension > 0 && t.ev.Extension <= len(t.r.Extensions):
-		return Errorf(CodeLate, "%s", t.r.ExtensionStanding(t.ev.Extension))
+		return Errorf(CodeLate, "%s", t.r.ExtensionStanding(t.ev.Extension, t.ev.By.Email))
 	case t.r.OpenExtension() > 0:
-		return Errorf(CodeLate, "%s", t.r.ExtensionStanding(t.r.OpenExtension()))
+		return Errorf(CodeLate, "%s", t.r.ExtensionStanding(t.r.OpenExtension(), t.ev.By.Email))
 	case t.r.Extended() >= t.ev.Most:
 		return extendedOften(&t.r, t.ev.Most)
 	case utf8.RuneCountInString(t.ev.Reason) > MaxReason:
@@ -234,9 +235,9 @@ func (t *transition) decideExtension() error {
 	v, ok := t.r.ExtensionView(n)
 	switch {
 	case !ok:
-		return Errorf(CodeLate, "%s", t.r.Standing())
+		return Errorf(CodeLate, "%s", t.r.StandingFor(t.ev.By.Email))
 	case n != t.r.OpenExtension() || t.timeUp():
-		return Errorf(CodeLate, "%s", t.r.ExtensionStanding(n))
+		return Errorf(CodeLate, "%s", t.r.ExtensionStanding(n, t.ev.By.Email))
 	}
 	check := transition{r: v, ev: t.ev, now: t.now}
 	if err := check.checkDecision(); err != nil {

@@ -117,7 +117,7 @@ func TestExtendAsks(t *testing.T) {
 	if !no.EndsAt.Equal(end) || no.State != flows.StateActive || no.Extended() != 0 || len(targets(effects)) != 0 {
 		t.Errorf("denied: %s until %s", no.State, no.EndsAt)
 	}
-	if _, _, err := flows.Next(no, onExtension(flows.EventApprove, bob, 1, ""), noon.Add(13*time.Minute)); flows.ErrorMessage(err) != "The extension of AR-1 was already denied by Bob." {
+	if _, _, err := flows.Next(no, onExtension(flows.EventApprove, bob, 1, ""), noon.Add(13*time.Minute)); flows.ErrorMessage(err) != "The extension of AR-1 was already denied by you." {
 		t.Errorf("approved after it was denied: %v", err)
 	}
 	over, _ := next(t, r, due, end)

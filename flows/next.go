@@ -17,7 +17,7 @@ import (
 func Next(r Request, ev Event, now time.Time) (Request, []Effect, error) {
 	step, ok := edges[r.State][ev.Kind]
 	if !ok {
-		return r, nil, Errorf(CodeLate, "%s", r.Standing())
+		return r, nil, Errorf(CodeLate, "%s", r.StandingFor(ev.By.Email))
 	}
 	t := &transition{r: r.Clone(), ev: ev.clean(), now: stamp(now)}
 	if err := step(t); err != nil {
@@ -137,7 +137,7 @@ func (t *transition) submit() error {
 
 func (t *transition) approve() error {
 	if t.ev.Extension != 0 {
-		return Errorf(CodeLate, "%s", t.r.Standing())
+		return Errorf(CodeLate, "%s", t.r.StandingFor(t.ev.By.Email))
 	}
 	if err := t.checkDecision(); err != nil {
 		return err
@@ -198,7 +198,7 @@ func (t *transition) decide(text string) {
 
 func (t *transition) deny() error {
 	if t.ev.Extension != 0 {
-		return Errorf(CodeLate, "%s", t.r.Standing())
+		return Errorf(CodeLate, "%s", t.r.StandingFor(t.ev.By.Email))
 	}
 	if err := t.checkDecision(); err != nil {
 		return err

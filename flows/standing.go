@@ -89,12 +89,13 @@ func (r *Request) DecidedBy() PersonRef {
 	return r.Decisions[len(r.Decisions)-1].By
 }
 
-// by names everybody whose decision counted: " by Bob and Carol"; empty: automatic.
-func (r *Request) by() string {
+// by names everybody whose decision counted, to a reader: " by Bob and you"; empty:
+// automatic.
+func (r *Request) by(reader string) string {
 	var names []string
 	for _, d := range r.Decisions {
 		if (d.Verb == VerbDeny) == (r.State == StateDenied) {
-			names = append(names, d.By.DisplayName())
+			names = append(names, d.By.toReader(reader))
 		}
 	}
 	switch n := len(names); n {
@@ -107,9 +108,25 @@ func (r *Request) by() string {
 	}
 }
 
+// toReader is the name of a person, for somebody else; the reader's address may be empty.
+func (p PersonRef) toReader(reader string) string {
+	if reader != "" && p.Is(reader) {
+		return "you"
+	}
+	return p.DisplayName()
+}
+
 // Standing says in one sentence where the request stands.
-func (r *Request) Standing() string {
-	by := r.by()
+func (r *Request) Standing() string { return r.StandingFor("") }
+
+// StandingFor is Standing to the person with an address, who may have decided it.
+func (r *Request) StandingFor(reader string) string { return r.standing(reader, "was already ") }
+
+// CountedFor is StandingFor to whoever made it so a moment ago.
+func (r *Request) CountedFor(reader string) string { return r.standing(reader, "was ") }
+
+func (r *Request) standing(reader, was string) string {
+	by := r.by(reader)
 	switch r.State {
 	case StatePending:
 		return r.ID + " is waiting for approval."
@@ -117,13 +134,13 @@ func (r *Request) Standing() string {
 		if r.NothingGranted() {
 			return r.ID + " was approved, but nothing could be granted; what was begun is being taken back."
 		}
-		return r.ID + " was already approved" + cmp.Or(by, " automatically") + "; the access is being granted."
+		return r.ID + " " + was + "approved" + cmp.Or(by, " automatically") + "; the access is being granted."
 	case StateActive:
-		return r.ID + " was already approved" + cmp.Or(by, " automatically") + "; the access is active."
+		return r.ID + " " + was + "approved" + cmp.Or(by, " automatically") + "; the access is active."
 	case StateDenied:
-		return r.ID + " was already denied" + by + "."
+		return r.ID + " " + was + "denied" + by + "."
 	case StateWithdrawn:
-		return r.ID + " was withdrawn by " + r.Requestor.DisplayName() + "."
+		return r.ID + " was withdrawn by " + r.Requestor.toReader(reader) + "."
 	case StateTimedOut:
 		return r.ID + " timed out: nobody decided in time."
 	case StateRevoking:
@@ -131,7 +148,7 @@ func (r *Request) Standing() string {
 	case StateExpired:
 		return "The access of " + r.ID + " has expired."
 	case StateRevoked:
-		return "The access of " + r.ID + " was ended by " + cmp.Or(r.Ending.By.DisplayName(), "the bot") + r.because() + "."
+		return "The access of " + r.ID + " was ended by " + cmp.Or(r.Ending.By.toReader(reader), "the bot") + r.because() + "."
 	case StateFailed:
 		return r.ID + " was approved, but nothing could be granted."
 	}

@@ -139,7 +139,7 @@ func (s *story) askAndApprove() error {
 		return err
 	}
 	if err := s.until("a private answer to the second click", func() bool {
-		return slices.ContainsFunc(bob.Ephemerals(), func(m slacksim.Message) bool { return strings.Contains(m.Text, "already approved by Bob") })
+		return slices.ContainsFunc(bob.Ephemerals(), func(m slacksim.Message) bool { return strings.Contains(m.Text, "already approved by you") })
 	}); err != nil {
 		return err
 	}

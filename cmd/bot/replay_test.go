@@ -29,7 +29,7 @@ func TestPressCommittedBeforeTheAckIsNotLost(t *testing.T) {
 		},
 		"withdraw": {
 			press: func(r *crashRun) error { return r.tryPress("alice", "AR-1 asked", "Withdraw") }, by: "alice",
-			told: "restarted after you pressed Withdraw on AR-1. It counts. AR-1 was withdrawn by Alice.", state: flows.StateWithdrawn,
+			told: "restarted after you pressed Withdraw on AR-1. It counts. AR-1 was withdrawn by you.", state: flows.StateWithdrawn,
 		},
 		"end": {
 			before: func(r *crashRun) { r.approve() },
