@@ -381,6 +381,13 @@ func TestAClientWithoutDialogs(t *testing.T) {
 		if n := len(o.service.submits); n != 1 || o.service.submits[0].Values.First("resources") != "c" {
 			t.Errorf("submitted %+v", o.service.submits)
 		}
+		// The form stays in the chat: what is sent with it later is sent, and not taken for
+		// the same because it has the same form.
+		send("Submit", obj{"integration": "pg", "justification": "INC-12", "resources": "c"})
+		send("Submit", obj{"integration": "pg", "justification": "INC-13", "resources": "c"})
+		if all := o.service.submits; len(all) != 3 || all[0].Key != all[1].Key || all[0].Key == all[2].Key {
+			t.Errorf("submitted %+v", all)
+		}
 
 		o.service.click = func(context.Context, chat.Click) chat.Answer {
 			return chat.Answer{Open: &chat.Form{Title: "Credentials"}, Then: func(context.Context) *chat.Form { t.Error("spent"); return nil }}

@@ -3,6 +3,8 @@ package teams
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"html"
 	"net/http"
@@ -159,8 +161,14 @@ func fetching(data json.RawMessage) bool {
 	return json.Unmarshal(data, &v) == nil && v.Teams.Type == "task/fetch"
 }
 
-// inline takes a form that was filled in within a message.
+// inline takes a form that was filled in within a message. That stays, so something else
+// can be sent with it: its key is that of what was filled in.
 func (a *Adapter) inline(ctx context.Context, got received, where spot, w wire, raw map[string]json.RawMessage) {
+	if filled, err := json.Marshal(raw); err == nil && w.Form != nil && len(w.Form.Key) <= maxID {
+		form := *w.Form
+		sum := sha256.Sum256(append([]byte(form.Key+"\x00"), filled...))
+		form.Key, w.Form = base64.RawURLEncoding.EncodeToString(sum[:]), &form
+	}
 	next, sound := a.filled(ctx, user(got.Activity), w, raw)
 	switch {
 	case !sound:
