@@ -7,7 +7,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
+
+// AutomaticAgain is how long automatic access that a person ended stays away, unless what
+// its flow covers changes.
+const AutomaticAgain = 24 * time.Hour
 
 // Automatic is what an automatic flow gives at this moment, and to whom.
 type Automatic struct {

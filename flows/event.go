@@ -386,6 +386,7 @@ type Fact struct {
 	Requestor     PersonRef     `json:"requestor,omitzero"`
 	Grantee       PersonRef     `json:"grantee,omitzero"`
 	Flow          string        `json:"flow,omitempty"`
+	Trigger       Trigger       `json:"trigger,omitempty"` // TriggerAutomatic; else somebody asked, or it is an old record
 	FlowHash      string        `json:"flow_hash,omitempty"`
 	Bundle        string        `json:"bundle,omitempty"`
 	Groups        []FactGroup   `json:"groups,omitempty"`

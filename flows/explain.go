@@ -20,7 +20,7 @@ type FlowAnswer struct {
 	// Covers is how many of the units it covers, Of how many there are. Both are 0
 	// where the question names none.
 	Covers, Of int
-	Longest    string
+	Longest    string // of an automatic flow there is none: "without limit"
 	// Asked says who would be asked, "Automatic" where nobody is; empty where the
 	// flow is no answer.
 	Asked string
@@ -69,18 +69,24 @@ func (w World) answer(f *Flow, q Question, units []Unit) FlowAnswer {
 	if !f.Active {
 		against("it is switched off")
 	}
-	if f.Trigger == TriggerAutomatic {
-		against("it gives access by itself; nobody asks under it")
-	}
 	who := q.Requestor.Ref().DisplayName()
-	switch status, why := w.Matches(f.Requestors, q.Requestor, q.Requestor); status {
+	status, why := w.Matches(f.Requestors, q.Requestor, q.Requestor)
+	if f.Trigger == TriggerAutomatic {
+		a.Longest = GrantDuration{Indefinite: true}.String()
+		says := "it gives access by itself; nobody asks under it"
+		if status == Met && f.Active {
+			says = "it gives access by itself, to " + who + " too; nobody asks under it"
+		}
+		against("%s", says)
+	}
+	switch status {
 	case Unmet:
 		against("%s is not %s", who, why)
 	case Broken:
 		against("it cannot be judged for %s: %s", who, why)
 	case Met:
 	}
-	if status, why := w.mayGet(f, q.Requestor, q.Grantee); status != Met {
+	if status, why := w.mayGet(f, q.Requestor, q.Grantee); status != Met && f.Trigger != TriggerAutomatic {
 		against("it is not for %s: %s", q.Grantee.Ref().DisplayName(), why)
 	}
 	if !f.inFrame(q.Now) {
@@ -97,7 +103,7 @@ func (w World) answer(f *Flow, q Question, units []Unit) FlowAnswer {
 			against("it covers %d of %d, and a bundle is asked for under one flow", a.Covers, a.Of)
 		}
 	}
-	if !f.Duration.Allows(q.Duration) {
+	if f.Trigger != TriggerAutomatic && !f.Duration.Allows(q.Duration) {
 		against("the longest is %s", f.Duration)
 	}
 	if len(a.Against) > 0 {

@@ -465,6 +465,9 @@ func factOf(r *Request, k FactKind) Fact {
 		Bundle: r.Bundle, Duration: r.Duration, Indefinite: r.Indefinite, Justification: r.Justification,
 		EndsAt: r.EndsAt, Decisions: slices.Clone(r.Decisions),
 	}
+	if r.Trigger == TriggerAutomatic {
+		f.Trigger = r.Trigger
+	}
 	for _, g := range r.Groups {
 		f.Groups = append(f.Groups, FactGroup{Integration: g.Integration, Items: g.Items, Status: g.Status, Problem: g.Problem})
 	}

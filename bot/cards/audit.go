@@ -79,7 +79,7 @@ func auditSection(e flows.AuditEvent, limit int) chat.Section {
 		s.Fields = append(s.Fields, chat.Field{Label: label, Value: value})
 	}
 	if f.Request != "" {
-		add("Requester", person(f.Requestor))
+		add(asker(f.Trigger), person(f.Requestor))
 		if f.Grantee.Email != f.Requestor.Email {
 			add("Grantee", person(f.Grantee))
 		}
@@ -89,7 +89,7 @@ func auditSection(e flows.AuditEvent, limit int) chat.Section {
 		for _, g := range f.Groups {
 			add(g.Integration, chat.T(auditItems(g, limit)))
 		}
-		add("Duration", chat.T(duration(f.Duration, f.Indefinite)))
+		add("Duration", chat.T(howLong(f.Trigger, f.Duration, f.Indefinite)))
 		add("Access flow", chat.T(f.Flow))
 	}
 	if !f.EndsAt.IsZero() && (f.Kind == flows.FactGranted || f.Kind == flows.FactExtended) {

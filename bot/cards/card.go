@@ -110,14 +110,14 @@ func button(r flows.Request, id chat.ActionID, label string, s chat.Style) chat.
 
 // askFields say who asks for what and why.
 func askFields(r flows.Request) []chat.Field {
-	fields := []chat.Field{{Label: "Requester", Value: person(r.Requestor)}}
+	fields := []chat.Field{{Label: asker(r.Trigger), Value: person(r.Requestor)}}
 	if r.Grantee.Email != r.Requestor.Email {
 		fields = append(fields, chat.Field{Label: "Grantee", Value: person(r.Grantee)})
 	}
 	if r.Bundle != "" {
 		fields = append(fields, chat.Field{Label: "Bundle", Value: chat.T(r.Bundle)})
 	}
-	fields = append(fields, chat.Field{Label: "Duration", Value: chat.T(duration(r.Duration, r.Indefinite))})
+	fields = append(fields, chat.Field{Label: "Duration", Value: chat.T(howLong(r.Trigger, r.Duration, r.Indefinite))})
 	if r.Justification != "" {
 		fields = append(fields, chat.Field{Label: "Justification", Value: said(r.Justification)})
 	}

@@ -142,7 +142,7 @@ func (h Home) entry(group HomeGroup, r flows.Request, now time.Time) chat.Sectio
 		revoke.Confirm = &chat.Confirm{Title: "Revoke", Text: "The access of " + r.Grantee.DisplayName() + " (" + r.ID + ") ends at once.", Yes: "Revoke", No: "Keep it"}
 		s.Actions = append(s.Actions, revoke)
 	case HomeRecent:
-		s.Fields = append(s.Fields, chat.Field{Label: "Asked", Value: chat.Text{chat.At(r.CreatedAt)}})
+		s.Fields = append(s.Fields, since(r))
 		if waiting(r, now) {
 			s.Actions = append(s.Actions, button(r, chat.ActionWithdraw, "Withdraw", ""))
 		} else {

@@ -38,8 +38,8 @@ func Requests(page []flows.Request, email string, turned, more bool, now time.Ti
 		if !r.Grantee.Is(email) {
 			s.Fields = append(s.Fields, chat.Field{Label: "Grantee", Value: person(r.Grantee)})
 		}
-		s.Fields = append(s.Fields, chat.Field{Label: "Duration", Value: chat.T(duration(r.Duration, r.Indefinite))},
-			chat.Field{Label: "Asked", Value: chat.Text{chat.At(r.CreatedAt)}})
+		s.Fields = append(s.Fields, chat.Field{Label: "Duration", Value: chat.T(howLong(r.Trigger, r.Duration, r.Indefinite))},
+			since(r))
 		s.Fields = append(s.Fields, openFields(r, now)...)
 		s.Actions = append(s.Actions, explainButtons(r, email)...)
 		switch {
@@ -84,13 +84,13 @@ func Activity(page []flows.Request, only flows.Activity, filter string, turned, 
 	for _, r := range page {
 		text, _ := status(r, now)
 		s := chat.Section{Title: r.ID + ": " + summary(r), Fields: []chat.Field{
-			{Label: "Status", Value: text}, {Label: "Requester", Value: person(r.Requestor)},
+			{Label: "Status", Value: text}, {Label: asker(r.Trigger), Value: person(r.Requestor)},
 		}}
 		if !r.Grantee.Is(r.Requestor.Email) {
 			s.Fields = append(s.Fields, chat.Field{Label: "Grantee", Value: person(r.Grantee)})
 		}
-		s.Fields = append(s.Fields, chat.Field{Label: "Duration", Value: chat.T(duration(r.Duration, r.Indefinite))},
-			chat.Field{Label: "Asked", Value: chat.Text{chat.At(r.CreatedAt)}})
+		s.Fields = append(s.Fields, chat.Field{Label: "Duration", Value: chat.T(howLong(r.Trigger, r.Duration, r.Indefinite))},
+			since(r))
 		if r.State == flows.StateApproved || r.State == flows.StateActive {
 			s.Actions = append(s.Actions, endButton(r))
 		}

@@ -45,7 +45,10 @@ func inOwnWords(r flows.Request) flows.Request {
 // whoIsAsked names the people where they are few, as the requester reads it: those whom
 // the policy means.
 func whoIsAsked(r flows.Request) string {
-	if r.Need.Automatic {
+	switch {
+	case r.Trigger == flows.TriggerAutomatic:
+		return "Nobody; the access flow gives it by itself"
+	case r.Need.Automatic:
 		return "Nobody, the access flow approves automatically"
 	}
 	var people []string
@@ -134,6 +137,9 @@ func granted(r flows.Request, email string, now time.Time) chat.Card {
 			c.Notes = append(c.Notes, chat.Text{chat.Bold(g.Integration + ": "), chat.Plain(note)})
 		}
 	}
+	if r.Trigger == flows.TriggerAutomatic {
+		c.Notes = append(c.Notes, chat.T("The access flow "+r.Flow+" gives it to you for as long as you match it."))
+	}
 	c.Notes = append(append(append(c.Notes, lessNote(r)...), moreTime(r)...), lostRight(r)...)
 	c.Actions = liveButtons(r, now)
 	return c
@@ -155,7 +161,7 @@ func lowerFirst(s string) string { return strings.ToLower(s[:1]) + s[1:] }
 
 func endButton(r flows.Request) chat.Action {
 	end := button(r, chat.ActionEndAccess, "End access", chat.StyleDanger)
-	end.Confirm = &chat.Confirm{Title: "End access", Text: "The access of " + r.ID + " ends at once.", Yes: "End access", No: "Keep it"}
+	end.Confirm = &chat.Confirm{Title: "End access", Text: "The access of " + r.ID + " ends at once." + comesBack(r), Yes: "End access", No: "Keep it"}
 	return end
 }
 
@@ -238,6 +244,7 @@ func over(r flows.Request, topic flows.Topic, email string, now time.Time) chat.
 			}
 			c.Body = chat.Text{chat.Plain("The access to "), what, chat.Plain(" was ended before " + who + " had it. Nothing is left in any system.")}
 		}
+		c.Notes = append(c.Notes, isBack(r)...)
 	case flows.TopicWithdrawn:
 		c.Body = chat.Text{chat.Plain("You withdrew your request for "), what, chat.Plain(".")}
 	case flows.TopicTimedOut:

@@ -27,10 +27,8 @@ const (
 	// planFrom is how many accesses a changed policy must end at once before that can
 	// look like a mistake.
 	planFrom = 5
-	// failedAgain is how long a grant that failed is left alone, and endedAgain one that
-	// a person ended.
+	// failedAgain is how long a grant that failed is left alone.
 	failedAgain = 15 * time.Minute
-	endedAgain  = 24 * time.Hour
 )
 
 // StandingRequests is the durable state of automatic access.
@@ -379,7 +377,7 @@ func (j *Follower) tooSoon(last *flows.Request, s flows.AutomaticStep) bool {
 	switch {
 	case last.State == flows.StateFailed, last.State == flows.StateApproved && last.NothingGranted():
 	case last.Ending.By != (flows.PersonRef{}):
-		wait = endedAgain
+		wait = flows.AutomaticAgain
 	default:
 		return false
 	}

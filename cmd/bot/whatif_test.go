@@ -139,6 +139,26 @@ flows:
 	}
 }
 
+// TestExplainAutomatic: of a flow under which nobody asks it is said whether the person has
+// what it gives, and nothing of durations.
+func TestExplainAutomatic(t *testing.T) {
+	secretsOfExamples(t)
+	base := []string{"explain", "--config", "../../docs/examples/by-team-and-shift.yaml", "--offline", "--user", "carol@example.com", "--duration", "5h"}
+	out, _ := said(t, exitOK, base...)
+	if diff := cmp.Diff(`flows:
+  - The database team reads everything: it gives access by itself; nobody asks under it; Carol is not in the group dba
+  - On call reads production: it gives access by itself, to Carol too; nobody asks under it
+  - Developers ask: the longest is 2 hours
+`, out); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	out, _ = said(t, exitOK, append(base, "--format", "json")...)
+	var e explained
+	if err := json.Unmarshal([]byte(out), &e); err != nil || len(e.Flows) != 3 || e.Flows[1].Longest != "without limit" {
+		t.Errorf("%v %s", err, out)
+	}
+}
+
 func TestExplainScope(t *testing.T) {
 	secretsOfExamples(t)
 	base := []string{"explain", "--config", "../../docs/examples/tagged-pii.yaml", "--offline"}
