@@ -285,7 +285,7 @@ const labelRoom = 75
 func itemOption(it flows.Item) chat.Option {
 	o := chat.Option{Value: unitToken(it.Unit), Description: it.Parents()}
 	room := labelRoom - utf8.RuneCountInString(it.Label()) + utf8.RuneCountInString(it.ResourceName)
-	it.ResourceName = firstRunes(it.ResourceName, max(room, labelRoom/2))
+	it.ResourceName = chat.Middle(it.ResourceName, max(room, labelRoom/2))
 	o.Label = it.Label()
 	return o
 }

@@ -13,9 +13,9 @@ func TestLongNamesLeaveThePermissionInSight(t *testing.T) {
 	for _, c := range []struct{ name, permission, want string }{
 		{"orders", "Read", "orders · Read"},
 		{strings.Repeat("ü", 68), "Read", strings.Repeat("ü", 68) + " · Read"},
-		{strings.Repeat("ü", 69), "Read", strings.Repeat("ü", 67) + "… · Read"},
-		{strings.Repeat("n", 200), "Write", strings.Repeat("n", 66) + "… · Write"},
-		{strings.Repeat("n", 200), strings.Repeat("p", 100), strings.Repeat("n", 36) + "… · " + strings.Repeat("p", 100)},
+		{strings.Repeat("ü", 69), "Read", strings.Repeat("ü", 33) + "…" + strings.Repeat("ü", 34) + " · Read"},
+		{strings.Repeat("n", 200), "Write", strings.Repeat("n", 32) + "…" + strings.Repeat("n", 34) + " · Write"},
+		{strings.Repeat("n", 200), strings.Repeat("p", 100), strings.Repeat("n", 17) + "…" + strings.Repeat("n", 19) + " · " + strings.Repeat("p", 100)},
 	} {
 		got := itemOption(flows.Item{ResourceName: c.name, PermissionName: c.permission}).Label
 		if got != c.want {

@@ -2,6 +2,7 @@ package cards
 
 import (
 	"strconv"
+	"strings"
 
 	"apono/bot/chat"
 	"apono/flows"
@@ -10,6 +11,9 @@ import (
 // FieldWithout is the choice of what to leave out; its values are places in
 // flows.Request.Items.
 const FieldWithout = "without"
+
+// optionRoom is how much of the label of an option every platform shows, in chat.Length.
+const optionRoom = 75
 
 // Less is the dialog in which an approver approves a part of what is asked for.
 // duration is what was asked for, as people type it; empty: without limit.
@@ -23,7 +27,7 @@ func Less(r flows.Request, duration string, required bool, state string) chat.Fo
 	for i, it := range items {
 		labels[i], ids[i] = it.PermissionName+" on "+it.FullName(), it.Resource
 	}
-	for i, label := range distinct(labels) {
+	for i, label := range chat.Distinct(labels, optionRoom) {
 		without.Options = append(without.Options, chat.Option{Value: strconv.Itoa(i), Label: label, Description: items[i].Integration})
 	}
 	tellByID(without.Options, ids)
@@ -39,6 +43,19 @@ func Less(r flows.Request, duration string, required bool, state string) chat.Fo
 			{Kind: chat.PartInput, Field: FieldDuration, Label: "Duration", Value: duration, Max: 40, Optional: true, Hint: hint},
 			{Kind: chat.PartInput, Field: FieldReason, Label: "Reason", Multi: true, Max: flows.MaxReason, Optional: !required, Placeholder: "The requester will read this."},
 		},
+	}
+}
+
+// tellByID adds the id to the description of options that are called the same altogether.
+func tellByID(options []chat.Option, ids []string) {
+	alike := map[string]int{}
+	for _, o := range options {
+		alike[o.Label+"\n"+o.Description]++
+	}
+	for i, o := range options {
+		if alike[o.Label+"\n"+o.Description] > 1 {
+			options[i].Description = strings.Trim(chat.Middle(o.Description+" · "+ids[i], optionRoom), " ·")
+		}
 	}
 }
 

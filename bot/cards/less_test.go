@@ -45,9 +45,9 @@ func TestWhatIsLeftOutCanBeToldApart(t *testing.T) {
 		"another middle": {
 			[]flows.Item{thing("1", long+"a"+long), thing("2", long+"b"+long), thing("3", long+"bc"+long)},
 			[]string{
-				"Read on arn:aws:s3:::pr…u-central-1-aarn:aws:s3:::prod-eu-central-1-pr…, aws",
-				"Read on arn:aws:s3:::pr…-central-1-barn:aws:s3:::prod-eu-central-1-pro…, aws",
-				"Read on arn:aws:s3:::pr…-central-1-bcarn:aws:s3:::prod-eu-central-1-pr…, aws",
+				"Read on arn:aws:s3:::pr…u-central-1-aarn:aws:s3:::prod-eu-central-1-…, aws",
+				"Read on arn:aws:s3:::pr…-central-1-barn:aws:s3:::prod-eu-central-1-p…, aws",
+				"Read on arn:aws:s3:::pr…-central-1-bcarn:aws:s3:::prod-eu-central-1-…, aws",
 			},
 		},
 		"one name": {

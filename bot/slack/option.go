@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 
@@ -86,16 +87,18 @@ func multiSelect(p chat.Part) slack.BlockElement {
 // are empty, over 150 bytes, or there already.
 func drawOptions(options []chat.Option) []*slack.OptionBlockObject {
 	seen := make(map[string]bool, len(options))
-	out := make([]*slack.OptionBlockObject, 0, len(options))
+	var kept []chat.Option
+	var labels []string
 	for _, o := range options {
 		if o.Value == "" || len(o.Value) > maxOptionValue || seen[o.Value] {
 			continue
 		}
 		seen[o.Value] = true
-		text, _ := cut(line(o.Label), maxOptionText)
-		if text == "" {
-			text, _ = cut(o.Value, maxOptionText)
-		}
+		kept, labels = append(kept, o), append(labels, cmp.Or(line(o.Label), o.Value))
+	}
+	out := make([]*slack.OptionBlockObject, 0, len(kept))
+	for i, text := range chat.Distinct(labels, maxOptionText) {
+		o := kept[i]
 		var description *slack.TextBlockObject
 		if d, _ := cut(line(o.Description), maxOptionText); d != "" {
 			description = plainObject(d)
