@@ -51,8 +51,11 @@ type AutomaticOptions struct {
 	HoldAbove func() int
 	// Raise tells the admins of a plan that waits for Settle with this name.
 	Raise func(ctx context.Context, name, text, details string)
-	Log   *slog.Logger
-	Now   func() time.Time // nil: time.Now
+	// Discards is nil where nothing is kept: a plan that was discarded is asked about again
+	// after a restart.
+	Discards Discards
+	Log      *slog.Logger
+	Now      func() time.Time // nil: time.Now
 }
 
 // Follower makes everybody hold what automatic flows give, and nobody else.
@@ -64,10 +67,11 @@ type Follower struct {
 	holdings map[string]flows.Holding // by request, of the last look
 	seen     map[string]string        // by request, the hash of the flow that it agreed with
 
-	mu       sync.Mutex
-	waiting  *waitingPlan    // nil: none
-	approved map[string]bool // requests that may end
-	settled  bool            // somebody has decided since the last look
+	mu        sync.Mutex
+	waiting   *waitingPlan    // nil: none
+	approved  map[string]bool // requests that may end
+	settled   bool            // somebody has decided since the last look
+	discarded discarded
 }
 
 type waitingPlan struct {
@@ -104,7 +108,7 @@ func (j *Follower) Settle(name string, proceed bool, record func(count int) erro
 		return err
 	}
 	if !proceed {
-		w.no = true
+		w.no, j.discarded = true, discarded{true, name}
 		return nil
 	}
 	for _, id := range w.ids {
@@ -135,7 +139,7 @@ func (j *Follower) run(ctx context.Context) error {
 		held[i].Hash = cmp.Or(j.seen[held[i].ID], held[i].Hash)
 	}
 	plan := w.PlanAutomatic(held)
-	hold := j.judge(ctx, &plan, len(held))
+	hold := j.judge(ctx, w, &plan, len(held))
 	j.tellTooMuch(ctx, plan.TooMuch)
 	if err := j.act(ctx, &plan, hold); err != nil {
 		return err
@@ -202,26 +206,40 @@ func (j *Follower) held(ctx context.Context) ([]flows.Holding, error) {
 }
 
 // judge says whether the ends that a changed policy makes wait for an admin.
-func (j *Follower) judge(ctx context.Context, plan *flows.AutomaticPlan, live int) (hold bool) {
+func (j *Follower) judge(ctx context.Context, world flows.World, plan *flows.AutomaticPlan, live int) (hold bool) {
 	all := plan.PolicyEnds()
 	j.mu.Lock()
 	ids := slices.DeleteFunc(slices.Clone(all), func(id string) bool { return j.approved[id] })
 	if len(ids) < planFrom || len(ids)*100 <= live*j.HoldAbove() {
 		j.waiting = nil
+		j.wrong(ctx, "")
 		j.mu.Unlock()
 		return false
 	}
-	sum := sha256.Sum256([]byte(strings.Join(ids, " ")))
-	name := hex.EncodeToString(sum[:8])
-	known := j.waiting != nil && j.waiting.name == name
-	if !known {
-		j.waiting = &waitingPlan{name: name, ids: ids}
+	name := nameOf(world, plan, ids)
+	no := j.wrong(ctx, name)
+	known := no || j.waiting != nil && j.waiting.name == name
+	if !known || j.waiting == nil {
+		j.waiting = &waitingPlan{name: name, ids: ids, no: no}
 	}
 	j.mu.Unlock()
 	if !known {
 		j.Raise(ctx, name, fmt.Sprintf("The policy has changed, and would end %d of %d automatic accesses. They go on until an admin decides.", len(ids), live), j.details(plan, ids))
 	}
 	return true
+}
+
+// nameOf is equal for plans that end the same under the same policy.
+func nameOf(w flows.World, plan *flows.AutomaticPlan, ids []string) string {
+	var parts []string
+	for _, s := range plan.Steps {
+		if slices.ContainsFunc(s.Ends, func(e flows.AutomaticEnd) bool { return e.Policy }) {
+			parts = append(parts, s.Flow+"\x00"+w.Catalog.HashOf(s.Flow))
+		}
+	}
+	slices.Sort(parts)
+	sum := sha256.Sum256([]byte(strings.Join(append(slices.Compact(parts), ids...), "\x00")))
+	return hex.EncodeToString(sum[:8])
 }
 
 // details counts the ends of a plan by flow.

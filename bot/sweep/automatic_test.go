@@ -65,7 +65,7 @@ func (s *shop) change() {
 
 func (s *shop) follower() *sweep.Follower {
 	return sweep.Automatic(sweep.AutomaticOptions{
-		Requests: s, World: func() (flows.World, bool) { return s.world, s.settled }, HoldAbove: func() int { return 30 },
+		Requests: s, Discards: s.Store, World: func() (flows.World, bool) { return s.world, s.settled }, HoldAbove: func() int { return 30 },
 		Raise: func(_ context.Context, name, text, details string) {
 			s.names, s.raised = append(s.names, name), append(s.raised, text+" "+details)
 		},
@@ -235,6 +235,17 @@ func TestComesBack(t *testing.T) {
 func settle(f *sweep.Follower, name string, proceed bool) (count int, err error) {
 	err = f.Settle(name, proceed, func(n int) error { count = n; return nil })
 	return count, err
+}
+
+// discard is an admin's word that a plan is wrong, as it is kept.
+func (s *shop) discard(f *sweep.Follower, name string) {
+	s.t.Helper()
+	err := f.Settle(name, false, func(int) error {
+		return s.RecordDiscarded(s.t.Context(), time.Now(), name, flows.Fact{Kind: flows.FactOperator, Text: "Kept."})
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // TestPlanWaits: a policy that would end much waits for an admin, and nothing else does.

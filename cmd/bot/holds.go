@@ -112,7 +112,12 @@ func (a *App) settlePlan(ctx context.Context, now time.Time, plan string, by flo
 		if !proceed {
 			text = by.DisplayName() + " kept " + what + " that the changed policy would end; they go on until the policy changes again."
 		}
-		err := a.store.Record(context.WithoutCancel(ctx), now, flows.Fact{Kind: flows.FactOperator, Actor: by, Text: text})
+		ctx, fact := context.WithoutCancel(ctx), flows.Fact{Kind: flows.FactOperator, Actor: by, Text: text}
+		record := func() error { return a.store.Record(ctx, now, fact) }
+		if !proceed {
+			record = func() error { return a.store.RecordDiscarded(ctx, now, plan, fact) }
+		}
+		err := record()
 		a.wrote(err)
 		return err
 	})

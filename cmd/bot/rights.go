@@ -25,7 +25,7 @@ func (a *App) rights() sweep.Job {
 // follow makes people hold what automatic flows give.
 func (a *App) follow() *sweep.Follower {
 	return sweep.Automatic(sweep.AutomaticOptions{
-		Requests: a.counted(), World: a.judged, Log: a.log, Now: a.now,
+		Requests: a.counted(), Discards: a.store, World: a.judged, Log: a.log, Now: a.now,
 		HoldAbove: func() int { return a.current.Load().Sync.HoldWhenShrinkingBy },
 		Raise: func(ctx context.Context, name, text, details string) {
 			a.raiseHold(ctx, flows.Fact{Kind: flows.FactOperator, Text: text, Reason: details, Hold: holdPlan + name})

@@ -12,7 +12,7 @@
 //
 // Buckets (all numbers big-endian, "str" is a length followed by bytes):
 //
-//	meta          schema, audit_cursor, audit_posting, gaps, audit_pruned, audit_pruning, requests_pruned
+//	meta          schema, audit_cursor, audit_posting, gaps, discarded_plan, audit_pruned, audit_pruning, requests_pruned
 //	requests      seq -> JSON of the record; the bucket's sequence is the last seq
 //	by_state      state 0 seq
 //	by_due        nanoseconds id

@@ -54,6 +54,7 @@ var (
 	// When the audit channel was told the head last; see Anchor.
 	metaAuditAnchored = []byte("audit_anchored")
 	metaGaps          = []byte("gaps")
+	metaDiscarded     = []byte("discarded_plan")
 	// What retention removed; see Prune.
 	metaAuditPruned    = []byte("audit_pruned")
 	metaAuditPruning   = []byte("audit_pruning")
