@@ -32,7 +32,8 @@ func (s *speaker) People(context.Context) ([]flows.Person, []flows.Shift, error)
 
 func (s *speaker) Discover(context.Context) (flows.Holdings, error) { return s.holdings, nil }
 
-// synced puts what integrations said last into a database.
+// synced puts what integrations said last into a database, and that a tool put a tag on
+// what is kept.
 func synced(t *testing.T, db string, all map[string]*speaker) {
 	t.Helper()
 	s, err := bolt.Open(db, bolt.Options{})
@@ -48,6 +49,12 @@ func synced(t *testing.T, db string, all map[string]*speaker) {
 		t.Fatal(err)
 	}
 	world.Sync(t.Context())
+	_, err = world.PutTags(t.Context(), []flows.TaggedResource{{Integration: "pg", ResourceType: "database", Resource: "kept", Tags: map[string]string{"env": "test"}}}, func(living.TagsResult) (time.Time, flows.Fact) {
+		return time.Now(), flows.Fact{Kind: flows.FactOperator, Text: "Tags were put."}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -141,7 +148,7 @@ func TestPlanOfWhatIsKept(t *testing.T) {
 		people: []flows.Person{{Email: "carol@example.com", Groups: []string{"developers"}}, {Email: "dan@example.com", Groups: []string{"developers"}, Manager: "bob@example.com"}},
 		holdings: flows.Holdings{
 			Types:     []flows.ResourceType{{ID: "database", Permissions: []flows.Permission{{ID: "read_only"}}}},
-			Resources: []flows.Resource{{Type: "database", ID: "kept", Name: "kept", Tags: map[string]string{"env": "test"}}},
+			Resources: []flows.Resource{{Type: "database", ID: "kept", Name: "kept"}},
 		},
 	}
 	synced(t, db, map[string]*speaker{"pg": pg})
@@ -188,7 +195,7 @@ func TestPlanOfWhatIsKept(t *testing.T) {
 	if diff := cmp.Diff([]string{"carol@example.com context"}, ends(p)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if len(p.Sources) != 2 || p.Sources[1].Old != fromStore || p.Sources[1].New != fromStore || p.Sources[1].Synced == nil || p.Sources[1].Problem != "" {
+	if len(p.Sources) != 3 || p.Sources[2].Name != living.TagsSource || p.Sources[1].Old != fromStore || p.Sources[1].New != fromStore || p.Sources[1].Synced == nil || p.Sources[1].Problem != "" {
 		t.Errorf("%+v", p.Sources)
 	}
 	if diff := cmp.Diff([]string{"carol@example.com policy", "dan@example.com policy"}, ends(run(strings.ReplaceAll(planBase, "permissions: [read_only]", "permissions: [read_write]")))); diff != "" {
@@ -206,7 +213,7 @@ func TestPlanOfWhatIsKept(t *testing.T) {
 	if diff := cmp.Diff([]string{"carol@example.com policy", "dan@example.com policy and context"}, ends(p)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if len(p.Sources) != 2 || p.Sources[1].New != "" || p.Sources[1].String() == "" {
+	if len(p.Sources) != 3 || p.Sources[1].New != "" || p.Sources[1].String() == "" {
 		t.Errorf("%+v", p.Sources)
 	}
 }
