@@ -83,8 +83,7 @@ func loadOwn(ctx context.Context, path string, problemsTo io.Writer) (*config.Co
 
 // staticPeople are those that the file itself names. Other directories are not asked.
 func staticPeople(ctx context.Context, cfg *config.Config) ([]flows.Person, error) {
-	var out []flows.Person
-	seen := map[string]bool{}
+	var all []flows.PeopleOf
 	for _, in := range cfg.Integrations {
 		dir, ok := in.Connection.(provision.Directory)
 		if !ok || in.Type != "static" {
@@ -94,13 +93,9 @@ func staticPeople(ctx context.Context, cfg *config.Config) ([]flows.Person, erro
 		if err != nil {
 			return nil, fmt.Errorf("people of %s: %w", in.Name, err)
 		}
-		for _, p := range people {
-			if !seen[p.Email] {
-				seen[p.Email] = true
-				out = append(out, p)
-			}
-		}
+		all = append(all, flows.PeopleOf{Source: in.Name, People: people})
 	}
+	out, _ := flows.MergePeople(all)
 	if len(out) == 0 {
 		return nil, errors.New("the configuration names no people; the demo needs an integration of type static to have somebody to be")
 	}

@@ -202,7 +202,7 @@ func (l *loader) known(ctx context.Context, c *Config) flows.Known {
 	if k.Integrations == nil {
 		k.Integrations = []string{}
 	}
-	var people []flows.Person
+	var people []flows.PeopleOf
 	var shifts []flows.Shift
 	var groups []string
 	directories := 0
@@ -223,11 +223,13 @@ func (l *loader) known(ctx context.Context, c *Config) flows.Known {
 		if err != nil {
 			return k
 		}
-		people, shifts, groups = append(people, p...), append(shifts, s...), append(groups, g...)
+		people = append(people, flows.PeopleOf{Source: in.Name, People: p})
+		shifts, groups = append(shifts, s...), append(groups, g...)
 	}
 	switch {
 	case directories > 0:
-		k.People = flows.NewDirectory(people, shifts, groups...)
+		merged, _ := flows.MergePeople(people)
+		k.People = flows.NewDirectory(merged, shifts, groups...)
 	case !l.p.failed():
 		l.p.warn("integrations", "no_directory", "no integration knows people, so nobody can ask for anything", "add one of type static")
 	}

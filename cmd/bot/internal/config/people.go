@@ -18,11 +18,13 @@ type somebody struct {
 	path        string
 }
 
-// peopleTwice warns of what people are recognised by and two static integrations
-// claim: whoever cannot be told apart is refused. What one integration says twice
-// it warns of itself.
+// peopleTwice warns where two static integrations claim what people are recognised by and
+// they cannot be made one, so that they are refused; and where the two do not agree on one
+// person. What one integration says twice it warns of itself.
 func (l *loader) peopleTwice(ctx context.Context, c *Config) {
-	addresses, slack, teams := map[string]somebody{}, map[string]somebody{}, map[string]somebody{}
+	t := twice{loader: l, addresses: map[string]somebody{}, slack: map[string]somebody{}, teams: map[string]somebody{}}
+	var all []flows.PeopleOf
+	var entries []somebody
 	for i, in := range c.Integrations {
 		d, ok := in.Connection.(provision.Directory)
 		if !ok || in.Type != staticType {
@@ -32,30 +34,58 @@ func (l *loader) peopleTwice(ctx context.Context, c *Config) {
 		if err != nil {
 			continue // it is read from memory
 		}
+		all = append(all, flows.PeopleOf{Source: in.Name, People: people})
 		for j, p := range people {
-			who := somebody{p, i, in.Name, fmt.Sprintf("integrations[%d].config.people[%d]", i, j)}
-			l.once(addresses, who, flows.NormalizeEmail(p.Email), ".email", "duplicate_person", "the address")
-			for k, alias := range p.Aliases {
-				l.once(addresses, who, flows.NormalizeEmail(alias), fmt.Sprintf(".aliases[%d]", k), "duplicate_person", "the address")
+			entries = append(entries, somebody{p, i, in.Name, fmt.Sprintf("integrations[%d].config.people[%d]", i, j)})
+		}
+	}
+	merged, conflicts := flows.MergePeople(all)
+	t.people = flows.NewDirectory(merged, nil)
+	for _, who := range entries {
+		t.once(t.addresses, who, flows.NormalizeEmail(who.Email), ".email", "duplicate_person", "the address")
+		for k, alias := range who.Aliases {
+			t.once(t.addresses, who, flows.NormalizeEmail(alias), fmt.Sprintf(".aliases[%d]", k), "duplicate_person", "the address")
+		}
+		t.once(t.slack, who, who.SlackID, ".slack_id", "duplicate_account", "the Slack account")
+		t.once(t.teams, who, who.TeamsID, ".teams_id", "duplicate_account", "the Teams account")
+		for _, x := range conflicts {
+			if x.Other == who.name && t.one(who.Email) == t.one(x.Person) {
+				l.p.warn(who.path+"."+x.Fact, "people_disagree", x.String(), "leave it out in one of them, or write the same in both")
 			}
-			l.once(slack, who, p.SlackID, ".slack_id", "duplicate_account", "the Slack account")
-			l.once(teams, who, p.TeamsID, ".teams_id", "duplicate_account", "the Teams account")
 		}
 	}
 }
 
-func (l *loader) once(first map[string]somebody, who somebody, key, at, code, what string) {
+// twice looks for what people are recognised by.
+type twice struct {
+	*loader
+	people                  *flows.Directory // of all static integrations, made one
+	addresses, slack, teams map[string]somebody
+}
+
+// one finds who has an address; nil: nobody, or it is not clear who.
+func (t *twice) one(email string) *flows.Person {
+	p, err := t.people.ByEmail(email)
+	if err != nil {
+		return nil
+	}
+	return p
+}
+
+func (t *twice) once(first map[string]somebody, who somebody, key, at, code, what string) {
 	other, taken := first[key]
+	is := t.one(who.Email)
 	switch {
 	case key == "":
 	case !taken:
 		first[key] = who
 	case other.integration == who.integration:
+	case is != nil && is == t.one(other.Email): // they are made one
 	case code == "duplicate_account":
-		l.p.warn(who.path+at, code, fmt.Sprintf("%s %s belongs to %s in the integration %q too: both are refused until one is removed",
+		t.p.warn(who.path+at, code, fmt.Sprintf("%s %s belongs to %s in the integration %q too: both are refused until one is removed",
 			what, key, other.Email, other.name), "")
 	default:
-		l.p.warn(who.path+at, code, fmt.Sprintf("%s %s is in the integration %q too%s: both are refused until one is removed",
+		t.p.warn(who.path+at, code, fmt.Sprintf("%s %s is in the integration %q too%s: both are refused until one is removed",
 			what, key, other.name, differing(other.Person, who.Person)), "")
 	}
 }

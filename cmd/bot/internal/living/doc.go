@@ -7,7 +7,7 @@
 // sources said outlives a restart, so that none of them is needed at the start.
 // An answer that knows much less than the one before is held until somebody says
 // what it is; see Held. What several sources say of one person is made one; see the
-// rules in merge.go.
+// rules at flows.MergePeople.
 // Policy and sources change together, from one moment to the next; a connection
 // that is replaced is retired when the last who uses it is done.
 // It knows no request and no chat.

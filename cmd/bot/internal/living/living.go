@@ -425,6 +425,9 @@ func (a *Answer) read(ctx context.Context, from Source) (err error) {
 	return nil
 }
 
+// Conflict is a fact about a person on which two sources do not agree.
+type Conflict = flows.Conflict
+
 // Told is what a source says, by its name.
 type Told struct {
 	Source string
@@ -434,18 +437,19 @@ type Told struct {
 // Join makes people and an inventory of what sources say, those first that count first;
 // tags are added to the resources.
 func Join(all []Told, tags []flows.TaggedResource) (*flows.Directory, *flows.Inventory, []Conflict) {
-	people := newMerger()
+	var people []flows.PeopleOf
 	var shifts []flows.Shift
 	var groups []string
 	var holdings []flows.Holdings
 	for _, t := range all {
-		people.add(t.Source, t.People)
+		people = append(people, flows.PeopleOf{Source: t.Source, People: t.People})
 		shifts, groups = append(shifts, t.Shifts...), append(groups, t.Groups...)
 		if t.Holdings != nil {
 			holdings = append(holdings, *t.Holdings)
 		}
 	}
-	return flows.NewDirectory(people.people, shifts, groups...), flows.NewInventory(tagged(holdings, tags)), people.conflicts
+	merged, conflicts := flows.MergePeople(people)
+	return flows.NewDirectory(merged, shifts, groups...), flows.NewInventory(tagged(holdings, tags)), conflicts
 }
 
 // rebuild swaps the snapshot. The caller holds mu, or is alone.

@@ -1,4 +1,4 @@
-package living
+package flows
 
 import (
 	"cmp"
@@ -6,8 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"apono/flows"
 )
 
 // Conflict is a fact about a person on which two sources do not agree.
@@ -23,7 +21,22 @@ func (c Conflict) String() string {
 	return fmt.Sprintf("%s and %s do not agree on the %s of %s; the word of %s counts", c.Counts, c.Other, c.Fact, c.Person, c.Counts)
 }
 
-// merger makes one person of what several sources say about the one with an
+// merger is MergePeople under way.
+type merger struct {
+	people    []Person
+	at        map[string]int    // address -> index into people
+	from      []map[string]bool // which sources said something of each
+	word      []map[string]string
+	conflicts []Conflict
+}
+
+// PeopleOf is what a source says of people.
+type PeopleOf struct {
+	Source string
+	People []Person
+}
+
+// MergePeople makes one person of what several sources say about the one with an
 // address. The rules:
 //
 //   - Sources count in the order of the configuration. Two entries are one person
@@ -34,40 +47,40 @@ func (c Conflict) String() string {
 //   - Whoever one source says is disabled is disabled; that too is a conflict.
 //   - Two entries of one source are never made one, and neither are two people who
 //     were told apart before: an address that both claim then belongs to neither, as
-//     flows.NewDirectory has it.
-type merger struct {
-	people    []flows.Person
-	at        map[string]int    // address -> index into people
-	from      []map[string]bool // which sources said something of each
-	word      []map[string]string
-	conflicts []Conflict
+//     NewDirectory has it.
+//
+// Conflicts are on what they do not agree. What is given is not changed.
+func MergePeople(sources []PeopleOf) ([]Person, []Conflict) {
+	m := &merger{at: map[string]int{}}
+	for _, s := range sources {
+		m.add(s.Source, s.People)
+	}
+	return m.people, m.conflicts
 }
 
-func newMerger() *merger { return &merger{at: map[string]int{}} }
-
-func addresses(p *flows.Person) []string {
-	out := []string{flows.NormalizeEmail(p.Email)}
+func addressesOf(p *Person) []string {
+	out := []string{NormalizeEmail(p.Email)}
 	for _, a := range p.Aliases {
-		out = append(out, flows.NormalizeEmail(a))
+		out = append(out, NormalizeEmail(a))
 	}
 	return slices.DeleteFunc(out, func(a string) bool { return a == "" })
 }
 
 // add takes what a source says of all people.
-func (m *merger) add(source string, people []flows.Person) {
+func (m *merger) add(source string, people []Person) {
 	for i := range people {
 		m.one(source, &people[i])
 	}
 }
 
-func (m *merger) one(source string, p *flows.Person) {
+func (m *merger) one(source string, p *Person) {
 	if i, ok := m.same(source, p); ok {
 		m.join(i, source, p)
 		return
 	}
 	i := len(m.people)
 	fresh := *p // what it points at is not written to
-	fresh.Email = flows.NormalizeEmail(p.Email)
+	fresh.Email = NormalizeEmail(p.Email)
 	m.people = append(m.people, fresh)
 	m.from = append(m.from, map[string]bool{source: true})
 	m.word = append(m.word, map[string]string{"manager": source, "slack_id": source, "teams_id": source, "deactivation": source})
@@ -75,7 +88,7 @@ func (m *merger) one(source string, p *flows.Person) {
 }
 
 func (m *merger) index(i int) {
-	for _, a := range addresses(&m.people[i]) {
+	for _, a := range addressesOf(&m.people[i]) {
 		if _, taken := m.at[a]; !taken {
 			m.at[a] = i
 		}
@@ -83,8 +96,8 @@ func (m *merger) index(i int) {
 }
 
 // same finds the one person that the entry is about; none where two could be meant.
-func (m *merger) same(source string, p *flows.Person) (found int, ok bool) {
-	for _, a := range addresses(p) {
+func (m *merger) same(source string, p *Person) (found int, ok bool) {
+	for _, a := range addressesOf(p) {
 		i, known := m.at[a]
 		switch {
 		case !known, ok && i == found:
@@ -97,11 +110,11 @@ func (m *merger) same(source string, p *flows.Person) (found int, ok bool) {
 	return found, ok
 }
 
-func (m *merger) join(i int, source string, p *flows.Person) {
+func (m *merger) join(i int, source string, p *Person) {
 	into := &m.people[i]
 	m.from[i][source] = true
 	into.Name, into.TimeZone = cmp.Or(into.Name, p.Name), cmp.Or(into.TimeZone, p.TimeZone)
-	m.single(i, source, "manager", &into.Manager, flows.NormalizeEmail(p.Manager))
+	m.single(i, source, "manager", &into.Manager, NormalizeEmail(p.Manager))
 	m.single(i, source, "slack_id", &into.SlackID, p.SlackID)
 	m.single(i, source, "teams_id", &into.TeamsID, p.TeamsID)
 	if into.Disabled != p.Disabled {
@@ -112,15 +125,15 @@ func (m *merger) join(i int, source string, p *flows.Person) {
 		m.conflicts = append(m.conflicts, Conflict{Person: into.Email, Fact: "deactivation", Counts: counts, Other: other})
 		into.Disabled, m.word[i]["deactivation"] = true, counts
 	}
-	into.Groups = union(into.Groups, p.Groups)
-	into.Aliases = union(into.Aliases, slices.DeleteFunc(addresses(p), func(a string) bool { return a == into.Email }))
+	into.Groups = withAll(into.Groups, p.Groups)
+	into.Aliases = withAll(into.Aliases, slices.DeleteFunc(addressesOf(p), func(a string) bool { return a == into.Email }))
 	if len(p.Attributes) > 0 {
 		all := maps.Clone(into.Attributes)
 		if all == nil {
 			all = map[string][]string{}
 		}
 		for name, values := range p.Attributes {
-			all[name] = union(all[name], values)
+			all[name] = withAll(all[name], values)
 		}
 		into.Attributes = all
 	}
@@ -138,8 +151,8 @@ func (m *merger) single(i int, source, fact string, have *string, says string) {
 	}
 }
 
-// union never writes into a.
-func union(a, b []string) []string {
+// withAll is a and what of b is not in it. It never writes into a.
+func withAll(a, b []string) []string {
 	out := slices.Clone(a)
 	for _, v := range b {
 		if !slices.Contains(out, v) {
