@@ -43,7 +43,8 @@ type Adapter struct {
 	log     *slog.Logger
 	meter   platform.Meter
 
-	invokes *repeats
+	invokes   *repeats
+	newcomers *newcomers
 
 	mu       sync.Mutex
 	stopping bool
@@ -55,7 +56,7 @@ type Adapter struct {
 func NewAdapter(client *Client, handler chat.Handler, inbox platform.Inbox) *Adapter {
 	return &Adapter{
 		client: client, handler: handler, inbox: inbox, log: client.log, meter: client.meter,
-		invokes: &repeats{all: map[string]*repeat{}}, stopped: make(chan struct{}),
+		invokes: &repeats{all: map[string]*repeat{}}, newcomers: newNewcomers(), stopped: make(chan struct{}),
 	}
 }
 
@@ -87,13 +88,17 @@ func (a *Adapter) Run(ctx context.Context) error {
 
 // background does work that outlives its request; false when the adapter stops.
 func (a *Adapter) background(ctx context.Context, kind string, f func(context.Context)) bool {
+	return a.backgroundFor(ctx, workLimit, kind, f)
+}
+
+func (a *Adapter) backgroundFor(ctx context.Context, limit time.Duration, kind string, f func(context.Context)) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.stopping {
 		return false
 	}
 	a.working.Go(func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), workLimit)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 		defer cancel()
 		a.guard(ctx, kind, func() { f(ctx) })
 	})
@@ -221,38 +226,6 @@ func (a *Adapter) take(ctx context.Context, got received) response {
 		return response{status: http.StatusForbidden}
 	}
 	return a.invoke(ctx, got)
-}
-
-// installed asks who a new person is, so that cards that are for their address find
-// them, and greets them.
-func (a *Adapter) installed(ctx context.Context, got received) {
-	if got.Conversation.ConversationType != personal {
-		return
-	}
-	a.background(ctx, "installationUpdate", func(ctx context.Context) {
-		if _, err := a.client.Account(ctx, user(got.Activity), platform.PriorityNow); err != nil {
-			a.log.WarnContext(ctx, "teams did not say who installed the app", "error", err)
-			return
-		}
-		a.greet(ctx, got)
-	})
-}
-
-// greet says to a new person what the bot is for. It is the last that is posted: an
-// admin may have installed the app for everybody at once.
-// https://learn.microsoft.com/microsoftteams/platform/bots/how-to/conversations/send-proactive-messages
-func (a *Adapter) greet(ctx context.Context, got received) {
-	g, ok := a.handler.(chat.Greeter)
-	if !ok {
-		return
-	}
-	card, ok := g.Greet(ctx, user(got.Activity))
-	if !ok || !a.client.toGreet(ctx, got.From.AadObjectID) {
-		return
-	}
-	if _, err := a.client.postAt(ctx, spot{got.Conversation.ID, got.ServiceURL, got.From.ID}, card, chat.PriorityRedraw); err != nil {
-		a.log.InfoContext(ctx, "teams did not take a greeting", "error", err)
-	}
 }
 
 // among reports whether the bot is one of those that an event is about.

@@ -132,8 +132,14 @@ type office struct {
 
 func inOffice(t *testing.T, f func(o *office)) {
 	t.Helper()
+	inOfficeOf(t, nil, f)
+}
+
+// inOfficeOf has more people in it.
+func inOfficeOf(t *testing.T, more []teamstest.Person, f func(o *office)) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		o := &office{T: t, tenant: newTenant(t), service: &service{}, inbox: platformtest.NewInbox(), book: &book{all: map[string]Contact{}}}
+		o := &office{T: t, tenant: newTenant(t, more...), service: &service{}, inbox: platformtest.NewInbox(), book: &book{all: map[string]Contact{}}}
 		o.start()
 		f(o)
 		o.stop()

@@ -132,24 +132,33 @@ const (
 	answerPause = time.Second
 )
 
-// deliver posts an answer, and again where that may help, as the outbox does with
-// messages. Where the connector failed nobody can know whether it is there: rather twice
-// than not at all. It reports whether it could not, and may later. Whoever stops does not
-// wait for that.
+// deliver posts an answer, and again where that may help. Where the connector failed
+// nobody can know whether it is there: rather twice than not at all. It reports whether
+// it could not, and may later.
 func (a *Adapter) deliver(ctx context.Context, what string, post func() error) (left bool) {
+	err := a.again(ctx, post)
+	if err == nil {
+		return false
+	}
+	a.meter.Count(CountDropped, what)
+	a.log.WarnContext(ctx, "teams answer could not be delivered", "error", err)
+	return chat.KindOf(err) == chat.ErrorRetry
+}
+
+// again calls what may fail for a moment, as the outbox does with messages, and returns
+// its last error. Whoever stops does not wait for that.
+func (a *Adapter) again(ctx context.Context, call func() error) error {
 	pause := answerPause
 	for try := 1; ; try++ {
-		err := post()
+		err := call()
 		if err == nil {
-			return false
+			return nil
 		}
 		kind, wait := chat.KindOf(err), max(pause, chat.RetryAfterOf(err))
 		until, ok := ctx.Deadline()
 		may := try < answerTries && (kind == chat.ErrorRetry || kind == chat.ErrorUnknown) && (!ok || time.Until(until) >= wait)
 		if !may || !a.pause(ctx, wait) {
-			a.meter.Count(CountDropped, what)
-			a.log.WarnContext(ctx, "teams answer could not be delivered", "error", err)
-			return kind == chat.ErrorRetry
+			return err
 		}
 		pause *= 2
 	}

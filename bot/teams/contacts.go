@@ -170,17 +170,17 @@ func (c *Client) keep(ctx context.Context, now Contact) error {
 	return c.contacts.SaveContact(ctx, now)
 }
 
-// toGreet reports whether somebody was not greeted yet, and notes that they are: rather
-// never than twice.
-func (c *Client) toGreet(ctx context.Context, account string) bool {
+// toGreet says where somebody is who was not greeted yet, and notes that they are:
+// rather never than twice.
+func (c *Client) toGreet(ctx context.Context, account string) (spot, bool) {
 	c.keeping.Lock()
 	defer c.keeping.Unlock()
 	contact, ok, err := c.contacts.Contact(account)
 	if err != nil || !ok || contact.Greeted {
-		return false
+		return spot{}, false
 	}
 	contact.Greeted = true
-	return c.contacts.SaveContact(ctx, contact) == nil
+	return spot{contact.Conversation, contact.ServiceURL, contact.Member}, c.contacts.SaveContact(ctx, contact) == nil
 }
 
 // metFor is how long an event that tells of former times may be late.

@@ -27,9 +27,9 @@ func people() []teamstest.Person {
 	}
 }
 
-func newTenant(t testing.TB) *teamstest.Tenant {
+func newTenant(t testing.TB, more ...teamstest.Person) *teamstest.Tenant {
 	t.Helper()
-	tenant := teamstest.New(teamstest.Options{AppID: appID, AppPassword: secret, TenantID: tenantID, People: people(), Channels: []string{audit, otherChannel}})
+	tenant := teamstest.New(teamstest.Options{AppID: appID, AppPassword: secret, TenantID: tenantID, People: append(people(), more...), Channels: []string{audit, otherChannel}})
 	t.Cleanup(tenant.Close)
 	return tenant
 }
