@@ -14,6 +14,10 @@ import (
 // its flow covers changes.
 const AutomaticAgain = 24 * time.Hour
 
+// AutomaticRetry is how long automatic access of which nothing could be granted is left
+// alone.
+const AutomaticRetry = 15 * time.Minute
+
 // Automatic is what an automatic flow gives at this moment, and to whom.
 type Automatic struct {
 	Flow *Flow

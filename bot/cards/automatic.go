@@ -54,3 +54,12 @@ func isBack(r flows.Request) []chat.Text {
 		chat.Plain(", or when what the access flow " + r.Flow + " covers changes, if " + r.Grantee.DisplayName() + " still matches."),
 	}}
 }
+
+// notGiven says that nothing could be granted of automatic access.
+func notGiven(r flows.Request) chat.Text {
+	rest := ", and nothing is left in any system. It is tried again after " + flows.FormatDuration(flows.AutomaticRetry) + ", if you still match. Your administrator can mend the reason below."
+	if undoing(r) {
+		rest = ". What was begun is being taken back, and it is tried again later, if you still match."
+	}
+	return chat.Text{chat.Plain("The access flow " + r.Flow + " gives you "), chat.Bold(summary(r)), chat.Plain(", but nothing could be granted" + rest)}
+}

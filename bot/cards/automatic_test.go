@@ -103,3 +103,38 @@ func TestItComesBack(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
+
+// TestNobodyRequestedWhatFails: where nothing of automatic access could be granted, nobody is
+// told to request it again, and it has no time before which it ends.
+func TestNobodyRequestedWhatFails(t *testing.T) {
+	words := func(c chat.Card) string {
+		text := c.Body.Words(1000)
+		for _, n := range c.Notes {
+			text += " " + n.Words(1000)
+		}
+		return text
+	}
+	r := standing(t).r
+	for name, tt := range map[string]struct {
+		status flows.GroupStatus
+		want   string
+	}{
+		"being taken back": {flows.GroupUndoing, "The access flow On call reads gives you Deploy on payments in deploy-tool, but nothing could be granted. What was begun is being taken back, and it is tried again later, if you still match."},
+		"failed":           {flows.GroupFailed, "The access flow On call reads gives you Deploy on payments in deploy-tool, but nothing could be granted, and nothing is left in any system. It is tried again after 15 minutes, if you still match. Your administrator can mend the reason below."},
+	} {
+		r := r
+		r.State, r.Groups = flows.StateFailed, []flows.AccessGroup{{Integration: "deploy-tool", Items: r.Groups[0].Items, Status: tt.status, Problem: "no such role"}}
+		card, ok := cards.Card(r, flows.PostKey{Request: r.ID, Audience: flows.AudienceRequester, Person: alice.Email, Topic: flows.TopicFailed}, noon)
+		if !ok {
+			t.Fatal("there is no message that it failed")
+		}
+		if got := words(card); !strings.HasPrefix(got, tt.want) || strings.Contains(got, "request it") {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	s := standing(t, flows.Event{Kind: flows.EventLostRight, Reason: "Alice does not match."}, of(flows.EventGone, "deploy-tool"))
+	card, _ := cards.Card(s.r, flows.PostKey{Request: s.r.ID, Audience: flows.AudienceRequester, Person: alice.Email, Topic: flows.TopicRevoked}, s.now)
+	if got := words(card); strings.Contains(got, "before its time") || !strings.Contains(got, "was ended. It was taken back in every system.") {
+		t.Error(got)
+	}
+}

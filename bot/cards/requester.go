@@ -236,7 +236,11 @@ func over(r flows.Request, topic flows.Topic, email string, now time.Time) chat.
 	case flows.TopicExpired:
 		c.Body = chat.Text{chat.Plain(accessOf(r, email) + " to "), what, chat.Plain(" is over: its time was up. " + takenBack(r, email))}
 	case flows.TopicRevoked:
-		c.Body = chat.Text{chat.Plain(accessOf(r, email) + " to "), what, chat.Plain(" was ended before its time. " + takenBack(r, email))}
+		ended := " was ended before its time. "
+		if r.Trigger == flows.TriggerAutomatic {
+			ended = " was ended. "
+		}
+		c.Body = chat.Text{chat.Plain(accessOf(r, email) + " to "), what, chat.Plain(ended + takenBack(r, email))}
 		if r.ActiveAt.IsZero() {
 			who := "you"
 			if !has(r, email) {
@@ -253,6 +257,9 @@ func over(r flows.Request, topic flows.Topic, email string, now time.Time) chat.
 		c.Body = chat.Text{chat.Plain("Your request for "), what, chat.Plain(" was approved, but nothing could be granted, and nothing is left in any system. Ask your administrator about the reason below, or request it again.")}
 		if undoing(r) {
 			c.Body = chat.Text{chat.Plain("Your request for "), what, chat.Plain(" was approved, but nothing could be granted. What was begun is being taken back. There is nothing you need to do; this message changes when it is done.")}
+		}
+		if r.Trigger == flows.TriggerAutomatic {
+			c.Body = notGiven(r)
 		}
 		for _, g := range r.Groups {
 			c.Notes = append(c.Notes, chat.Text{chat.Bold(g.Integration + ": "), chat.Plain(g.Problem)})

@@ -27,8 +27,6 @@ const (
 	// planFrom is how many accesses a changed policy must end at once before that can
 	// look like a mistake.
 	planFrom = 5
-	// failedAgain is how long a grant that failed is left alone.
-	failedAgain = 15 * time.Minute
 )
 
 // StandingRequests is the durable state of automatic access.
@@ -391,7 +389,7 @@ func (j *Follower) last(s flows.AutomaticStep) (*flows.Request, error) {
 // tooSoon reports whether what ended shortly ago must not come back by itself yet:
 // the system refused it, or a person ended it. Another set of units is another thing.
 func (j *Follower) tooSoon(last *flows.Request, s flows.AutomaticStep) bool {
-	wait := failedAgain
+	wait := flows.AutomaticRetry
 	switch {
 	case last.State == flows.StateFailed, last.State == flows.StateApproved && last.NothingGranted():
 	case last.Ending.By != (flows.PersonRef{}):

@@ -14,7 +14,7 @@ import (
 const againLimit = 24 * time.Hour
 
 // again tries anew what could be granted only in part, for those who match still: after
-// failedAgain, then after twice as long each time, at most againLimit. The successor holds
+// flows.AutomaticRetry, then after twice as long each time, at most againLimit. The successor holds
 // what its forerunner held, so that nothing ends in between.
 func (j *Follower) again(ctx context.Context, steps []flows.AutomaticStep) error {
 	var all []error
@@ -38,7 +38,7 @@ func (j *Follower) due(s flows.AutomaticStep) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	wait, want := failedAgain, flows.HoldingOf(s.Draft).Digest
+	wait, want := flows.AutomaticRetry, flows.HoldingOf(s.Draft).Digest
 	var last *flows.Request
 	for i := range some {
 		r := &some[i]
