@@ -47,12 +47,21 @@ func (s *Service) explain(w flows.World, p *flows.Person, u chat.User, rest stri
 }
 
 // explainedFlows draws the flows that are for a person, those too that are closed
-// at this moment.
+// at this moment, and those that give by themselves.
 func explainedFlows(w flows.World, p *flows.Person, e flows.Explanation) []chat.Section {
 	var out []chat.Section
 	for _, a := range e.Flows {
 		f, ok := w.Catalog.Flow(a.Flow)
-		if !ok || !w.MayUse(f, p) || (a.Of > 0 && a.Covers == 0) {
+		if !ok || (a.Of > 0 && a.Covers == 0) {
+			continue
+		}
+		if w.Gives(f, p) {
+			out = append(out, chat.Section{Title: f.Name, Fields: []chat.Field{
+				{Label: "What", Value: chat.T(targetsOf(f))},
+				{Label: "By itself", Value: chat.T("This access flow gives it to you for as long as you match it; nobody asks for it.")},
+			}})
+		}
+		if !w.MayUse(f, p) {
 			continue
 		}
 		fields := []chat.Field{{Label: "What", Value: chat.T(targetsOf(f))}, {Label: "Longest", Value: chat.T(a.Longest)}}

@@ -58,6 +58,12 @@ func (w World) Explain(q Question) Explanation {
 // themselves or others, at the times at which it may be used.
 func (w World) MayUse(f *Flow, p *Person) bool { return w.open(f, p) }
 
+// Gives reports whether an automatic flow gives a person what it covers.
+func (w World) Gives(f *Flow, p *Person) bool {
+	status, _ := w.Matches(f.Requestors, p, p)
+	return f.Active && f.Trigger == TriggerAutomatic && status == Met && w.People.certain(p)
+}
+
 // asksOwners reports whether who approves depends on what is asked for.
 func (a *Approval) asksOwners() bool {
 	return a != nil && slices.ContainsFunc(a.Groups, func(g ApproverGroup) bool { return slices.ContainsFunc(g.Approvers, isOwner) })
@@ -74,7 +80,7 @@ func (w World) answer(f *Flow, q Question, units []Unit) FlowAnswer {
 	if f.Trigger == TriggerAutomatic {
 		a.Longest = GrantDuration{Indefinite: true}.String()
 		says := "it gives access by itself; nobody asks under it"
-		if status == Met && f.Active {
+		if w.Gives(f, q.Requestor) {
 			says = "it gives access by itself, to " + who + " too; nobody asks under it"
 		}
 		against("%s", says)
