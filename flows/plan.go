@@ -57,7 +57,7 @@ type Change struct {
 
 // Plan is what a new policy changes on a new context.
 type Plan struct {
-	Added, Removed, Changed []string // flows
+	Added, Removed, Changed []string // flows; changed are those too that use a bundle or access scope that is
 	Changes                 []Change
 }
 
@@ -71,7 +71,7 @@ func PlanFor(before, after World) Plan {
 	for _, f := range before.Catalog.Flows() {
 		if g, ok := after.Catalog.Flow(f.Name); !ok {
 			p.Removed = append(p.Removed, f.Name)
-		} else if f.Hash() != g.Hash() {
+		} else if before.Catalog.HashOf(f.Name) != after.Catalog.HashOf(g.Name) {
 			p.Changed = append(p.Changed, f.Name)
 		}
 	}

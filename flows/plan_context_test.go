@@ -119,4 +119,26 @@ func TestPlanOfContext(t *testing.T) {
 	}
 }
 
+// TestPlanNamesFlows: a flow is changed where a bundle or an access scope is that it uses.
+func TestPlanNamesFlows(t *testing.T) {
+	world := func(query, bundled string) flows.World {
+		w := newWorld()
+		w.policy.Scopes = []flows.AccessScope{{Name: "prod", Query: query}}
+		b := databases("read")
+		b.Include = &flows.Selector{Names: []string{bundled}}
+		w.policy.Bundles = []flows.Bundle{{Name: "all", Targets: []flows.Target{b, {AccessScope: "prod", Permissions: []string{"read"}}}}}
+		w.flow().Targets = []flows.Target{{Bundle: "all"}}
+		other := readFlow()
+		other.Name = "other"
+		w.policy.Flows = append(w.policy.Flows, other)
+		return w.now()
+	}
+	before := world(`resource_tag["env"] = "prod"`, "orders")
+	for name, after := range map[string]flows.World{"the scope": world(`resource_tag["env"] = "test"`, "orders"), "the bundle": world(`resource_tag["env"] = "prod"`, "users")} {
+		if got := flows.PlanFor(before, after).Changed; !slices.Equal(got, []string{"read"}) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 func do(changes ...func(*world)) []func(*world) { return changes }
