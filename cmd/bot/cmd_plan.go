@@ -106,7 +106,7 @@ func plan(cmd *cobra.Command, before, after string, offline bool) (*planned, err
 	found := flows.PlanFor(w, x)
 	some := func(s []string) []string { return append([]string{}, s...) }
 	p := &planned{
-		Added: some(found.Added), Removed: some(found.Removed), Changed: some(found.Changed), Changes: []change{}, Ending: []endingEntry{}, Looked: looked,
+		Added: some(found.Added), Removed: some(found.Removed), Changed: some(found.Changed), Changes: []change{}, Ending: []endingEntry{}, Looked: looked, Sources: []comparedSource{},
 	}
 	p.Unjudged = append(some(unjudged(was, sources, wasOf)), unjudged(is, sources, isOf)...)
 	slices.Sort(p.Unjudged)

@@ -4,12 +4,16 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"apono/cmd/bot/internal/config"
 	"apono/cmd/bot/internal/living"
 	"apono/flows"
 	"apono/provision"
+	"apono/provision/ical"
+	"apono/provision/ldap"
+	"apono/provision/slack"
 	"apono/provision/static"
 )
 
@@ -41,7 +45,12 @@ const notAsked = "it was not asked"
 // inFile reports whether what an integration knows is in the configuration itself.
 func inFile(in config.Integration) bool { return in.Type == static.Type().Name }
 
+// isDirectory reports whether an integration knows people, also where a secret is missing
+// without which there is no connection to ask.
 func isDirectory(in config.Integration) bool {
+	if in.Connection == nil {
+		return slices.Contains([]string{ldap.Type().Name, ical.Type().Name, slack.Type().Name}, in.Type)
+	}
 	_, ok := in.Connection.(provision.Directory)
 	return ok
 }

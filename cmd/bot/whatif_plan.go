@@ -213,7 +213,7 @@ func (s comparedSource) String() string {
 func unjudged(cfg *config.Config, all []*compared, side func(*compared) *known) (names []string) {
 	for _, in := range cfg.Integrations {
 		i := slices.IndexFunc(all, func(c *compared) bool { return c.name == in.Name })
-		if side(all[i]).from == fromNobody && (isDirectory(in) || in.Connection == nil) {
+		if side(all[i]).from == fromNobody && isDirectory(in) {
 			names = append(names, in.Name)
 		}
 	}

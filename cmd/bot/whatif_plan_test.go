@@ -130,6 +130,26 @@ lose   carol@example.com: read_only on trial in pg (was: at most 1 hour, automat
 	}
 }
 
+// TestPlanWithoutSecrets: without the secret of a source of people nobody is said to lose
+// anything by not being there; without that of another one, everything is judged.
+func TestPlanWithoutSecrets(t *testing.T) {
+	secretsOfExamples(t)
+	file := filepath.Join(t.TempDir(), "config.yaml")
+	text := strings.Replace(planBase, "flows:\n", "  - {name: hook, type: webhook, config: {url: https://hook.example.com/, secret: env:NOT_SET}}\n"+
+		"  - {name: workspace, type: slack, config: {bot_token: env:NOT_SET}}\nflows:\n", 1)
+	if err := os.WriteFile(file, []byte("store: {path: "+file+".db}\n"+text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, _ := said(t, exitOK, "plan", "--offline", "--old", file, "--new", file)
+	for _, want := range []string{
+		"what would end because of people was not judged: nothing is known of workspace\n", "  hook: not compared, since nothing is known of it (a secret of it is missing)\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the plan does not say %q:\n%s", want, out)
+		}
+	}
+}
+
 // TestPlanOfWhatIsKept: what integrations of both files know is what the database keeps of
 // them, for both; of an integration that is connected otherwise, too, where it does not
 // answer. Requests that would end say whether the policy or the context does it.
