@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 	"time"
 
 	"apono/cmd/bot/internal/config"
@@ -106,9 +107,15 @@ func (k known) sampled(cfg *config.Config) known {
 // ask reads what the integrations of a configuration know. Where one cannot be
 // asked, or offline, the resources of test_inventory stand in; notes says so.
 func ask(ctx context.Context, cfg *config.Config, offline bool, notes io.Writer) flows.World {
+	found := make([]known, len(cfg.Integrations))
+	var asking sync.WaitGroup // all at once: one may not answer for long
+	for i, in := range cfg.Integrations {
+		asking.Go(func() { found[i] = askOne(ctx, in, offline) })
+	}
+	asking.Wait()
 	var all []living.Told
-	for _, in := range cfg.Integrations {
-		k := askOne(ctx, in, offline)
+	for i, in := range cfg.Integrations {
+		k := found[i]
 		if k.problem != "" && !offline && in.Connection != nil {
 			fmt.Fprintf(notes, "%s could not be asked: %s\n", in.Name, k.problem)
 		}

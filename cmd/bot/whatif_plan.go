@@ -5,6 +5,7 @@ import (
 	"context"
 	"reflect"
 	"slices"
+	"sync"
 	"time"
 
 	"apono/cmd/bot/internal/config"
@@ -25,50 +26,50 @@ type compared struct {
 // integration says now; never as two tell it at different times.
 func comparing(ctx context.Context, was, is *config.Config, kept []flows.SourceSnapshot, offline bool) (out []*compared) {
 	index := map[string]*compared{}
-	at := func(name string) *compared {
-		if index[name] == nil {
-			index[name] = &compared{name: name}
-			out = append(out, index[name])
-		}
-		return index[name]
-	}
-	others := map[string]config.Integration{}
-	for _, in := range is.Integrations {
-		others[in.Name] = in
-		at(in.Name)
-	}
-	for _, in := range was.Integrations {
-		c := at(in.Name)
-		k := askKept(ctx, in, kept, offline)
-		c.was = &k
-		other, both := others[in.Name]
-		if !both {
-			continue
-		}
-		c.settings = other.Type != in.Type || other.Settings != in.Settings
-		switch {
-		case inFile(other) || inFile(in):
-			l := askKept(ctx, other, nil, offline)
-			c.is = &l
-		case c.settings:
-			l := askOne(ctx, other, offline)
-			c.is = &l
-			c.settle()
-		default:
-			l := k
-			c.is = &l
+	olds, news := map[string]*config.Integration{}, map[string]*config.Integration{}
+	note := func(all []config.Integration, into map[string]*config.Integration) {
+		for i := range all {
+			name := all[i].Name
+			into[name] = &all[i]
+			if index[name] == nil {
+				index[name] = &compared{name: name}
+				out = append(out, index[name])
+			}
 		}
 	}
-	for _, in := range is.Integrations {
-		if c := at(in.Name); c.is == nil {
-			k := askOne(ctx, in, offline)
-			c.is = &k
-		}
+	note(is.Integrations, news)
+	note(was.Integrations, olds)
+	var asking sync.WaitGroup // all at once: one may not answer for long
+	for _, c := range out {
+		asking.Go(func() { c.ask(ctx, olds[c.name], news[c.name], kept, offline) })
 	}
+	asking.Wait()
 	for _, c := range out {
 		c.sample(was, is)
 	}
 	return out
+}
+
+// ask finds out what is known of an integration of the old file, the new one, or both.
+func (c *compared) ask(ctx context.Context, was, is *config.Integration, kept []flows.SourceSnapshot, offline bool) {
+	var k, l known
+	switch {
+	case was == nil:
+		l = askOne(ctx, *is, offline)
+		c.is = &l
+		return
+	case is == nil:
+		k = askKept(ctx, *was, kept, offline)
+		c.was = &k
+		return
+	}
+	k = askKept(ctx, *was, kept, offline)
+	c.was, c.is = &k, &l
+	c.settings = is.Type != was.Type || is.Settings != was.Settings
+	if l = k; c.settings || inFile(*is) {
+		l = askOne(ctx, *is, offline)
+		c.settle()
+	}
 }
 
 // settle has the one that is known count for both, as a reload does.
