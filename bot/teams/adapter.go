@@ -32,6 +32,8 @@ const (
 	// not get it and asks again, and repeatID for a connector that does.
 	repeatFor = 10 * time.Second
 	repeatID  = 2 * time.Minute
+	// sentFor is how long it is known of a form within a message that it was sent.
+	sentFor = 24 * time.Hour
 )
 
 // Adapter receives. It translates what people do into calls of a chat.Handler, and
@@ -45,6 +47,7 @@ type Adapter struct {
 
 	invokes   *repeats
 	newcomers *newcomers
+	sent      platform.Cache[struct{}] // what was filled in within a message and is done
 
 	mu       sync.Mutex
 	stopping bool
@@ -56,7 +59,7 @@ type Adapter struct {
 func NewAdapter(client *Client, handler chat.Handler, inbox platform.Inbox) *Adapter {
 	return &Adapter{
 		client: client, handler: handler, inbox: inbox, log: client.log, meter: client.meter,
-		invokes: &repeats{all: map[string]*repeat{}}, newcomers: newNewcomers(), stopped: make(chan struct{}),
+		invokes: &repeats{all: map[string]*repeat{}}, newcomers: newNewcomers(), sent: platform.NewCache[struct{}](sentFor), stopped: make(chan struct{}),
 	}
 }
 

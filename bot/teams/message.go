@@ -162,7 +162,8 @@ func fetching(data json.RawMessage) bool {
 }
 
 // inline takes a form that was filled in within a message. That stays, so something else
-// can be sent with it: its key is that of what was filled in.
+// can be sent with it: its key is that of what was filled in. Whoever sends the same again
+// is told so.
 func (a *Adapter) inline(ctx context.Context, got received, where spot, w wire, raw map[string]json.RawMessage) {
 	if filled, err := json.Marshal(raw); err == nil && w.Form != nil && len(w.Form.Key) <= maxID {
 		form := *w.Form
@@ -170,12 +171,19 @@ func (a *Adapter) inline(ctx context.Context, got received, where spot, w wire, 
 		form.Key, w.Form = base64.RawURLEncoding.EncodeToString(sum[:]), &form
 	}
 	next, sound := a.filled(ctx, user(got.Activity), w, raw)
-	switch {
-	case !sound:
+	if !sound {
 		a.tell(ctx, where, *chat.Say("I do not know this form. Please open it again.").Private)
-	case next != nil:
-		a.postForm(ctx, where, *next)
+		return
 	}
+	if next != nil {
+		a.postForm(ctx, where, *next)
+		return
+	}
+	sent := got.From.AadObjectID + "\x00" + w.Form.Key
+	if _, before := a.sent.Get(sent); before {
+		a.tell(ctx, where, *chat.Say("Exactly this was sent before, and counts once. To send something else, change what is filled in, or open the form again.").Private)
+	}
+	a.sent.Put(sent, struct{}{})
 }
 
 // postForm shows a form as a message. It reports whether it could not, and may later.
