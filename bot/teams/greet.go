@@ -20,11 +20,26 @@ const (
 type newcomers struct {
 	mu    sync.Mutex
 	under map[string]bool // way, by account
-	turns chan struct{}
+	// turns to be asked about, and to be greeted: nobody who can be known waits for
+	// greetings.
+	asked, greeted turns
 }
 
 func newNewcomers() *newcomers {
-	return &newcomers{under: map[string]bool{}, turns: make(chan struct{}, newcomersAtOnce)}
+	return &newcomers{under: map[string]bool{}, asked: make(turns, newcomersAtOnce), greeted: make(turns, newcomersAtOnce)}
+}
+
+// turns are taken by a few at a time.
+type turns chan struct{}
+
+// take does f in its turn; it does nothing where ctx ends before.
+func (t turns) take(ctx context.Context, f func()) {
+	select {
+	case t <- struct{}{}:
+		defer func() { <-t }()
+		f()
+	case <-ctx.Done():
+	}
 }
 
 // begin reports whether somebody is not under way yet: several events tell of one.
@@ -45,8 +60,8 @@ func (n *newcomers) end(account string) {
 }
 
 // installed asks who a new person is, so that cards that are for their address find
-// them, and greets them. Both come after everything else that is sent, a few at a time.
-// Whoever stops does not wait for it.
+// them, and greets them. Both come after what people wait for, a few at a time. Whoever
+// stops does not wait for it.
 func (a *Adapter) installed(ctx context.Context, got received) {
 	account := got.From.AadObjectID
 	if got.Conversation.ConversationType != personal || !a.newcomers.begin(account) {
@@ -54,14 +69,6 @@ func (a *Adapter) installed(ctx context.Context, got received) {
 	}
 	if !a.backgroundFor(ctx, newcomerLimit, "installationUpdate", func(ctx context.Context) {
 		defer a.newcomers.end(account)
-		select {
-		case a.newcomers.turns <- struct{}{}:
-			defer func() { <-a.newcomers.turns }()
-		case <-a.stopped:
-			return
-		case <-ctx.Done():
-			return
-		}
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		go func() {
@@ -71,21 +78,31 @@ func (a *Adapter) installed(ctx context.Context, got received) {
 			case <-ctx.Done():
 			}
 		}()
-		a.welcome(ctx, got)
+		known := false
+		a.newcomers.asked.take(ctx, func() { known = a.asked(ctx, got) })
+		if known {
+			a.newcomers.greeted.take(ctx, func() { a.greet(ctx, got) })
+		}
 	}) {
 		a.newcomers.end(account)
 	}
 }
 
-func (a *Adapter) welcome(ctx context.Context, got received) {
+// asked asks who a new person is, and reports whether Teams said it.
+func (a *Adapter) asked(ctx context.Context, got received) bool {
 	err := a.again(ctx, func() error {
-		_, err := a.client.Account(ctx, user(got.Activity), chat.PriorityRedraw)
+		_, err := a.client.Account(ctx, user(got.Activity), chat.PriorityStale)
 		return err
 	})
 	if err != nil {
 		a.log.WarnContext(ctx, "teams did not say who installed the app", "error", err)
-		return
 	}
+	return err == nil
+}
+
+// greet says to a new person what the bot is for.
+// https://learn.microsoft.com/microsoftteams/platform/bots/how-to/conversations/send-proactive-messages
+func (a *Adapter) greet(ctx context.Context, got received) {
 	g, ok := a.handler.(chat.Greeter)
 	if !ok {
 		return

@@ -32,12 +32,13 @@ func newOnTeams(s *script) *onTeams {
 	return t
 }
 
-// arrive lets everybody add the app.
+// arrive lets everybody add the app, and the bot get to know them.
 func (s *onTeams) arrive() error {
 	var errs []error
 	for _, h := range handles {
 		errs = append(errs, s.actors[h].Install())
 	}
+	time.Sleep(time.Second)
 	synctest.Wait()
 	return errors.Join(errs...)
 }
