@@ -194,3 +194,26 @@ func TestDemoOfAPolicyThatCannotBeTried(t *testing.T) {
 		}
 	}
 }
+
+// TestDemoNamesTheDatabaseThatIsAway: whoever mistypes DEMO_PG_DSN reads which system the
+// story waited for, and where, and never the password.
+func TestDemoNamesTheDatabaseThatIsAway(t *testing.T) {
+	dsn := func(string) (string, bool) { return "postgres://demo:hunter2@127.0.0.1:1/postgres", true }
+	d, err := newDemo(t.Context(), demoOptions{duration: time.Hour, lookupEnv: dsn, logTo: io.Discard})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(d.close)
+	if err := d.app.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s := &story{demo: d, ctx: t.Context(), out: io.Discard, start: time.Now(), patience: patience}
+	if err := s.until("the database cannot be read", func() bool { return strings.Contains(d.app.Degraded()["postgres"], "127.0.0.1") }); err != nil {
+		t.Fatal(err)
+	}
+	s.patience = time.Millisecond
+	err = s.connect()
+	if err == nil || !strings.Contains(err.Error(), "; postgres: postgres at 127.0.0.1 could not be reached.") || strings.Contains(err.Error(), "hunter2") {
+		t.Errorf("the story says: %v", err)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -78,7 +79,13 @@ func (s *story) until(what string, cond func() bool) error {
 func (s *story) connect() error {
 	s.chapter("The bot connects")
 	if err := s.until("the bot connects to Slack and reads the systems", func() bool { return len(s.app.Ready())+len(s.app.Degraded()) == 0 }); err != nil {
-		return err
+		said := []string{err.Error()}
+		for _, problems := range []map[string]string{s.app.Ready(), s.app.Degraded()} {
+			for _, name := range slices.Sorted(maps.Keys(problems)) {
+				said = append(said, name+": "+problems[name])
+			}
+		}
+		return errors.New(strings.Join(said, "; "))
 	}
 	s.tell("connected to Slack over two sockets; what fell due while it was away was swept first")
 	return nil
