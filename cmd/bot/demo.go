@@ -227,7 +227,10 @@ func (d *demo) load(ctx context.Context, path string) (*config.Config, error) {
 		"DEMO_APP_TOKEN": d.ws.AppToken(), "DEMO_BOT_TOKEN": d.ws.BotToken(), "DEMO_TARGET_SECRET": webhooktest.Secret.Reveal(), "DEMO_PG_DSN": d.pgDSN,
 	}
 	cfg, report := config.Load(ctx, config.Options{Path: path, Registry: reg, LookupEnv: func(name string) (string, bool) { v, ok := env[name]; return v, ok }})
-	if cfg == nil {
+	switch {
+	case cfg == nil && d.pgDSN != "":
+		return nil, fmt.Errorf("the demo's configuration with DEMO_PG_DSN: %w", report.Err())
+	case cfg == nil:
 		return nil, fmt.Errorf("the demo's configuration: %w", errors.Join(report.Err(), errors.New("(this is a bug)")))
 	}
 	d.onClose(func() { _ = cfg.Close() })

@@ -217,3 +217,13 @@ func TestDemoNamesTheDatabaseThatIsAway(t *testing.T) {
 		t.Errorf("the story says: %v", err)
 	}
 }
+
+// TestDemoRefusesWhatIsNoDatabase: a DEMO_PG_DSN that is none is a mistake of whoever set
+// it, and is told as one.
+func TestDemoRefusesWhatIsNoDatabase(t *testing.T) {
+	dsn := func(string) (string, bool) { return "foo", true }
+	_, err := newDemo(t.Context(), demoOptions{duration: time.Hour, lookupEnv: dsn, logTo: io.Discard})
+	if err == nil || !strings.Contains(err.Error(), "DEMO_PG_DSN") || strings.Contains(err.Error(), "bug") {
+		t.Errorf("the demo says: %v", err)
+	}
+}
