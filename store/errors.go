@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 
 	"apono/flows"
 )
@@ -36,6 +37,10 @@ var (
 	// ErrStale is returned when what the caller decided on has changed since it
 	// was read. Nothing was written; read again and decide again.
 	ErrStale = errors.New("changed since it was read")
+	// ErrDefect is returned when the program panicked while it decided on a request.
+	// Nothing was written, the database is sound, and the stack is in the log. It is
+	// wrapped in a *flows.Error with CodeInternal.
+	ErrDefect = errors.New("a defect of the bot")
 )
 
 // OpenError says why a store could not be opened, in a sentence for the operator.
@@ -80,5 +85,12 @@ func (e *OpenError) Unwrap() []error {
 func NotFound(id string) error {
 	e := flows.Errorf(flows.CodeNotFound, "There is no request %s.", id)
 	e.Err = ErrNotFound
+	return e
+}
+
+// Defect is the error for a decision on a request that ended in a panic.
+func Defect(id string, panicked any) error {
+	e := flows.Errorf(flows.CodeInternal, "Something went wrong in the bot, and nothing was changed. Trying again will not help; please tell your administrator.")
+	e.Err = fmt.Errorf("%w: panic in a decision on %s: %v", ErrDefect, id, panicked)
 	return e
 }

@@ -59,6 +59,7 @@ type Store struct {
 	counts     struct{ commits, operations uint64 }
 	unreadable map[rowName]bool
 	lost       func(...slog.Attr) // tells the operator of an unreadable row
+	defect     func(...slog.Attr) // tells the operator of a panic in a decision
 
 	kick    chan struct{} // an operation waits, or the store closes
 	stopped chan struct{} // closed by the committer as it ends
@@ -83,6 +84,9 @@ func Open(path string, opts Options) (*Store, error) {
 	}
 	for _, lane := range lanes {
 		s.wake[lane] = make(chan struct{}, 1)
+	}
+	s.defect = func(attrs ...slog.Attr) {
+		s.log.LogAttrs(context.Background(), slog.LevelError, "a decision panicked; nothing was changed (this is a bug)", attrs...)
 	}
 	if err := prepareFile(path, opts.ReadOnly, s.log); err != nil {
 		open := &store.OpenError{Path: path, Err: err}

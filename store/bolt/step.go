@@ -3,10 +3,13 @@ package bolt
 import (
 	"bytes"
 	"fmt"
+	"log/slog"
+	"runtime/debug"
 	"slices"
 	"time"
 
 	"apono/flows"
+	"apono/store"
 )
 
 // step is a decided transition, encoded and ready to be written.
@@ -29,13 +32,19 @@ type encodedFact struct {
 }
 
 // step decides and encodes. It writes nothing, so that whatever goes wrong is
-// alone to fail.
-func (s *Store) step(from *flows.Request, ev flows.Event, now time.Time) (*step, error) {
+// alone to fail. It reads nothing of the file either, so a panic is no damage.
+func (s *Store) step(from *flows.Request, ev flows.Event, now time.Time) (st *step, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.defect(slog.String("request", from.ID), slog.String("event", string(ev.Kind)), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+			st, err = nil, store.Defect(from.ID, p)
+		}
+	}()
 	to, effects, err := s.next(*from, ev, now)
 	if err != nil {
 		return nil, err
 	}
-	st := &step{from: from, to: &to}
+	st = &step{from: from, to: &to}
 	if to.ID != from.ID || to.Seq != from.Seq || to.Version != from.Version+1 {
 		return nil, fmt.Errorf("%s version %d became %s version %d by %s (this is a bug)", from.ID, from.Version, to.ID, to.Version, ev.Kind)
 	}
