@@ -44,7 +44,10 @@ func (g Ground) You() string {
 	if s := g.Late.sentence(); s != "" {
 		you = s + ", and you "
 	}
-	return you + map[bool]string{false: "are ", true: "stand in for "}[verb == standsIn] + right + "."
+	if verb == standsIn {
+		return you + "stand in for " + right + "."
+	}
+	return you + "are " + right + "."
 }
 
 // They says it to others, after the name and without an end: "is in the group dba;
