@@ -225,6 +225,17 @@ func TestSuggestFitsIntoAnAck(t *testing.T) {
 	}
 }
 
+// TestLongPathsOfOptions show their end too, where those of one name differ mostly.
+func TestLongPathsOfOptions(t *testing.T) {
+	path := strings.Repeat("cluster / ", 20)
+	got := drawOptions([]chat.Option{{Value: "a", Label: "orders", Description: path + "sales"}, {Value: "b", Label: "orders", Description: path + "returns"}})
+	for i, end := range []string{"/ sales", "/ returns"} {
+		if d := got[i].Description.Text; !strings.HasPrefix(d, "cluster /") || !strings.HasSuffix(d, end) || length(d) > maxOptionText {
+			t.Errorf("%q", d)
+		}
+	}
+}
+
 // TestSuggestGroups: headings are drawn in the order of their best options, with any
 // text in them, and count for the size of the ack.
 func TestSuggestGroups(t *testing.T) {

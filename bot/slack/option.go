@@ -100,7 +100,7 @@ func drawOptions(options []chat.Option) []*slack.OptionBlockObject {
 	for i, text := range chat.Distinct(labels, maxOptionText) {
 		o := kept[i]
 		var description *slack.TextBlockObject
-		if d, _ := cut(line(o.Description), maxOptionText); d != "" {
+		if d := chat.Middle(line(o.Description), maxOptionText); d != "" {
 			description = plainObject(d)
 		}
 		out = append(out, slack.NewOptionBlockObject(o.Value, plainObject(text), description))

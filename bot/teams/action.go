@@ -144,12 +144,17 @@ func drawPress(a chat.Action, title, place string) obj {
 }
 
 func label(s, otherwise string) string {
+	s, _ = chat.Cut(words(s, otherwise), maxLabel)
+	return s
+}
+
+// words is what to call something, uncut.
+func words(s, otherwise string) string {
 	if s = line(s); s == "" {
 		s = line(otherwise)
 	}
 	if s == "" {
 		s = "Open"
 	}
-	s, _ = chat.Cut(s, maxLabel)
 	return s
 }

@@ -270,11 +270,7 @@ func (a *Adapter) searched(ctx context.Context, got received) response {
 const maxResults = 15
 
 func results(options []chat.Option) response {
-	found := []any{}
-	for _, o := range options {
-		found = append(found, obj{"title": choiceTitle(o), "value": packed(o.Value)})
-	}
 	return answerWith(obj{
-		"statusCode": http.StatusOK, "type": "application/vnd.microsoft.search.searchResponse", "value": obj{"results": found},
+		"statusCode": http.StatusOK, "type": "application/vnd.microsoft.search.searchResponse", "value": obj{"results": drawChoices(options)},
 	})
 }

@@ -288,15 +288,15 @@ func placeholder(in obj, p chat.Part) {
 // choicesOf draws the options, at most so many, and those that are chosen even where
 // they are not among them.
 func choicesOf(p chat.Part, most int) (choices []any, chosen []string) {
-	choices = []any{}
+	var listed []chat.Option
 	known := map[string]bool{}
 	add := func(o chat.Option) {
 		value := packed(o.Value)
-		if o.Value == "" || known[value] || len(choices) >= most {
+		if o.Value == "" || known[value] || len(listed) >= most {
 			return
 		}
 		known[value] = true
-		choices = append(choices, obj{"title": choiceTitle(o), "value": value})
+		listed = append(listed, o)
 	}
 	for _, o := range p.Selected {
 		if p.Search || len(p.Options) > most && slices.ContainsFunc(p.Options, func(other chat.Option) bool { return other.Value == o.Value }) {
@@ -314,15 +314,42 @@ func choicesOf(p chat.Part, most int) (choices []any, chosen []string) {
 	if p.Kind == chat.PartSelect {
 		chosen = chosen[:min(len(chosen), 1)]
 	}
-	return choices, chosen
+	return drawChoices(listed), chosen
 }
 
-func choiceTitle(o chat.Option) string {
-	title, _ := chat.Cut(label(o.Label, o.Value), maxLabel)
-	if more := line(o.Description); more != "" {
-		title, _ = chat.Cut(title+" — "+more, maxChoice)
+// drawChoices draws options so that those that differ can be told apart; never nil.
+func drawChoices(options []chat.Option) []any {
+	labels := make([]string, len(options))
+	for i, o := range options {
+		labels[i] = words(o.Label, o.Value)
 	}
-	return title
+	whole, shown, alike := make([]string, len(options)), chat.Distinct(labels, maxLabel), map[string][]int{}
+	for i, o := range options {
+		whole[i] = labels[i]
+		if more := line(o.Description); more != "" {
+			const between = " — "
+			whole[i] += between + more
+			shown[i] += between + chat.Middle(more, maxChoice-chat.Length(shown[i]+between))
+		}
+		alike[shown[i]] = append(alike[shown[i]], i)
+	}
+	for _, group := range alike {
+		if len(group) == 1 {
+			continue
+		}
+		titles := make([]string, len(group))
+		for n, i := range group {
+			titles[n] = whole[i]
+		}
+		for n, title := range chat.Distinct(titles, maxChoice) {
+			shown[group[n]] = title
+		}
+	}
+	choices := make([]any, len(options))
+	for i, o := range options {
+		choices[i] = obj{"title": shown[i], "value": packed(o.Value)}
+	}
+	return choices
 }
 
 // packed writes a value so that it holds no comma: Teams joins several with one.

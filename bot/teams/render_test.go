@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -242,57 +241,6 @@ func bundleForm(t *testing.T) chat.Form {
 		}
 	}
 	return f
-}
-
-// TestAChoiceBeyondTheListed is listed and chosen all the same.
-func TestAChoiceBeyondTheListed(t *testing.T) {
-	p := chat.Part{Kind: chat.PartSelect, Field: "bundle", Label: "Bundle"}
-	for i := range maxChoices + 50 {
-		p.Options = append(p.Options, chat.Option{Value: strconv.Itoa(i), Label: "bundle " + strconv.Itoa(i)})
-	}
-	p.Selected = p.Options[maxChoices+40:][:1]
-	choices, chosen := choicesOf(p, maxChoices)
-	if len(choices) != maxChoices || !slices.Equal(chosen, []string{strconv.Itoa(maxChoices + 40)}) {
-		t.Errorf("%d choices, chosen %q", len(choices), chosen)
-	}
-	p.Selected = []chat.Option{{Value: "gone"}}
-	if _, chosen = choicesOf(p, maxChoices); len(chosen) > 0 {
-		t.Errorf("what is not on offer is chosen: %q", chosen)
-	}
-}
-
-// TestMoreChoicesThanFit are found by typing, and the form says so; also where their
-// names are so long that fewer fit.
-func TestMoreChoicesThanFit(t *testing.T) {
-	for name, tt := range map[string]struct {
-		options, long int
-		searched      bool
-		listed        int
-	}{
-		"all fit":    {options: maxChoices, long: 20, listed: maxChoices},
-		"one more":   {options: maxChoices + 1, long: 20, searched: true, listed: maxChoices},
-		"long names": {options: maxChoices, long: 120, searched: true, listed: 4 * listedFirst},
-	} {
-		t.Run(name, func(t *testing.T) {
-			f := chat.Form{ID: chat.FormRequest, Title: "Request access", Submit: "Submit", State: "{}"}
-			p := chat.Part{Kind: chat.PartSelect, Field: "bundle", Label: "Bundle"}
-			for i := range tt.options {
-				p.Options = append(p.Options, chat.Option{Value: fmt.Sprintf("%0*d", tt.long, i), Label: fmt.Sprintf("%0*d", tt.long, i)})
-			}
-			p.Selected = p.Options[tt.options-1:]
-			f.Parts = []chat.Part{p}
-			card, err := RenderForm(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text := valid(t, card)
-			in := card["body"].([]any)[0].(obj)
-			said := strings.Contains(text, fmt.Sprintf("Not all %d are in the list: type a part of the name to find the others.", tt.options))
-			if n := len(in["choices"].([]any)); n != tt.listed || said != tt.searched || (in["choices.data"] != nil) != tt.searched || in["value"] != f.Parts[0].Selected[0].Value {
-				t.Errorf("%d are listed, of which %v is chosen; search %v:\n%s", n, in["value"], in["choices.data"], text)
-			}
-		})
-	}
 }
 
 // TestAnErrorIsSaidOnce where a text of the form says it too: that text is the error.
