@@ -72,6 +72,7 @@ func (a *Adapter) Ready() bool { return a.client.check.keys.ready() }
 func (a *Adapter) Run(ctx context.Context) error {
 	a.Ready() //nolint:contextcheck // begins to fetch the keys, for all requests
 	a.replay(ctx)
+	a.arriving(ctx)
 	<-ctx.Done()
 	a.mu.Lock()
 	a.stopping = true
@@ -206,7 +207,7 @@ func user(a schema.Activity) chat.User {
 func (a *Adapter) take(ctx context.Context, got received) response {
 	accepted := response{status: http.StatusAccepted}
 	keep := a.client.meet
-	if got.Type == schema.InstallationUpdate && got.Action == "remove" || a.among(got.MembersRemoved) {
+	if got.Type == schema.InstallationUpdate && got.Action == "remove" || among(got.MembersRemoved, a.client.bot()) {
 		keep = a.client.part
 	}
 	if err := keep(ctx, got); err != nil {
@@ -216,8 +217,8 @@ func (a *Adapter) take(ctx context.Context, got received) response {
 	case "message":
 		return a.message(ctx, got)
 	case "installationUpdate", "conversationUpdate":
-		if got.Action == "add" || a.among(got.MembersAdded) {
-			a.installed(ctx, got)
+		if got.arrival(a.client.bot()) && got.Conversation.ConversationType == personal {
+			a.welcome(ctx, user(got.Activity))
 		}
 		return accepted
 	case "other":
@@ -232,8 +233,17 @@ func (a *Adapter) take(ctx context.Context, got received) response {
 }
 
 // among reports whether the bot is one of those that an event is about.
-func (a *Adapter) among(members []schema.ChannelAccount) bool {
-	return slices.ContainsFunc(members, func(m schema.ChannelAccount) bool { return m.ID == a.client.bot() })
+func among(members []schema.ChannelAccount, bot string) bool {
+	return slices.ContainsFunc(members, func(m schema.ChannelAccount) bool { return m.ID == bot })
+}
+
+// arrival reports whether an event tells that somebody got the app.
+func (got received) arrival(bot string) bool {
+	switch got.Type {
+	case schema.InstallationUpdate, schema.ConversationUpdate:
+		return got.Action == "add" || among(got.MembersAdded, bot)
+	}
+	return false
 }
 
 var errStopping = errors.New("the bot is stopping")

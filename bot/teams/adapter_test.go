@@ -56,6 +56,17 @@ func (b *book) ContactByEmail(email string) (Contact, bool, error) {
 	return Contact{}, false, nil
 }
 
+func (b *book) Arriving() (all []Contact, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, c := range b.all {
+		if c.Arriving {
+			all = append(all, c)
+		}
+	}
+	return all, nil
+}
+
 // service answers as it is told to, and writes down what it was asked.
 type service struct {
 	mu       sync.Mutex
@@ -126,6 +137,7 @@ type office struct {
 	service *service
 	inbox   *platformtest.Inbox
 	book    *book
+	greets  bool // the service, whoever it is
 	log     platformtest.Journal
 	stop    func()
 }
@@ -156,6 +168,9 @@ func (o *office) start() {
 		o.Fatal(err)
 	}
 	o.adapter = NewAdapter(o.client, o.service, o.inbox)
+	if o.greets {
+		o.adapter.handler = greeting{o.service}
+	}
 	o.tenant.Serve(o.adapter)
 	ctx, cancel := context.WithCancel(o.Context())
 	done := make(chan error, 1)

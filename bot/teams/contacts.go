@@ -22,6 +22,9 @@ type Contact struct {
 	TimeZone string `json:"time_zone,omitempty"`
 	// Greeted: they were told what the bot is for.
 	Greeted bool `json:"greeted,omitempty"`
+	// Arriving: they got the app, and the bot has yet to ask who they are, or to greet
+	// them.
+	Arriving bool `json:"arriving,omitempty"`
 }
 
 // Contacts keeps them across restarts.
@@ -32,6 +35,8 @@ type Contacts interface {
 	Contact(account string) (Contact, bool, error)
 	// ContactByEmail finds the one that was saved last with an address.
 	ContactByEmail(email string) (Contact, bool, error)
+	// Arriving finds all that are Contact.Arriving.
+	Arriving() ([]Contact, error)
 }
 
 // tenantContact is the account under which the address of the tenant's connector is
@@ -151,6 +156,7 @@ func (c *Client) meet(ctx context.Context, a received) error {
 	}
 	c.met.Put(now.Account, a.At)
 	now.Email, now.TimeZone, now.Greeted = known.Email, cmp.Or(a.TimeZone, known.TimeZone), known.Greeted
+	now.Arriving = !known.Greeted && (known.Arriving || a.arrival(c.bot()))
 	if ok && known == now {
 		return nil
 	}
@@ -167,6 +173,7 @@ func (c *Client) keep(ctx context.Context, now Contact) error {
 		return err
 	}
 	now.Greeted = now.Greeted || known.Greeted
+	now.Arriving = now.Arriving && !now.Greeted
 	return c.contacts.SaveContact(ctx, now)
 }
 
@@ -179,8 +186,33 @@ func (c *Client) toGreet(ctx context.Context, account string) (spot, bool) {
 	if err != nil || !ok || contact.Greeted {
 		return spot{}, false
 	}
-	contact.Greeted = true
+	contact.Greeted, contact.Arriving = true, false
 	return spot{contact.Conversation, contact.ServiceURL, contact.Member}, c.contacts.SaveContact(ctx, contact) == nil
+}
+
+// notGreeted notes that they are to be greeted after all.
+func (c *Client) notGreeted(ctx context.Context, account string) error {
+	return c.change(ctx, account, func(contact *Contact) { contact.Greeted, contact.Arriving = false, true })
+}
+
+// arrived notes that there is nothing more to do for a new person.
+func (c *Client) arrived(ctx context.Context, account string) error {
+	return c.change(ctx, account, func(contact *Contact) { contact.Arriving = false })
+}
+
+// change saves what is changed of a contact that is known.
+func (c *Client) change(ctx context.Context, account string, f func(*Contact)) error {
+	c.keeping.Lock()
+	defer c.keeping.Unlock()
+	known, ok, err := c.contacts.Contact(account)
+	if err != nil || !ok {
+		return err
+	}
+	now := known
+	if f(&now); now == known {
+		return nil
+	}
+	return c.contacts.SaveContact(ctx, now)
 }
 
 // metFor is how long an event that tells of former times may be late.
@@ -267,7 +299,7 @@ func (c *Client) open(ctx context.Context, account string, p chat.Priority) (Con
 	}
 	contact := Contact{Account: account, Conversation: out.ID, ServiceURL: service}
 	if known, ok, err := c.contacts.Contact(account); err == nil && ok {
-		contact.Email, contact.Member, contact.TimeZone = known.Email, known.Member, known.TimeZone
+		contact.Email, contact.Member, contact.TimeZone, contact.Arriving = known.Email, known.Member, known.TimeZone, known.Arriving
 	}
 	if err := c.keep(ctx, contact); err != nil {
 		return Contact{}, &chat.Error{Kind: chat.ErrorRetry, Op: opOpen.name, Code: "contacts", Err: err}

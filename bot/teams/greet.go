@@ -59,16 +59,26 @@ func (n *newcomers) end(account string) {
 	delete(n.under, account)
 }
 
-// installed asks who a new person is, so that cards that are for their address find
+// arriving goes on with those whom an earlier run did not get to.
+func (a *Adapter) arriving(ctx context.Context) {
+	all, err := a.client.contacts.Arriving()
+	if err != nil {
+		a.log.ErrorContext(ctx, "new people in teams could not be read; they are left for the next start", "error", err)
+	}
+	for _, c := range all {
+		a.welcome(ctx, chat.User{Platform: Platform, ID: c.Account, Team: a.client.tenantID})
+	}
+}
+
+// welcome asks who a new person is, so that cards that are for their address find
 // them, and greets them. Both come after what people wait for, a few at a time. Whoever
-// stops does not wait for it.
-func (a *Adapter) installed(ctx context.Context, got received) {
-	account := got.From.AadObjectID
-	if got.Conversation.ConversationType != personal || !a.newcomers.begin(account) {
+// stops does not wait for it: the next run goes on.
+func (a *Adapter) welcome(ctx context.Context, who chat.User) {
+	if !a.newcomers.begin(who.ID) {
 		return
 	}
 	if !a.backgroundFor(ctx, newcomerLimit, "installationUpdate", func(ctx context.Context) {
-		defer a.newcomers.end(account)
+		defer a.newcomers.end(who.ID)
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		go func() {
@@ -78,44 +88,62 @@ func (a *Adapter) installed(ctx context.Context, got received) {
 			case <-ctx.Done():
 			}
 		}()
-		known := false
-		a.newcomers.asked.take(ctx, func() { known = a.asked(ctx, got) })
+		known, done := false, false
+		a.newcomers.asked.take(ctx, func() { known, done = a.asked(ctx, who) })
 		if known {
-			a.newcomers.greeted.take(ctx, func() { a.greet(ctx, got) })
+			a.newcomers.greeted.take(ctx, func() { done = a.greet(ctx, who) })
+		}
+		if !done {
+			return
+		}
+		if err := a.client.arrived(ctx, who.ID); err != nil {
+			a.log.WarnContext(ctx, "teams contact could not be kept", "error", err)
 		}
 	}) {
-		a.newcomers.end(account)
+		a.newcomers.end(who.ID)
 	}
 }
 
-// asked asks who a new person is, and reports whether Teams said it.
-func (a *Adapter) asked(ctx context.Context, got received) bool {
+// asked asks who a new person is, and reports whether Teams said it, and whether asking
+// again is of no use.
+func (a *Adapter) asked(ctx context.Context, who chat.User) (known, done bool) {
 	err := a.again(ctx, func() error {
-		_, err := a.client.Account(ctx, user(got.Activity), chat.PriorityStale)
+		_, err := a.client.Account(ctx, who, chat.PriorityStale)
 		return err
 	})
-	if err != nil {
-		a.log.WarnContext(ctx, "teams did not say who installed the app", "error", err)
+	if err == nil {
+		return true, false
 	}
-	return err == nil
+	a.log.WarnContext(ctx, "teams did not say who installed the app", "error", err)
+	return false, chat.KindOf(err) == chat.ErrorGone
 }
 
-// greet says to a new person what the bot is for.
+// greet says to a new person what the bot is for, and reports whether that is done, if
+// only because they are none to be greeted.
 // https://learn.microsoft.com/microsoftteams/platform/bots/how-to/conversations/send-proactive-messages
-func (a *Adapter) greet(ctx context.Context, got received) {
+func (a *Adapter) greet(ctx context.Context, who chat.User) (done bool) {
 	g, ok := a.handler.(chat.Greeter)
 	if !ok {
-		return
+		return true
 	}
-	card, ok := g.Greet(ctx, user(got.Activity))
+	card, ok := g.Greet(ctx, who)
 	if !ok {
-		return
+		return ctx.Err() == nil
 	}
-	to, ok := a.client.toGreet(ctx, got.From.AadObjectID)
+	to, ok := a.client.toGreet(ctx, who.ID)
 	if !ok {
-		return
+		return ctx.Err() == nil
 	}
-	if _, err := a.client.postAt(ctx, to, card, chat.PriorityRedraw); err != nil {
-		a.log.InfoContext(ctx, "teams did not take a greeting", "error", err)
+	_, err := a.client.postAt(ctx, to, card, chat.PriorityRedraw)
+	if err == nil {
+		return true
 	}
+	a.log.InfoContext(ctx, "teams did not take a greeting", "error", err)
+	if chat.KindOf(err) != chat.ErrorRetry { // it may be there
+		return true
+	}
+	if err := a.client.notGreeted(context.WithoutCancel(ctx), who.ID); err != nil {
+		a.log.WarnContext(ctx, "teams contact could not be kept", "error", err)
+	}
+	return false
 }

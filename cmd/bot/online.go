@@ -104,6 +104,8 @@ func (noContacts) ContactByEmail(string) (teams.Contact, bool, error) {
 	return teams.Contact{}, false, nil
 }
 
+func (noContacts) Arriving() ([]teams.Contact, error) { return nil, nil }
+
 // addressBook is where people are looked for on a platform.
 type addressBook struct {
 	name, label, hint string

@@ -155,6 +155,20 @@ func (c contacts) ContactByEmail(email string) (teams.Contact, bool, error) {
 	return decodeContact(c.store.ContactByEmail(teams.Platform, email))
 }
 
+func (c contacts) Arriving() (all []teams.Contact, err error) {
+	kept, err := c.store.Contacts(teams.Platform)
+	for _, one := range kept {
+		contact, ok, err := decodeContact(one, true, nil)
+		if err != nil {
+			return all, err
+		}
+		if ok && contact.Arriving {
+			all = append(all, contact)
+		}
+	}
+	return all, err
+}
+
 func decodeContact(kept flows.Contact, ok bool, err error) (teams.Contact, bool, error) {
 	var contact teams.Contact
 	if err != nil || !ok {

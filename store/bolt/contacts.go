@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -79,6 +80,23 @@ func (s *Store) ContactByEmail(platform, email string) (c flows.Contact, ok bool
 		return err
 	})
 	return c, ok, err
+}
+
+// Contacts are all of a platform, by account.
+func (s *Store) Contacts(platform string) (all []flows.Contact, err error) {
+	err = s.view(func(btx *bolt.Tx) error {
+		prefix := contactKey(platform, "")
+		c := btx.Bucket(bucketContacts).Cursor()
+		for key, raw := c.Seek(prefix); bytes.HasPrefix(key, prefix); key, raw = c.Next() {
+			one, err := decode[flows.Contact]("contact", key, raw)
+			if err != nil {
+				return err
+			}
+			all = append(all, one)
+		}
+		return nil
+	})
+	return all, err
 }
 
 func contact(btx *bolt.Tx, platform, account string) (flows.Contact, bool, error) {

@@ -54,6 +54,15 @@ func TestContacts(t *testing.T) {
 	email("teams", "alice@example.com", "new")
 	save("teams", "a", "a@example.com", "third")
 	email("teams", "alice@example.com", "new")
+	all, err := s.Contacts("teams")
+	if diff := cmp.Diff([]flows.Contact{
+		{Platform: "teams", Account: "a", Email: "a@example.com", Data: []byte("third")}, {Platform: "teams", Account: "b", Email: "alice@example.com", Data: []byte("new")},
+	}, all); diff != "" || err != nil {
+		t.Errorf("all contacts (-want +got): %v\n%s", err, diff)
+	}
+	if all, err = s.Contacts("team"); len(all) != 0 || err != nil {
+		t.Errorf("contacts of no platform: %v, %v", all, err)
+	}
 	if err := s.RemoveContact(t.Context(), "teams", "a"); err != nil {
 		t.Fatal(err)
 	}
