@@ -36,7 +36,7 @@ func (t *tx) pending(email string) (n int, err error) {
 		if seq < oldest {
 			break
 		}
-		if states.Get(append(bytes.Clone(state), seqKey(seq)...)) == nil {
+		if !has(states, append(bytes.Clone(state), seqKey(seq)...)) {
 			continue
 		}
 		r, err := getRequest(t.bolt, store.ID(seq))
@@ -48,6 +48,13 @@ func (t *tx) pending(email string) (n int, err error) {
 		}
 	}
 	return n, nil
+}
+
+// has reports whether the bucket has the key. Get cannot tell of an entry without a
+// value that the same transaction has put: it gives nil for it.
+func has(b *bolt.Bucket, key []byte) bool {
+	k, _ := b.Cursor().Seek(key)
+	return bytes.Equal(k, key)
 }
 
 // Ending returns, each once and in no order, the requests with an access group that

@@ -2,13 +2,16 @@ package bolt_test
 
 import (
 	"fmt"
+	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"apono/flows"
 	"apono/store"
+	"apono/store/bolt"
 )
 
 func TestLifeOfARequest(t *testing.T) {
@@ -100,4 +103,35 @@ func TestPendingRequestsAreBounded(t *testing.T) {
 	if got, want := flows.ErrorMessage(err), "You have 49 requests waiting and this would be 2 more; at most 50 may wait. Withdraw some first."; got != want {
 		t.Errorf("the person reads %q, want %q", got, want)
 	}
+}
+
+// TestPendingRequestsAreBoundedAtOnce: those that share a commit count too.
+func TestPendingRequestsAreBoundedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t)
+		asks := make([]error, flows.MaxPending+2)
+		gate := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = s.Op(t.Context(), func(bolt.Raw) error { <-gate; return nil }) })
+		synctest.Wait()
+		for i := range asks {
+			wg.Go(func() {
+				_, asks[i] = s.Submit(t.Context(), start, fmt.Sprint("k", i), []flows.Request{draft("alice", "pg", "orders")})
+			})
+		}
+		synctest.Wait()
+		close(gate)
+		wg.Wait()
+		refused := 0
+		for _, err := range asks {
+			if flows.ErrorCode(err) == flows.CodeRefused {
+				refused++
+			} else if err != nil {
+				t.Error(err)
+			}
+		}
+		if refused != 2 {
+			t.Errorf("%d of %d asks were refused; want 2", refused, len(asks))
+		}
+	})
 }
