@@ -14,10 +14,35 @@ const (
 	WithdrawnWithin = 10 * time.Minute
 )
 
-// CheckWithdrawn judges whether somebody may ask people at this moment, who has made
-// recent: all their requests since WithdrawnWithin ago. The error, CodeRefused, says when
-// they may.
-func CheckWithdrawn(recent []Request, now time.Time) error {
+// CheckWithdrawn judges whether the requestors of drafts may ask people at this moment;
+// withdrawn gives the requests that a person made since then and withdrew. Every store
+// asks it in the transaction that makes the drafts. Error: CodeRefused, which says when
+// they may, and those of withdrawn.
+func CheckWithdrawn(drafts []Request, withdrawn func(email string, since time.Time) ([]Request, error), now time.Time) error {
+	for email := range asking(drafts) {
+		recent, err := withdrawn(email, now.Add(-WithdrawnWithin))
+		if err != nil {
+			return err
+		}
+		if err := checkWithdrawn(recent, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// asking is how many of the drafts ask people, by the address of who makes them.
+func asking(drafts []Request) map[string]int {
+	n := map[string]int{}
+	for i := range drafts {
+		if !drafts[i].Need.Automatic {
+			n[NormalizeEmail(drafts[i].Requestor.Email)]++
+		}
+	}
+	return n
+}
+
+func checkWithdrawn(recent []Request, now time.Time) error {
 	var asked []time.Time
 	for i := range recent {
 		r := &recent[i]

@@ -36,9 +36,20 @@ func TestAskingAndWithdrawingIsBounded(t *testing.T) {
 		"waiting":            {made(1000, flows.StatePending, -time.Minute), ""},
 		"over":               {made(1000, flows.StateExpired, -time.Minute), ""},
 	} {
-		err := flows.CheckWithdrawn(tc.recent, noon)
+		withdrawn := func(email string, since time.Time) ([]flows.Request, error) {
+			if email != alice.Email || !since.Equal(noon.Add(-flows.WithdrawnWithin)) {
+				t.Errorf("%s: asked for those of %s since %s", name, email, since)
+			}
+			return tc.recent, nil
+		}
+		err := flows.CheckWithdrawn([]flows.Request{draft("pg")}, withdrawn, noon)
 		if got := flows.ErrorMessage(err); (err != nil || tc.want != "") && got != tc.want || err != nil && flows.ErrorCode(err) != flows.CodeRefused {
 			t.Errorf("%s: %v, want %q", name, err, tc.want)
+		}
+		free := draft("pg")
+		free.Need.Automatic = true
+		if err := flows.CheckWithdrawn([]flows.Request{free}, withdrawn, noon); err != nil {
+			t.Errorf("%s: what asks nobody is refused: %v", name, err)
 		}
 	}
 }

@@ -20,13 +20,7 @@ const (
 // many requests of a person wait for a decision. Every store asks it in the
 // transaction that makes them. Error: CodeRefused, and those of waiting.
 func CheckPending(drafts []Request, waiting func(email string) (int, error)) error {
-	more := map[string]int{}
-	for i := range drafts {
-		if !drafts[i].Need.Automatic {
-			more[NormalizeEmail(drafts[i].Requestor.Email)]++
-		}
-	}
-	for email, n := range more {
+	for email, n := range asking(drafts) {
 		have, err := waiting(email)
 		if err != nil {
 			return err

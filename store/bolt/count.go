@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -55,6 +56,31 @@ func (t *tx) pending(email string) (n int, err error) {
 func has(b *bolt.Bucket, key []byte) bool {
 	k, _ := b.Cursor().Seek(key)
 	return bytes.Equal(k, key)
+}
+
+// withdrawn gives the requests that the person made since then and withdrew, newest
+// first. Of the others it reads one in so many, to know when it is past that time.
+func (s *Store) withdrawn(btx *bolt.Tx, email string, since time.Time) (out []flows.Request) {
+	states, state := btx.Bucket(bucketByState), statePrefix(flows.StateWithdrawn)
+	n := 0
+	for seq := range scanBack(btx.Bucket(bucketByPerson), personPrefix(email), 0) {
+		n++
+		counts := has(states, append(bytes.Clone(state), seqKey(seq)...))
+		if !counts && n%flows.MaxWithdrawn != 0 {
+			continue
+		}
+		r, ok := s.readable(btx, store.ID(seq))
+		if !ok {
+			continue // whoever made it can ask for more all the same
+		}
+		if r.CreatedAt.Before(since) {
+			break
+		}
+		if counts && r.Requestor.Is(email) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // Ending returns, each once and in no order, the requests with an access group that

@@ -18,8 +18,8 @@ var newStamp = store.NewStamp // another one in tests that compare ids of grants
 // Submit makes requests out of drafts, all or none, in one transaction. key
 // names the submission: a repeat with the same key returns the requests that the
 // first one made, as they are now, and writes nothing. The drafts have no ID,
-// Seq, Stamp, Version or State. Errors are those of flows.Next and of
-// flows.CheckPending.
+// Seq, Stamp, Version or State. Errors are those of flows.Next, flows.CheckPending
+// and flows.CheckWithdrawn.
 func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []flows.Request) ([]flows.Request, error) {
 	if key == "" || len(drafts) == 0 {
 		return nil, errors.New("a submission needs a key and at least one draft")
@@ -29,6 +29,12 @@ func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []
 			return submitted(t.bolt, []byte(key), raw)
 		}
 		if err := flows.CheckPending(drafts, t.pending); err != nil {
+			return nil, err
+		}
+		withdrawn := func(email string, since time.Time) ([]flows.Request, error) {
+			return s.withdrawn(t.bolt, email, since), nil
+		}
+		if err := flows.CheckWithdrawn(drafts, withdrawn, now); err != nil {
 			return nil, err
 		}
 		steps := make([]*step, len(drafts))

@@ -105,6 +105,97 @@ func TestPendingRequestsAreBounded(t *testing.T) {
 	}
 }
 
+// TestWithdrawnRequestsAreBounded: nobody writes to approvers without end by asking and
+// withdrawing. It is judged on what is committed, so an ask that is on its way while
+// another one is withdrawn is refused too.
+func TestWithdrawnRequestsAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, now := open(t), start
+		for i := range 2 * flows.MaxWithdrawn { // decided by others: no matter
+			r := submit(t, s, now, fmt.Sprint("denied", i), draft("alice", "pg", "orders"))[0]
+			apply(t, s, now, r.ID, flows.Event{Kind: flows.EventDeny, By: person("bob"), CountsFor: []int{0}, Why: "You lead.", Reason: "No."})
+		}
+		var last flows.Request
+		for i := range flows.MaxWithdrawn {
+			now = now.Add(time.Second)
+			if last = submit(t, s, now, fmt.Sprint("k", i), draft("alice", "pg", "orders"))[0]; i < flows.MaxWithdrawn-1 {
+				apply(t, s, now, last.ID, withdraw("alice"))
+			}
+		}
+		gate := make(chan struct{})
+		var wg sync.WaitGroup
+		wg.Go(func() { _ = s.Op(t.Context(), func(bolt.Raw) error { <-gate; return nil }) })
+		synctest.Wait()
+		wg.Go(func() {
+			if _, err := s.Apply(t.Context(), now, last.ID, withdraw("alice")); err != nil {
+				t.Error(err)
+			}
+		})
+		synctest.Wait()
+		asks := make([]error, 2)
+		for i := range asks {
+			wg.Go(func() {
+				_, asks[i] = s.Submit(t.Context(), now, fmt.Sprint("at once", i), []flows.Request{draft("alice", "pg", "orders")})
+			})
+		}
+		synctest.Wait()
+		close(gate)
+		wg.Wait()
+		const want = "You have asked for and withdrawn 30 requests within 10 minutes, and each was in somebody's chat. You can ask again in 10 minutes."
+		for _, err := range asks {
+			if flows.ErrorCode(err) != flows.CodeRefused || flows.ErrorMessage(err) != want {
+				t.Errorf("an ask at that moment: %v, want %q", err, want)
+			}
+		}
+		submit(t, s, now, "k0", draft("alice", "pg", "orders")) // a repeat
+		submit(t, s, now, "dave", draft("dave", "pg", "orders"))
+		auto := draft("alice", "pg", "orders")
+		auto.Need, auto.Asked = flows.Need{Automatic: true}, nil
+		submit(t, s, now, "auto", auto)
+		submit(t, s, start.Add(time.Second+flows.WithdrawnWithin), "later", draft("alice", "pg", "orders"))
+	})
+}
+
+// TestACrowdOfAsksAndWithdrawals: whatever the order, none was made after the last that
+// may be withdrawn.
+func TestACrowdOfAsksAndWithdrawals(t *testing.T) {
+	s := open(t)
+	var wg sync.WaitGroup
+	for c := range 6 {
+		wg.Go(func() {
+			for i := 0; ; i++ {
+				made, err := s.Submit(t.Context(), start, fmt.Sprint(c, "/", i), []flows.Request{draft("alice", "pg", "orders")})
+				if flows.ErrorCode(err) == flows.CodeRefused {
+					return
+				}
+				if err == nil {
+					_, err = s.Apply(t.Context(), start, made[0].ID, withdraw("alice"))
+				}
+				if err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	withdrawn := 0
+	for _, ev := range must[[]flows.AuditEvent](t)(s.Audit(1, 1000)) {
+		if ev.Fact.Kind == flows.FactWithdrawn {
+			withdrawn++
+		} else if ev.Fact.Kind == flows.FactAsked && withdrawn >= flows.MaxWithdrawn {
+			t.Errorf("%s was asked for after %d withdrawals", ev.Fact.Request, withdrawn)
+		}
+	}
+	if withdrawn < flows.MaxWithdrawn {
+		t.Errorf("%d were withdrawn; want %d at least", withdrawn, flows.MaxWithdrawn)
+	}
+}
+
+func withdraw(by string) flows.Event {
+	return flows.Event{Kind: flows.EventWithdraw, By: person(by)}
+}
+
 // TestPendingRequestsAreBoundedAtOnce: those that share a commit count too.
 func TestPendingRequestsAreBoundedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
