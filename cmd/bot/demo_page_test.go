@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -215,6 +216,36 @@ func TestDemoNamesTheDatabaseThatIsAway(t *testing.T) {
 	err = s.connect()
 	if err == nil || !strings.Contains(err.Error(), "; postgres: postgres at 127.0.0.1 could not be reached.") || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("the story says: %v", err)
+	}
+}
+
+// TestDemoTriesTheDatabaseFirst: whoever set DEMO_PG_DSN to what is away reads so at once,
+// before any of the story, with the host and why, and never the password.
+func TestDemoTriesTheDatabaseFirst(t *testing.T) {
+	t.Setenv("DEMO_PG_DSN", "postgres://demo:hunter2@127.0.0.1:1/postgres")
+	var stdout, stderr strings.Builder
+	code := Main(t.Context(), []string{"demo", "--play"}, &stdout, &stderr)
+	const want = "DEMO_PG_DSN: PostgreSQL at 127.0.0.1:1 cannot be used: connect: connection refused\n"
+	if code != exitProblems || !strings.Contains(stderr.String(), want) || stdout.Len() > 0 {
+		t.Errorf("exit %d, said %q and told %q; want exit %d and %q", code, stderr.String(), stdout.String(), exitProblems, want)
+	}
+	if strings.Contains(stderr.String(), "hunter2") {
+		t.Errorf("the password is told: %s", stderr.String())
+	}
+}
+
+// TestDemoWaitsForNoSilentDatabase: what takes the connection and says nothing is given
+// up after a bound.
+func TestDemoWaitsForNoSilentDatabase(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	err = tryDatabase(t.Context(), "postgres://demo:hunter2@"+l.Addr().String()+"/postgres", 50*time.Millisecond)
+	want := "DEMO_PG_DSN: PostgreSQL at " + l.Addr().String() + " cannot be used: it did not answer within 50ms"
+	if err == nil || err.Error() != want {
+		t.Errorf("says %v, want %q", err, want)
 	}
 }
 

@@ -6,12 +6,15 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"apono/bot/slack/slacksim"
 )
@@ -30,7 +33,18 @@ type story struct {
 	patience time.Duration
 }
 
+// errNoDatabase is without the error of pgx, which may hold the password.
+var errNoDatabase = &problemsError{"DEMO_PG_DSN is no PostgreSQL address"}
+
+// databasePatience is how long the database of DEMO_PG_DSN may take to let the demo in.
+const databasePatience = 5 * time.Second
+
 func (d *demo) play(ctx context.Context, out io.Writer) error {
+	if d.pgDSN != "" {
+		if err := tryDatabase(ctx, d.pgDSN, databasePatience); err != nil {
+			return err
+		}
+	}
 	if err := d.app.Start(ctx); err != nil {
 		return err
 	}
@@ -341,7 +355,7 @@ func (s *story) database() error {
 	alice, bob := s.ws.As(slackAlice), s.ws.As(slackBob)
 	target, err := pgx.ParseConfig(s.pgDSN)
 	if err != nil {
-		return errors.New("DEMO_PG_DSN is no PostgreSQL address")
+		return errNoDatabase
 	}
 	if err := s.askDatabase(alice, target.Database); err != nil {
 		return err
@@ -377,6 +391,31 @@ func (s *story) database() error {
 	}
 	s.tell("after: when the time is up it is refused")
 	return nil
+}
+
+// tryDatabase logs in and out. The error names DEMO_PG_DSN, the host and why, and holds no password.
+func tryDatabase(ctx context.Context, dsn string, within time.Duration) error {
+	target, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return errNoDatabase
+	}
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	conn, err := pgx.ConnectConfig(ctx, target)
+	if err == nil {
+		return conn.Close(ctx)
+	}
+	why := err.Error()
+	if refused, ok := errors.AsType[*pgconn.PgError](err); ok {
+		why = refused.Message
+	} else if ctx.Err() != nil {
+		why = fmt.Sprintf("it did not answer within %s", within)
+	} else if unknown, ok := errors.AsType[*net.DNSError](err); ok {
+		why = unknown.Error()
+	} else if failed, ok := errors.AsType[*net.OpError](err); ok {
+		why = failed.Err.Error()
+	}
+	return &problemsError{fmt.Sprintf("DEMO_PG_DSN: PostgreSQL at %s cannot be used: %s", net.JoinHostPort(target.Host, strconv.Itoa(int(target.Port))), why)}
 }
 
 func firstOf(m map[string]string, names ...string) string {
