@@ -397,6 +397,9 @@ type Fact struct {
 	Decisions     []Decision    `json:"decisions,omitempty"`
 	Reason        string        `json:"reason,omitempty"`
 	Text          string        `json:"text,omitempty"` // a sentence, where the fields do not say it all
+	// Times are the moments that Reason names, each as StatedTime writes it, so that
+	// readers can be shown them in their own time zone.
+	Times []time.Time `json:"times,omitempty"`
 	// Hold names what waits for an admin's Proceed or Discard (operator); whoever made
 	// the fact knows what it means.
 	Hold string `json:"hold,omitempty"`
@@ -405,6 +408,10 @@ type Fact struct {
 	// Checkpoint is the last event that is removed (pruned), or the head (anchored).
 	Checkpoint *Checkpoint `json:"checkpoint,omitempty"`
 }
+
+// StatedTime writes a moment into a sentence that is stored, to the minute in UTC; see
+// Fact.Times.
+func StatedTime(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // Checkpoint is an event of the trail by number and hash.
 type Checkpoint struct {

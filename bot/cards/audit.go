@@ -3,6 +3,7 @@ package cards
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"apono/bot/chat"
 	"apono/flows"
@@ -105,7 +106,7 @@ func auditSection(e flows.AuditEvent, limit int) chat.Section {
 		add("Justification", said(f.Justification))
 	}
 	if f.Reason != "" && f.Kind != flows.FactApproved && f.Kind != flows.FactDenied { // those are in the decisions
-		add(map[bool]string{false: "Reason", true: "Details"}[f.Kind == flows.FactOperator], said(f.Reason))
+		add(map[bool]string{false: "Reason", true: "Details"}[f.Kind == flows.FactOperator], reason(f))
 	}
 	if f.Text != "" && f.Request != "" {
 		add("Note", chat.T(f.Text))
@@ -117,6 +118,36 @@ func auditSection(e flows.AuditEvent, limit int) chat.Section {
 		s.Actions = holdActions(f.Hold)
 	}
 	return s
+}
+
+// reason is what a fact says of why, with the moments that it names in the reader's time
+// zone.
+func reason(f flows.Fact) chat.Text {
+	t := said(f.Reason)
+	for _, at := range f.Times {
+		var out chat.Text
+		for _, span := range t {
+			out = append(out, timed(span, at)...)
+		}
+		t = out
+	}
+	return t
+}
+
+// timed shows a moment wherever a plain span states it.
+func timed(span chat.Span, at time.Time) (out chat.Text) {
+	if span.Kind != chat.SpanText {
+		return chat.Text{span}
+	}
+	for i, part := range strings.Split(span.Text, flows.StatedTime(at)) {
+		if i > 0 {
+			out = append(out, chat.At(at))
+		}
+		if part != "" {
+			out = append(out, chat.Plain(part))
+		}
+	}
+	return out
 }
 
 // holdActions let an admin decide on what is held.
@@ -137,7 +168,7 @@ func holdActions(hold string) []chat.Action {
 func Held(f flows.Fact) chat.Card {
 	c := chat.Card{Body: chat.Text{chat.Bold(f.Text)}, Actions: holdActions(f.Hold), Fallback: f.Text}
 	if f.Reason != "" {
-		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Details", Value: said(f.Reason)}}}}
+		c.Sections = []chat.Section{{Fields: []chat.Field{{Label: "Details", Value: reason(f)}}}}
 	}
 	return c
 }

@@ -1,9 +1,14 @@
 package cards_test
 
 import (
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"apono/bot/cards"
+	"apono/bot/chat"
 	"apono/flows"
 )
 
@@ -41,6 +46,34 @@ func TestTheAuditChannelReadsRightsInTheThirdPerson(t *testing.T) {
 		}
 		if !found {
 			t.Error("the channel does not read who approved")
+		}
+	}
+}
+
+// TestEverybodyReadsTheMomentsOfANoteInTheirZone: those that the fact names, wherever its
+// reason states them, and no others; the words are as they are stored.
+func TestEverybodyReadsTheMomentsOfANoteInTheirZone(t *testing.T) {
+	ends := noon.Add(42 * time.Second)
+	f := flows.Fact{
+		Kind: flows.FactOperator, Text: "pg does not hold access that is live: AR-1/pg, AR-2/pg.", Times: []time.Time{ends, noon.Add(time.Hour)},
+		Reason: "AR-1/pg: Alice should have it until " + flows.StatedTime(ends) + ".\nAR-2/pg: Bob should have it until " + flows.StatedTime(noon.Add(time.Hour)) +
+			".\nSomebody said " + flows.StatedTime(noon.Add(24*time.Hour)) + ", and until " + flows.StatedTime(ends) + ".",
+	}
+	want := chat.Text{
+		chat.Plain("│ AR-1/pg: Alice should have it until "), chat.At(ends), chat.Plain(".\n│ AR-2/pg: Bob should have it until "), chat.At(noon.Add(time.Hour)),
+		chat.Plain(".\n│ Somebody said " + flows.StatedTime(noon.Add(24*time.Hour)) + ", and until "), chat.At(ends), chat.Plain("."),
+	}
+	one := flows.AuditEvent{At: noon, Fact: f}
+	for name, card := range map[string]chat.Card{
+		"alone": cards.Audit([]flows.AuditEvent{one}), "among others": cards.Audit([]flows.AuditEvent{one, one}), "in a direct message": cards.Held(f),
+	} {
+		fields := card.Sections[0].Fields
+		details := fields[len(fields)-1]
+		if diff := cmp.Diff(want, details.Value); diff != "" || details.Label != "Details" {
+			t.Errorf("%s, %s (-want +got):\n%s", name, details.Label, diff)
+		}
+		if got := details.Value.Words(1000); got != "│ "+strings.ReplaceAll(f.Reason, "\n", "\n│ ") {
+			t.Errorf("%s: without drawn times it is %q", name, got)
 		}
 	}
 }

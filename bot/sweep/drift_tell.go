@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"apono/flows"
@@ -21,6 +22,7 @@ func (j *drift) facts(was, is flows.Drift) (out []flows.Fact) {
 	tell := func(reason string, format string, args ...any) {
 		out = append(out, flows.Fact{Kind: flows.FactOperator, Text: fmt.Sprintf(format, args...), Reason: cutDetails(reason)})
 	}
+	var ends []time.Time // that are named
 	if ids := without(is.Orphans, was.Orphans); len(ids) > 0 {
 		tell(j.each(ids, is.Integration, j.orphan)+"\nThe bot takes back only what its own record proves to be over. What to do with the rest: docs/operations.md, Access that nobody can explain.",
 			"%s holds access that no live request explains: %s.", is.Integration, named(ids))
@@ -30,8 +32,15 @@ func (j *drift) facts(was, is flows.Drift) (out []flows.Fact) {
 			"%s said that it took back %s, and holds it all the same.", is.Integration, named(ids))
 	}
 	if ids := without(is.Missing, was.Missing); len(ids) > 0 {
-		tell(j.each(ids, is.Integration, j.missing)+"\nSomebody may have removed it there, or the system was restored. Who needs it would find out by failing: end the request (/apono revoke) and have it asked for again.",
+		missing := func(r *flows.Request, _ *flows.AccessGroup) string {
+			if r != nil && !r.EndsAt.IsZero() {
+				ends = append(ends, r.EndsAt.UTC())
+			}
+			return missing(r)
+		}
+		tell(j.each(ids, is.Integration, missing)+"\nSomebody may have removed it there, or the system was restored. Who needs it would find out by failing: end the request (/apono revoke) and have it asked for again.",
 			"%s does not hold access that is live: %s.", is.Integration, named(ids))
+		out[len(out)-1].Times = ends
 	}
 	if ids := append(without(was.Orphans, is.Orphans), without(was.Missing, is.Missing)...); len(ids) > 0 {
 		tell("", "%s and the records agree again about %s.", is.Integration, named(ids))
@@ -91,14 +100,14 @@ func (j *drift) orphan(r *flows.Request, g *flows.AccessGroup) string {
 	return fmt.Sprintf("%s is %s, and as far as the bot knows nothing was granted to %s.", r.ID, strings.ReplaceAll(string(r.State), "_", " "), r.Grantee.DisplayName())
 }
 
-func (j *drift) missing(r *flows.Request, _ *flows.AccessGroup) string {
+func missing(r *flows.Request) string {
 	if r == nil {
 		return "the request is gone."
 	}
 	if r.EndsAt.IsZero() {
 		return fmt.Sprintf("%s should have it.", r.Grantee.DisplayName())
 	}
-	return fmt.Sprintf("%s should have it until %s.", r.Grantee.DisplayName(), r.EndsAt.UTC().Format("2006-01-02 15:04 MST"))
+	return fmt.Sprintf("%s should have it until %s.", r.Grantee.DisplayName(), flows.StatedTime(r.EndsAt))
 }
 
 // cutDetails keeps what fits into a fact.

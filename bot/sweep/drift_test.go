@@ -2,6 +2,7 @@ package sweep_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -175,6 +176,9 @@ func TestMissing(t *testing.T) {
 	o.after(26 * time.Hour)
 	missing := "pg does not hold access that is live: " + id + "|Alice should have it until 2026-03-05 12:00 UTC"
 	o.want(missing)
+	if got, want := o.times(), []time.Time{time.Date(2026, 3, 5, 12, 0, 0, 0, time.UTC)}; !slices.EqualFunc(got, want, time.Time.Equal) {
+		t.Errorf("the moments that are named are %v, want %v", got, want)
+	}
 	o.revoke(r)
 	o.after(26 * time.Hour)
 	o.want(missing, "agree again about "+id)

@@ -159,6 +159,19 @@ func (o *outpost) want(lines ...string) {
 	}
 }
 
+// times are the moments that what was told names.
+func (o *outpost) times() (out []time.Time) {
+	o.Helper()
+	events, err := o.Audit(1, 1000)
+	if err != nil {
+		o.Fatal(err)
+	}
+	for _, e := range events {
+		out = append(out, e.Fact.Times...)
+	}
+	return out
+}
+
 func (o *outpost) drift() flows.Drift {
 	o.Helper()
 	all, err := o.Drifts()

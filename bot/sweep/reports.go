@@ -55,7 +55,7 @@ type Reporter interface {
 	// Share shows what was uploaded. An error goes with every outcome but SharedYes.
 	Share(ctx context.Context, run flows.ReportRun) (Shared, error)
 	// Tell tells the admins.
-	Tell(ctx context.Context, text string) error
+	Tell(ctx context.Context, f flows.Fact) error
 }
 
 // ReportOptions are what the job that delivers reports is made of.
@@ -162,8 +162,12 @@ func (o *ReportOptions) failed(ctx context.Context, run flows.ReportRun, cause e
 	run.Tries++
 	run.Problem = cause.Error()
 	if run.Tries >= tellReportAfter && !run.Told {
-		text := fmt.Sprintf("The report %q of %s could not be delivered: %s. It is tried again every hour.", run.Report, run.At.UTC().Format(time.RFC3339), cause)
-		if err := o.Reporter.Tell(ctx, text); err != nil {
+		f := flows.Fact{
+			Kind: flows.FactOperator, Text: fmt.Sprintf("The report %q could not be delivered.", run.Report),
+			Reason: cutDetails(fmt.Sprintf("It was due at %s, and is tried again every hour. What went wrong: %s", flows.StatedTime(run.At), cause)),
+			Times:  []time.Time{run.At.UTC()},
+		}
+		if err := o.Reporter.Tell(ctx, f); err != nil {
 			o.Log.WarnContext(ctx, "report_failure_not_told", "report", run.Report, "error", err)
 		} else {
 			run.Told = true

@@ -26,7 +26,7 @@ type press struct {
 	now     time.Time
 	waiting map[string]string // file -> the occurrence it tells of
 	shown   []string
-	told    []string
+	told    []flows.Fact
 	files   int
 	fail    func(step string) (err error, took bool)
 }
@@ -77,8 +77,8 @@ func (p *press) Share(_ context.Context, run flows.ReportRun) (sweep.Shared, err
 	return []sweep.Shared{sweep.SharedNot, sweep.SharedMust}[p.files%2], err
 }
 
-func (p *press) Tell(_ context.Context, text string) error {
-	p.told = append(p.told, text)
+func (p *press) Tell(_ context.Context, f flows.Fact) error {
+	p.told = append(p.told, f)
 	return nil
 }
 
@@ -168,8 +168,13 @@ func TestAdminsAreToldOfAFailingReport(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if tries > 20 || len(p.told) != 1 || !strings.Contains(p.told[0], `The report "daily" of 2026-03-02T08:00:00Z could not be delivered: the platform is down.`) {
-		t.Errorf("%d tries, the admins read %q", tries, p.told)
+	want := []flows.Fact{{
+		Kind: flows.FactOperator, Text: `The report "daily" could not be delivered.`,
+		Reason: "It was due at 2026-03-02 08:00 UTC, and is tried again every hour. What went wrong: the platform is down",
+		Times:  []time.Time{time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)},
+	}}
+	if diff := cmp.Diff(want, p.told); diff != "" || tries > 20 {
+		t.Errorf("%d tries, the admins are told (-want +got):\n%s", tries, diff)
 	}
 	p.fail = nil
 	if err := p.run(job, 2*time.Hour); err != nil {

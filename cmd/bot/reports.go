@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"apono/bot/cards"
 	"apono/bot/chat"
 	"apono/bot/slack"
 	"apono/bot/sweep"
@@ -139,14 +140,16 @@ func (a reporter) Share(ctx context.Context, run flows.ReportRun) (sweep.Shared,
 
 // Tell writes it to the trail and the audit channel, and to every admin who can be
 // reached.
-func (a reporter) Tell(ctx context.Context, text string) error {
-	if err := a.store.Record(ctx, a.now(), flows.Fact{Kind: flows.FactOperator, Text: text}); err != nil {
+func (a reporter) Tell(ctx context.Context, f flows.Fact) error {
+	if err := a.store.Record(ctx, a.now(), f); err != nil {
 		return err
 	}
+	card := cards.Held(f)
+	card.Tone = chat.ToneBad
 	for _, admin := range a.living.World().Admins() {
 		to, err := (people{a.living}).Recipient(slack.Platform, admin.Email)
 		if err == nil {
-			_, err = a.client.Post(ctx, to, chat.Card{Body: chat.T(text), Tone: chat.ToneBad, Fallback: text}, chat.PriorityRequester)
+			_, err = a.client.Post(ctx, to, card, chat.PriorityRequester)
 		}
 		if err != nil {
 			a.log.WarnContext(ctx, "an admin could not be told of a report that failed", "admin", admin.Email, "err", err)
