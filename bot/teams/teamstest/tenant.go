@@ -291,6 +291,13 @@ func (t *Tenant) Fail(op Fault, n, status int, code string, after int) {
 	t.faults = append(t.faults, fault{op, n, status, code, after})
 }
 
+// Mend ends what Fail began.
+func (t *Tenant) Mend() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.faults = nil
+}
+
 func (t *Tenant) faulted(w http.ResponseWriter, op Fault) bool {
 	t.mu.Lock()
 	var f *fault
