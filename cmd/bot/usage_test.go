@@ -141,7 +141,7 @@ func TestEveryProblemAtOnce(t *testing.T) {
 	if err := os.WriteFile(path, []byte("slack:\n  app_token: x\n bot_token: y\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if status, out, _ := cli(t, "check", "--config", path); status != exitProblems || !strings.Contains(out, path+":2:") {
+	if status, out, _ := cli(t, "check", "--config", path); status != exitProblems || !strings.Contains(out, path+":3:2: ") {
 		t.Errorf("of no YAML: status %d\n%s", status, out)
 	}
 }

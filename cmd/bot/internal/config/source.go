@@ -9,8 +9,9 @@ import (
 	"io"
 	"os"
 	"regexp"
-	"strconv"
-	"strings"
+	"sort"
+	"unicode"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -134,27 +135,53 @@ func parse(data []byte, p *problems) *yaml.Node {
 }
 
 var (
-	yamlLine  = regexp.MustCompile(`^yaml: line (\d+): `)
-	tabIndent = regexp.MustCompile(`(?m)^[ \t]*\t`)
+	yamlLine  = regexp.MustCompile(`^yaml: (line \d+: )?`)
+	tabIndent = regexp.MustCompile(`^ *\t[ \t]*`)
 )
 
-// syntaxError places an error of the YAML parser. The parser gives no place but
-// in its text, a line that can be that of the enclosing block or one too few;
-// where a tab in the indentation is the likely cause, the place is found otherwise.
+// syntaxError places an error of the YAML parser. The parser gives no place but in its
+// text, a line that is that of the enclosing block or one too few. So the place is the
+// first line that the error needs: without it and what follows, there is none or another.
 func syntaxError(data []byte, err error, p *problems) {
-	message := strings.TrimPrefix(err.Error(), "yaml: ")
-	line, column, hint := 1, 1, ""
-	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		message = err.Error()[len(m[0]):]
+	var ends []int // of lines
+	for i, b := range data {
+		if b == '\n' {
+			ends = append(ends, i+1)
+		}
 	}
-	if at := tabIndent.FindIndex(data); at != nil {
-		line = 1 + bytes.Count(data[:at[0]], []byte("\n"))
-		column, hint = at[1]-at[0], "YAML is indented with spaces, not with tabs"
-	}
-	p.at(max(line, 1), column, flows.Issue{
-		Severity: flows.SeverityError, Code: "syntax", Message: "this is not YAML: " + message, Hint: hint,
+	ends = append(ends, len(data))
+	at := sort.Search(len(ends)-1, func(n int) bool {
+		cut := syntax(data[:ends[n]])
+		return cut != nil && cut.Error() == err.Error()
 	})
+	line := data[:ends[at]]
+	if at > 0 {
+		line = line[ends[at-1]:]
+	}
+	column := 1 + len(line) - len(bytes.TrimLeft(line, " "))
+	hint := "look at this line and the one before it: indentation, brackets, quotes, a colon inside a text"
+	if tabs := tabIndent.Find(line); tabs != nil {
+		column, hint = len(tabs), "YAML is indented with spaces, not with tabs"
+	}
+	if !utf8.Valid(data) || bytes.ContainsFunc(data, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) }) {
+		hint = "the file must be text in UTF-8"
+	}
+	p.at(at+1, column, flows.Issue{
+		Severity: flows.SeverityError, Code: "syntax", Message: "this is not YAML: " + yamlLine.ReplaceAllString(err.Error(), ""), Hint: hint,
+	})
+}
+
+// syntax is the error of the YAML parser for a file.
+func syntax(data []byte) error {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	for {
+		switch err := dec.Decode(new(yaml.Node)); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		}
+	}
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.ShortTag() == "!!null" }
