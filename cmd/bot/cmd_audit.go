@@ -72,9 +72,9 @@ func writeVerify(w io.Writer, s *bolt.Store, heads []store.Head) error {
 	case !some:
 		_, err = fmt.Fprintln(w, "ok: 0 events")
 	case pruned:
-		_, err = fmt.Fprintf(w, "ok: %d events, from %d on; older ones were removed by audit.retention\nhead: %s\n%s", h.Seq-before.Seq, before.Seq+1, h, anchored)
+		_, err = fmt.Fprintf(w, "ok: %s, from %d on; older ones were removed by audit.retention\nhead: %s\n%s", countOf(h.Seq-before.Seq, "event"), before.Seq+1, h, anchored)
 	default:
-		_, err = fmt.Fprintf(w, "ok: %d events\nhead: %s\n%s", h.Seq, h, anchored)
+		_, err = fmt.Fprintf(w, "ok: %s\nhead: %s\n%s", countOf(h.Seq, "event"), h, anchored)
 	}
 	return err
 }

@@ -62,7 +62,7 @@ func onStore(cmd *cobra.Command, configPath, command, query string, w io.Writer)
 
 // onStoreOr is onStore with another way where no bot runs.
 func onStoreOr(cmd *cobra.Command, configPath, command, query string, w io.Writer, o bolt.Options, alone func(*bolt.Store) error) error {
-	cfg, err := loadConfig(cmd, configPath, true)
+	cfg, err := loadForStore(cmd, configPath)
 	if err != nil {
 		return err
 	}
@@ -129,7 +129,7 @@ func found(cmd *cobra.Command, err error) error {
 }
 
 func dbBackupCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "backup FILE|-", Short: "Write a consistent copy of the database to a file or standard output, also while the bot runs", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "backup FILE|-", Short: "Write a consistent copy of the database to a file or standard output, also while the bot runs", Args: oneArg("FILE, or - for standard output")}
 	path := configFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if args[0] == "-" {
@@ -149,7 +149,7 @@ func dbBackupCommand() *cobra.Command {
 func writeFile(path string, write func(io.Writer) error) (n int64, err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".apono-*")
 	if err != nil {
-		return 0, err
+		return 0, unwritten(path, err)
 	}
 	defer func() {
 		if err != nil {
@@ -157,27 +157,48 @@ func writeFile(path string, write func(io.Writer) error) (n int64, err error) {
 			_ = os.Remove(f.Name())
 		}
 	}()
-	if err := write(f); err != nil {
+	if err := write(output{f, path}); err != nil {
 		return 0, err
 	}
 	if err := f.Sync(); err != nil {
-		return 0, err
+		return 0, unwritten(path, err)
 	}
 	info, err := f.Stat()
 	if err != nil {
 		return 0, err
 	}
 	if err := f.Close(); err != nil {
-		return 0, err
+		return 0, unwritten(path, err)
 	}
 	return info.Size(), os.Rename(f.Name(), path)
 }
 
+// output is a file under another name than it will have.
+type output struct {
+	io.Writer
+	path string
+}
+
+func (o output) Write(p []byte) (int, error) {
+	n, err := o.Writer.Write(p)
+	if err != nil {
+		err = unwritten(o.path, err)
+	}
+	return n, err
+}
+
+func unwritten(path string, err error) error {
+	if p, ok := errors.AsType[*os.PathError](err); ok {
+		err = p.Err // its path is one that nobody knows
+	}
+	return fmt.Errorf("%s is not written: %w", path, err)
+}
+
 func dbRestoreCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "restore FILE|-", Short: "Put a backup, a file or standard input, in the place of the database; the bot must not run", Args: cobra.ExactArgs(1)}
+	cmd := &cobra.Command{Use: "restore FILE|-", Short: "Put a backup, a file or standard input, in the place of the database; the bot must not run", Args: oneArg("FILE, or - for standard input")}
 	path := configFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		cfg, err := loadConfig(cmd, *path, true)
+		cfg, err := loadForStore(cmd, *path)
 		if err != nil {
 			return err
 		}
@@ -207,7 +228,7 @@ func dbCompactCommand() *cobra.Command {
 	}
 	path := configFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := loadConfig(cmd, *path, true)
+		cfg, err := loadForStore(cmd, *path)
 		if err != nil {
 			return err
 		}

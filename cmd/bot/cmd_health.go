@@ -27,7 +27,7 @@ func healthCommand() *cobra.Command {
 	cmd := &cobra.Command{Use: "health", Short: "Ask the running bot whether it can serve", Args: cobra.NoArgs}
 	path := configFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		cfg, err := loadConfig(cmd, *path, true)
+		cfg, err := loadForStore(cmd, *path)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ const controlRevoke = "revoke"
 // bot's machine, where nobody with the right can be had.
 func revokeCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "revoke AR-n", Args: cobra.ExactArgs(1),
+		Use: "revoke AR-n", Args: oneArg("request, such as AR-12"),
 		Short: "End the access of a request, as the operator; while no bot runs, the systems are asked at its next start",
 	}
 	path := configFlags(cmd)

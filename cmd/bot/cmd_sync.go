@@ -35,7 +35,7 @@ func syncCommand() *cobra.Command {
 		if len(args) > 0 && (*proceed != "" || *discard != "") {
 			return errors.New("--proceed and --discard are used alone")
 		}
-		cfg, err := loadConfig(cmd, *path, true)
+		cfg, err := loadForStore(cmd, *path)
 		if err != nil {
 			return err
 		}

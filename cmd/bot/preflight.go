@@ -210,7 +210,7 @@ func (p *preflight) tell(ctx context.Context, problems []string) error {
 	return nil
 }
 
-func countOf(n int, what string) string {
+func countOf[N int | uint64](n N, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

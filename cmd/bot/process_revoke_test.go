@@ -34,7 +34,7 @@ func processRevoke(t *testing.T, w *town) {
 		{exitProblems, "The access of AR-1 was ended by the operator (olga as ", []string{"AR-1"}},
 		{exitProblems, "There is no request AR-9.", []string{"AR-9"}},
 		{exitProblems, "There is no request ALL.", []string{"all"}},
-		{exitUsage, "accepts 1 arg(s)", nil},
+		{exitUsage, "say one request, such as AR-12", nil},
 	} {
 		if out := w.bot(c.status, append([]string{"revoke"}, c.args...)...); !strings.Contains(out, c.says) {
 			t.Errorf("revoke %q says %q", c.args, out)

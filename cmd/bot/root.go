@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -138,6 +139,35 @@ func loadConfig(cmd *cobra.Command, path string, secretsOptional bool) (*config.
 		return nil, refused(cmd, report)
 	}
 	return cfg, nil
+}
+
+// loadForStore loads a configuration for a command that asks the running bot or the
+// store. Such commands run by themselves, each minute or each night, so warnings are left
+// to bot check and bot run.
+func loadForStore(cmd *cobra.Command, path string) (*config.Config, error) {
+	o, err := loadOptions(cmd, path)
+	if err != nil {
+		return nil, err
+	}
+	o.SecretsOptional = true
+	cfg, report := config.Load(cmd.Context(), o)
+	if cfg != nil {
+		return cfg, nil
+	}
+	if err := report.WriteText(cmd.ErrOrStderr()); err != nil {
+		return nil, err
+	}
+	return nil, refused(cmd, report)
+}
+
+// oneArg takes what is said to be one, no more and no less.
+func oneArg(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return fmt.Errorf("say one %s: %s", what, strings.TrimSuffix(cmd.UseLine(), " [flags]"))
+		}
+		return nil
+	}
 }
 
 // newLog makes the log a configuration asks for.

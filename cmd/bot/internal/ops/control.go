@@ -69,8 +69,19 @@ type CommandError struct{ Sentence string }
 
 func (e *CommandError) Error() string { return e.Sentence }
 
+// output keeps why nothing more could be written.
+type output struct {
+	io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (n int, err error) {
+	n, o.err = o.Writer.Write(p)
+	return n, o.err
+}
+
 // Call runs a command of a running bot and copies its output to w. Errors are
-// ErrNotRunning, a *CommandError, or of the connection.
+// ErrNotRunning, a *CommandError, that of w, or of the connection.
 func Call(ctx context.Context, socket, command, query string, w io.Writer) error {
 	client := &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -102,7 +113,10 @@ func Call(ctx context.Context, socket, command, query string, w io.Writer) error
 	if resp.StatusCode != http.StatusOK {
 		return fmt.Errorf("the running bot does not know the command %q (another version?)", command)
 	}
-	if _, err := io.Copy(w, resp.Body); err != nil {
+	out := output{Writer: w}
+	if _, err := io.Copy(&out, resp.Body); out.err != nil {
+		return out.err
+	} else if err != nil {
 		return fmt.Errorf("control socket: %w", err)
 	}
 	problem, complete := resp.Trailer[trailer]

@@ -66,6 +66,35 @@ func TestTheControlSocketIsReached(t *testing.T) {
 	}
 }
 
+// brokenWriter takes nothing.
+type brokenWriter struct{}
+
+var errFull = errors.New("no room")
+
+func (brokenWriter) Write([]byte) (int, error) { return 0, errFull }
+
+// TestWhereTheOutputGoes is what an error is about that comes from there.
+func TestWhereTheOutputGoes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "bot.db.sock")
+	l, err := ListenControl(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewServer(ControlHandler(Commands{"greet": func(w io.Writer, _ *http.Request) error {
+		_, err := io.WriteString(w, "hello")
+		return err
+	}}))
+	done := make(chan struct{})
+	go func() { _ = s.Serve(l); close(done) }()
+	if err := Call(t.Context(), path, "greet", "", brokenWriter{}); !errors.Is(err, errFull) || err.Error() != errFull.Error() {
+		t.Errorf("error %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+	<-done
+}
+
 // TestANameThatIsTooLongIsSaid: the name of the file alone can be too long.
 func TestANameThatIsTooLongIsSaid(t *testing.T) {
 	path := filepath.Join(t.TempDir(), strings.Repeat("n", 200)+".sock")
