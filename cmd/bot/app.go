@@ -113,7 +113,7 @@ func New(o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.onClose(func() error { return a.store.Close() }, "store")
-	key, err := config.CredentialsKey(o.Config)
+	key, err := a.credentialsKey(o.Config)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"syscall"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"apono/bot/dispatch"
 	"apono/bot/sweep"
 	"apono/bot/teams"
+	"apono/cmd/bot/internal/config"
 	"apono/cmd/bot/internal/living"
 	"apono/cmd/bot/internal/ops"
 	"apono/flows"
@@ -299,4 +302,21 @@ func (l lateness) Apply(ctx context.Context, now time.Time, id string, ev flows.
 		l.metrics.Lateness.Observe(now.Sub(r.EndsAt).Seconds())
 	}
 	return r, err
+}
+
+// credentialsKey is the key that seals secrets. Where one is made beside a store that has
+// been used, another is lost: whoever restored the store without it is told, before
+// people press in vain.
+func (a *App) credentialsKey(cfg *config.Config) (flows.Secret, error) {
+	_, err := os.Stat(cfg.KeyPath())
+	made := cfg.Credentials.Key == "" && errors.Is(err, fs.ErrNotExist)
+	key, err := config.CredentialsKey(cfg)
+	if err != nil || !made {
+		return key, err
+	}
+	_, used, err := a.store.Head()
+	if used {
+		a.log.WarnContext(context.Background(), "a new credentials key was made; what an earlier one sealed cannot be opened: put that one in its place and restart, or let people press Reset credentials", "path", cfg.KeyPath())
+	}
+	return key, err
 }
