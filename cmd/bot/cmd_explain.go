@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"apono/bot"
+	"apono/cmd/bot/internal/config"
 	"apono/flows"
 )
 
@@ -52,6 +54,9 @@ func explainCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
+		if err := knownIntegration(cfg, f.integration); err != nil {
+			return closeAfter(cfg, err)
+		}
 		w := ask(cmd.Context(), cfg, f.offline, cmd.ErrOrStderr())
 		if f.scope != "" {
 			return closeAfter(cfg, explainScope(cmd.OutOrStdout(), w, f))
@@ -59,6 +64,18 @@ func explainCommand() *cobra.Command {
 		return closeAfter(cfg, explainQuestion(cmd.OutOrStdout(), w, f))
 	}
 	return cmd
+}
+
+// knownIntegration refuses a name that no integration has.
+func knownIntegration(cfg *config.Config, name string) error {
+	names := make([]string, len(cfg.Integrations))
+	for i, in := range cfg.Integrations {
+		names[i] = in.Name
+	}
+	if name == "" || slices.Contains(names, name) {
+		return nil
+	}
+	return &problemsError{fmt.Sprintf("there is no integration %q; %s", name, flows.Suggest(name, names))}
 }
 
 // question reads the flags.

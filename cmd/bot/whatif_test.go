@@ -159,6 +159,15 @@ func TestExplainAutomatic(t *testing.T) {
 	}
 }
 
+// TestExplainAMistypedIntegration: it is not one of which nothing is known yet.
+func TestExplainAMistypedIntegration(t *testing.T) {
+	secretsOfExamples(t)
+	args := []string{"explain", "--config", "../../docs/examples/tagged-pii.yaml", "--offline", "--user", "alice@example.com", "--integration", "prod-postgre", "--resource", "orders", "--permission", "read_only"}
+	if _, errs := said(t, exitProblems, args...); !strings.Contains(errs, `there is no integration "prod-postgre"; did you mean "prod-postgres"?`) {
+		t.Errorf("%s", errs)
+	}
+}
+
 func TestExplainScope(t *testing.T) {
 	secretsOfExamples(t)
 	base := []string{"explain", "--config", "../../docs/examples/tagged-pii.yaml", "--offline"}
