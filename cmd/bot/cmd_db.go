@@ -135,6 +135,9 @@ func dbBackupCommand() *cobra.Command {
 		if args[0] == "-" {
 			return onStore(cmd, *path, "backup", "", cmd.OutOrStdout())
 		}
+		if err := notOwn(cmd, *path, args[0]); err != nil {
+			return err
+		}
 		n, err := writeFile(args[0], func(w io.Writer) error { return onStore(cmd, *path, "backup", "", w) })
 		if err != nil {
 			return err
@@ -143,6 +146,26 @@ func dbBackupCommand() *cobra.Command {
 		return err
 	}
 	return cmd
+}
+
+// notOwn refuses to put a file in the place of one that the bot needs: it would go on
+// with the one that is nowhere then, until it ends.
+func notOwn(cmd *cobra.Command, configPath, file string) error {
+	cfg, err := loadForStore(cmd, configPath)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = cfg.Close() }() // nothing was granted through it
+	target, err := os.Stat(file)
+	if err != nil {
+		return nil // there is none to take the place of
+	}
+	for _, own := range []string{cfg.Store.Path, cfg.KeyPath()} {
+		if info, err := os.Stat(own); err == nil && os.SameFile(info, target) {
+			return fmt.Errorf("%s is the bot's own: name another file for the backup", file)
+		}
+	}
+	return nil
 }
 
 // writeFile writes a file that is whole or not there, mode 0600.
@@ -170,7 +193,10 @@ func writeFile(path string, write func(io.Writer) error) (n int64, err error) {
 	if err := f.Close(); err != nil {
 		return 0, unwritten(path, err)
 	}
-	return info.Size(), os.Rename(f.Name(), path)
+	if err := os.Rename(f.Name(), path); err != nil {
+		return 0, unwritten(path, err)
+	}
+	return info.Size(), nil
 }
 
 // output is a file under another name than it will have.
@@ -188,8 +214,11 @@ func (o output) Write(p []byte) (int, error) {
 }
 
 func unwritten(path string, err error) error {
+	// Its paths are those that nobody knows.
 	if p, ok := errors.AsType[*os.PathError](err); ok {
-		err = p.Err // its path is one that nobody knows
+		err = p.Err
+	} else if l, ok := errors.AsType[*os.LinkError](err); ok {
+		err = l.Err
 	}
 	return fmt.Errorf("%s is not written: %w", path, err)
 }

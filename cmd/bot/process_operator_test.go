@@ -54,6 +54,20 @@ func processRestore(t *testing.T, w *town) {
 	if out := w.bot(exitUsage, "db", "backup", filepath.Join(w.dir, "nowhere", "backup.db")); !strings.HasSuffix(out, filepath.Join("nowhere", "backup.db")+" is not written: no such file or directory\n") {
 		t.Errorf("a backup to nowhere says %q", out)
 	}
+	// In the place of the database it would take away what the bot is writing.
+	for _, own := range []string{w.storePath(), w.storePath() + ".key"} {
+		before, err := os.Stat(own)
+		w.must(err)
+		if out := w.bot(exitUsage, "db", "backup", own); !strings.Contains(out, own+" is the bot's own: name another file for the backup") {
+			t.Errorf("a backup to %s says %q", own, out)
+		}
+		if after, err := os.Stat(own); err != nil || !os.SameFile(before, after) {
+			t.Errorf("%s is another file now: %v", own, err)
+		}
+	}
+	if out := w.bot(exitUsage, "db", "backup", w.dir); !strings.HasSuffix(out, w.dir+" is not written: file exists\n") {
+		t.Errorf("a backup to a directory says %q", out)
+	}
 	ghost := w.asked("AR-2", "INC-13 is burning")
 	p.terminate()
 
