@@ -82,13 +82,11 @@ func (t Topic) Explain() (round int, ok bool) {
 
 // explainPosts are the messages that ask for the explanation: one at once, and
 // one for each reminder.
-func (r *Request) explainPosts() []PostKey {
+func (r *Request) explainPosts(emit func(PostKey)) {
 	if !r.BreakGlass || r.ActiveAt.IsZero() {
-		return nil
+		return
 	}
-	var out []PostKey
 	for round := range r.Chased + 1 {
-		out = append(out, PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Requestor.Email, Topic: explainTopic(round)})
+		emit(PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Requestor.Email, Topic: explainTopic(round)})
 	}
-	return out
 }

@@ -155,14 +155,17 @@ type Effect struct {
 }
 
 // Key is equal for effects that mean the same: tasks with equal keys are one.
-func (e Effect) Key() string {
+func (e Effect) Key() string { return string(e.AppendKey(nil)) }
+
+// AppendKey appends Key to b.
+func (e *Effect) AppendKey(b []byte) []byte {
 	switch e.Kind {
 	case EffectTarget:
-		return "target/" + e.Request + "/" + e.Integration
+		return appendJoined(b, "target", e.Request, e.Integration)
 	case EffectPost:
-		return "post/" + e.Post.String()
+		return e.Post.append(append(b, "post/"...))
 	case EffectAuditChannel:
-		return "audit_channel"
+		return append(b, "audit_channel"...)
 	case EffectAudit, EffectSeal:
 	}
 	panic("flows: effect " + string(e.Kind) + " is no task (this is a bug)")
@@ -272,18 +275,31 @@ func (k PostKey) Number() int {
 }
 
 // String is unique for each key.
-func (k PostKey) String() string {
-	s := k.Request + "/" + string(k.Audience) + "/" + k.Person + "/" + string(k.Topic)
+func (k PostKey) String() string { return string(k.append(nil)) }
+
+func (k *PostKey) append(b []byte) []byte {
+	b = appendJoined(b, k.Request, string(k.Audience), k.Person, string(k.Topic))
 	if k.Integration != "" {
-		s += "/" + k.Integration
+		b = append(append(b, '/'), k.Integration...)
 	}
 	if k.N != "" {
-		s += "/" + k.N
+		b = append(append(b, '/'), k.N...)
 	}
 	if k.Platform != "" {
-		s += "@" + k.Platform
+		b = append(append(b, '@'), k.Platform...)
 	}
-	return s
+	return b
+}
+
+// appendJoined appends the parts with a slash between them.
+func appendJoined(b []byte, parts ...string) []byte {
+	for i, p := range parts {
+		if i > 0 {
+			b = append(b, '/')
+		}
+		b = append(b, p...)
+	}
+	return b
 }
 
 // Post is where a message is and what it shows.

@@ -1,7 +1,6 @@
 package flows
 
 import (
-	"slices"
 	"strconv"
 	"time"
 )
@@ -85,13 +84,12 @@ func (t *transition) unreachedOfExtension() (err error) {
 
 // reminderPostsOf are the reminders of the n-th extension: N is "2.1" for the first of
 // the second.
-func (r *Request) reminderPostsOf(n int) (out []PostKey) {
+func (r *Request) reminderPostsOf(emit func(PostKey), n int) {
 	for i, m := range r.Extensions[n-1].Waiting.Reminders {
 		for _, email := range m.To {
-			out = append(out, PostKey{
+			emit(PostKey{
 				Request: r.ID, Audience: AudienceApprover, Person: email, Topic: TopicExtensionReminder, N: strconv.Itoa(n) + "." + strconv.Itoa(i+1),
 			})
 		}
 	}
-	return slices.Clip(out)
 }

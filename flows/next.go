@@ -19,7 +19,7 @@ func Next(r Request, ev Event, now time.Time) (Request, []Effect, error) {
 	if !ok {
 		return r, nil, Errorf(CodeLate, "%s", r.StandingFor(ev.By.Email))
 	}
-	t := &transition{r: r.Clone(), ev: ev.clean(), now: stamp(now)}
+	t := &transition{r: r.Clone(), ev: ev.clean(), now: stamp(now), effects: make([]Effect, 0, len(r.Groups)+len(r.Asked)+6)}
 	if err := step(t); err != nil {
 		return r, nil, err
 	}
@@ -475,17 +475,12 @@ func factOf(r *Request, k FactKind) Fact {
 }
 
 func (t *transition) allEffects() []Effect {
-	out := t.effects
 	if t.quiet {
-		return out
+		return t.effects
 	}
-	posts := t.r.Posts()
-	out = slices.Grow(out, len(posts)+1)
-	for _, k := range posts {
-		out = append(out, Effect{Kind: EffectPost, Request: t.r.ID, Post: k})
-	}
+	t.r.eachPost(func(k PostKey) { t.effects = append(t.effects, Effect{Kind: EffectPost, Request: t.r.ID, Post: k}) })
 	if t.told {
-		out = append(out, Effect{Kind: EffectAuditChannel})
+		t.effects = append(t.effects, Effect{Kind: EffectAuditChannel})
 	}
-	return out
+	return t.effects
 }

@@ -87,11 +87,10 @@ func (r *Request) WithinReach() bool {
 	return with.Satisfied()
 }
 
-func (r *Request) reminderPosts() (out []PostKey) {
+func (r *Request) reminderPosts(emit func(PostKey)) {
 	for i, m := range r.Reminders {
 		for _, email := range m.To {
-			out = append(out, PostKey{Request: r.ID, Audience: AudienceApprover, Person: email, Topic: TopicReminder, N: strconv.Itoa(i + 1)})
+			emit(PostKey{Request: r.ID, Audience: AudienceApprover, Person: email, Topic: TopicReminder, N: strconv.Itoa(i + 1)})
 		}
 	}
-	return out
 }

@@ -42,10 +42,8 @@ func (t *transition) warn() bool {
 
 // laterPosts are those about the end of the access: each end that was near, and each
 // extension, in the order in which they come.
-func (r *Request) laterPosts() (out []PostKey) {
-	tell := func(topic Topic, n int) {
-		out = append(out, r.bothPosts(topic, strconv.Itoa(n))...)
-	}
+func (r *Request) laterPosts(emit func(PostKey)) {
+	tell := func(topic Topic, n int) { r.bothPosts(emit, topic, strconv.Itoa(n)) }
 	warned := 0
 	warn := func(before func(end time.Time) bool) {
 		for ; warned < len(r.Warned) && before(r.Warned[warned]); warned++ {
@@ -56,9 +54,9 @@ func (r *Request) laterPosts() (out []PostKey) {
 		e := &r.Extensions[i]
 		warn(func(end time.Time) bool { return e.State == ExtensionGranted && !end.After(e.From) })
 		for _, a := range e.Asked {
-			out = append(out, PostKey{Request: r.ID, Audience: AudienceApprover, Person: a.Email, Topic: TopicExtension, N: strconv.Itoa(i + 1)})
+			emit(PostKey{Request: r.ID, Audience: AudienceApprover, Person: a.Email, Topic: TopicExtension, N: strconv.Itoa(i + 1)})
 		}
-		out = append(out, r.reminderPostsOf(i+1)...)
+		r.reminderPostsOf(emit, i+1)
 		switch e.State {
 		case ExtensionGranted:
 			tell(TopicExtended, i+1)
@@ -68,7 +66,6 @@ func (r *Request) laterPosts() (out []PostKey) {
 		}
 	}
 	warn(func(time.Time) bool { return true })
-	return out
 }
 
 // Overtaken reports whether a message that nobody has seen yet says what is over by now:

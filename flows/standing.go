@@ -10,12 +10,18 @@ import (
 // is redrawn after every change; none is ever taken back.
 func (r *Request) Posts() []PostKey {
 	out := make([]PostKey, 0, len(r.Asked)+8)
-	for _, a := range r.Asked {
-		out = append(out, PostKey{Request: r.ID, Audience: AudienceApprover, Person: a.Email, Topic: TopicRequest})
+	r.eachPost(func(k PostKey) { out = append(out, k) })
+	return out
+}
+
+// eachPost gives Posts one by one.
+func (r *Request) eachPost(emit func(PostKey)) {
+	for i := range r.Asked {
+		emit(PostKey{Request: r.ID, Audience: AudienceApprover, Person: r.Asked[i].Email, Topic: TopicRequest})
 	}
-	out = append(out, r.reminderPosts()...)
+	r.reminderPosts(emit)
 	tell := func(topic Topic) {
-		out = append(out, PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Requestor.Email, Topic: topic})
+		emit(PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Requestor.Email, Topic: topic})
 	}
 	asked := r.Trigger != TriggerAutomatic // nobody asked, and nobody waits for an answer
 	if asked {
@@ -25,47 +31,45 @@ func (r *Request) Posts() []PostKey {
 		tell(TopicApproved)
 	}
 	if !r.ActiveAt.IsZero() {
-		out = append(out, r.bothPosts(TopicGranted, "")...)
-		for _, g := range r.Groups {
-			if !g.GrantedAt.IsZero() {
-				out = append(out, PostKey{
-					Request: r.ID, Audience: AudienceRequester, Person: r.Grantee.Email, Topic: TopicAccess, Integration: g.Integration,
-				})
+		r.bothPosts(emit, TopicGranted, "")
+		for i := range r.Groups {
+			if g := &r.Groups[i]; !g.GrantedAt.IsZero() {
+				emit(PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Grantee.Email, Topic: TopicAccess, Integration: g.Integration})
 			}
 		}
 	}
-	out = append(out, r.laterPosts()...)
-	out = append(out, r.explainPosts()...)
+	r.laterPosts(emit)
+	r.explainPosts(emit)
 	if r.NothingGranted() {
 		tell(TopicFailed)
 	}
-	switch topic := (map[State]Topic{
-		StateDenied: TopicDenied, StateExpired: TopicExpired, StateRevoked: TopicRevoked,
-		StateWithdrawn: TopicWithdrawn, StateTimedOut: TopicTimedOut,
-	}[r.State]); {
+	switch topic := endTopics[r.State]; {
 	case topic == "":
 	case r.ActiveAt.IsZero():
 		tell(topic)
 	default:
-		out = append(out, r.bothPosts(topic, "")...)
+		r.bothPosts(emit, topic, "")
 	}
 	for _, p := range r.Raised {
-		out = append(out, PostKey{Request: r.ID, Audience: AudienceAdmin, Person: p.Email, Topic: TopicOverdue})
+		emit(PostKey{Request: r.ID, Audience: AudienceAdmin, Person: p.Email, Topic: TopicOverdue})
 		if !r.Unconfirmed() {
-			out = append(out, PostKey{Request: r.ID, Audience: AudienceAdmin, Person: p.Email, Topic: TopicOverdueOver})
+			emit(PostKey{Request: r.ID, Audience: AudienceAdmin, Person: p.Email, Topic: TopicOverdueOver})
 		}
 	}
-	return out
+}
+
+var endTopics = map[State]Topic{
+	StateDenied: TopicDenied, StateExpired: TopicExpired, StateRevoked: TopicRevoked,
+	StateWithdrawn: TopicWithdrawn, StateTimedOut: TopicTimedOut,
 }
 
 // bothPosts are the messages about a live access, or its end: to the requester, and to
 // the one who has it where that is somebody else.
-func (r *Request) bothPosts(topic Topic, n string) []PostKey {
-	out := []PostKey{{Request: r.ID, Audience: AudienceRequester, Person: r.Requestor.Email, Topic: topic, N: n}}
+func (r *Request) bothPosts(emit func(PostKey), topic Topic, n string) {
+	emit(PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Requestor.Email, Topic: topic, N: n})
 	if r.TellGrantee {
-		out = append(out, PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Grantee.Email, Topic: topic, N: n})
+		emit(PostKey{Request: r.ID, Audience: AudienceRequester, Person: r.Grantee.Email, Topic: topic, N: n})
 	}
-	return out
 }
 
 // NothingGranted reports whether every access group has failed, or will once what
