@@ -68,6 +68,7 @@ var helpers = map[string]bool{ // value: the demo may import it
 var libraries = map[string][]string{
 	"filippo.io/age":                        {"cmd/bot/internal/*"},
 	"github.com/emersion/go-ical":           {"provision/ical"},
+	"github.com/go-json-experiment/json":    {"store/bolt"},
 	"github.com/go-ldap/ldap/v3":            {"provision/ldap"},
 	"github.com/golang-jwt/jwt/v5":          {"bot/teams"},
 	"github.com/gorilla/websocket":          {"bot/slack", "bot/slack/slacksim", "cmd/bot"},

@@ -7,6 +7,10 @@ import (
 	"math"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
+	jsonv1 "github.com/go-json-experiment/json/v1"
+
 	"apono/flows"
 	"apono/store"
 )
@@ -59,12 +63,22 @@ func appendState(b []byte, s flows.State) []byte { return append(append(b, s...)
 
 func appendSeq(b []byte, seq uint64) []byte { return binary.BigEndian.AppendUint64(b, seq) }
 
+// read are the options with which the quicker decoder reads what encoding/json wrote;
+// see docs/decisions/0021.
+var read = jsonv2.JoinOptions(jsonv1.FormatDurationAsNano(true), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+
 func decode[T any](what string, key, raw []byte) (T, error) {
 	var v T
-	if err := json.Unmarshal(raw, &v); err != nil {
-		return v, fmt.Errorf("%w: %s %q: %w", store.ErrCorrupt, what, key, err)
+	err := decodeInto(what, key, raw, &v)
+	return v, err
+}
+
+// decodeInto is decode to where there is nothing yet.
+func decodeInto(what string, key, raw []byte, v any) error {
+	if err := jsonv2.Unmarshal(raw, v, read); err != nil {
+		return fmt.Errorf("%w: %s %q: %w", store.ErrCorrupt, what, key, err)
 	}
-	return v, nil
+	return nil
 }
 
 func encode(v any) ([]byte, error) {
