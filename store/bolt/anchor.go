@@ -54,7 +54,7 @@ func (s *Store) Anchor(ctx context.Context, now time.Time) (made bool, err error
 			if err != nil {
 				return err
 			}
-			if err := t.appendFact(now, encodedFact{fact, raw}); err != nil {
+			if err := t.appendFact(now, raw); err != nil {
 				return err
 			}
 			if next.seq, _, err = lastEvent(t.bolt); err != nil {

@@ -16,8 +16,8 @@ import (
 // auditPage is how many events are read in one transaction.
 const auditPage = 500
 
-// appendFact adds the next event to the chain.
-func (t *tx) appendFact(now time.Time, f encodedFact) error {
+// appendFact adds the next event, of an encoded flows.Fact, to the chain.
+func (t *tx) appendFact(now time.Time, encoded []byte) error {
 	if t.last.hash == "" {
 		_, hash, err := lastEvent(t.bolt)
 		if err != nil {
@@ -28,11 +28,11 @@ func (t *tx) appendFact(now time.Time, f encodedFact) error {
 	t.wrote = true
 	// The bucket counts, not its last key: an event that somebody took from the end
 	// leaves a gap that nothing closes.
-	seq, err := t.bolt.Bucket(bucketAudit).NextSequence()
+	seq, err := t.open(bucketAudit).bucket.NextSequence()
 	if err != nil {
 		return fmt.Errorf("number an audit event: %w", err)
 	}
-	ev, line := store.ChainEncoded(t.last.hash, seq, now, f.fact, f.raw)
+	ev, line := store.ChainEncoded(t.last.hash, seq, now, flows.Fact{}, encoded)
 	t.last.hash = ev.Hash
 	return t.put(bucketAudit, seqKey(ev.Seq), line)
 }
@@ -59,15 +59,20 @@ func (s *Store) Record(ctx context.Context, now time.Time, fact flows.Fact) erro
 	return s.do(ctx, func(t *tx) error { return t.record(now, encoded) })
 }
 
+type encodedFact struct {
+	kind flows.FactKind
+	raw  []byte
+}
+
 func encodeFact(f flows.Fact) (encodedFact, error) {
 	raw, err := encode(f)
-	return encodedFact{f, raw}, err
+	return encodedFact{f.Kind, raw}, err
 }
 
 // record appends a fact that belongs to no request, and wants the audit channel told
 // where it is told of such.
 func (t *tx) record(now time.Time, f encodedFact) error {
-	if err := t.appendFact(now, f); err != nil || !f.fact.Kind.Told() {
+	if err := t.appendFact(now, f.raw); err != nil || !f.kind.Told() {
 		return err
 	}
 	return t.putTask(now, newTask(flows.Effect{Kind: flows.EffectAuditChannel}))

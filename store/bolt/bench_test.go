@@ -12,6 +12,7 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
+	"apono/store"
 	"apono/store/bolt"
 	"apono/store/storetest"
 )
@@ -25,9 +26,13 @@ func BenchmarkApply(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			s := openBench(b, pending(b, b.N))
 			defer s.Close()
+			ids, press := make([]string, b.N), approve("bob")
+			for i := range ids {
+				ids[i] = store.ID(uint64(i) + 1)
+			}
 			b.ResetTimer()
 			spread(b, n, func(i int) error {
-				_, err := s.Apply(b.Context(), after(time.Minute), fmt.Sprintf("AR-%d", i+1), approve("bob"))
+				_, err := s.Apply(b.Context(), after(time.Minute), ids[i], press)
 				return err
 			})
 			stats, err := s.Stats()

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -22,8 +23,9 @@ const maxBatch = 1000
 // op is one operation that waits for the committer. run may be called more than
 // once; only the last call counts.
 type op struct {
-	run  func(*tx) error
-	done chan error
+	decide func() error // called by a decider, before it waits; may be nil
+	run    func(*tx) error
+	done   chan error
 }
 
 // tx is the transaction as one operation sees it.
@@ -33,6 +35,17 @@ type tx struct {
 	woken map[flows.Lane]bool
 	last  struct{ hash string } // of the audit trail; empty: not read yet
 	trace func(put bool, bucket, key, value []byte)
+
+	opened  []opened
+	channel bool // a look at the audit channel is wanted by one of the operations
+}
+
+// opened is a bucket, found once for all operations, and a cursor in it for single
+// keys: whoever seeks next moves it.
+type opened struct {
+	name   *byte
+	bucket *bolt.Bucket
+	cursor *bolt.Cursor
 }
 
 // fill is how full bbolt makes a page before it begins the next one; without an
@@ -40,18 +53,38 @@ type tx struct {
 // change; messages come in the order of their requests and grow a little.
 var fill = map[string]float64{string(bucketAudit): 1, string(bucketPosts): 0.8}
 
-func (t *tx) get(bucket, key []byte) []byte { return t.bolt.Bucket(bucket).Get(key) }
+func (t *tx) open(name []byte) opened {
+	for _, o := range t.opened {
+		if o.name == &name[0] {
+			return o
+		}
+	}
+	b := t.bolt.Bucket(name)
+	if f, ok := fill[string(name)]; ok {
+		b.FillPercent = f
+	}
+	t.opened = append(t.opened, opened{&name[0], b, b.Cursor()})
+	return t.opened[len(t.opened)-1]
+}
+
+// get gives what the bucket has for the key; nil only where it has not the key.
+func (t *tx) get(bucket, key []byte) []byte {
+	switch k, v := t.open(bucket).cursor.Seek(key); {
+	case !bytes.Equal(k, key):
+		return nil
+	case v == nil:
+		return []byte{}
+	default:
+		return v
+	}
+}
 
 func (t *tx) put(bucket, key, value []byte) error {
 	t.wrote = true
 	if t.trace != nil {
 		t.trace(true, bucket, key, value)
 	}
-	b := t.bolt.Bucket(bucket)
-	if f, ok := fill[string(bucket)]; ok {
-		b.FillPercent = f
-	}
-	if err := b.Put(key, value); err != nil {
+	if err := t.open(bucket).bucket.Put(key, value); err != nil {
 		return fmt.Errorf("write to %s: %w", bucket, err)
 	}
 	return nil
@@ -62,7 +95,11 @@ func (t *tx) del(bucket, key []byte) error {
 	if t.trace != nil {
 		t.trace(false, bucket, key, nil)
 	}
-	if err := t.bolt.Bucket(bucket).Delete(key); err != nil {
+	c := t.open(bucket).cursor
+	if k, _ := c.Seek(key); !bytes.Equal(k, key) {
+		return nil
+	}
+	if err := c.Delete(); err != nil {
 		return fmt.Errorf("delete from %s: %w", bucket, err)
 	}
 	return nil
@@ -79,23 +116,28 @@ func update[T any](ctx context.Context, s *Store, run func(*tx) (T, error)) (T, 
 }
 
 func (s *Store) do(ctx context.Context, run func(*tx) error) error {
+	return s.await(ctx, &op{run: run})
+}
+
+// await has an operation decided and committed.
+func (s *Store) await(ctx context.Context, o *op) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if s.opts.ReadOnly {
 		return store.ErrReadOnly
 	}
-	o := &op{run: run, done: make(chan error, 1)}
-	s.mu.Lock()
-	if s.closing {
-		s.mu.Unlock()
-		return store.ErrClosed
-	}
-	s.waiting = append(s.waiting, o)
-	s.mu.Unlock()
-	select {
-	case s.kick <- struct{}{}:
-	default:
+	o.done = make(chan error, 1)
+	if o.decide == nil {
+		s.enqueue(o)
+	} else {
+		select {
+		case s.decides <- o:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.stopped:
+			return store.ErrClosed
+		}
 	}
 	select {
 	case err := <-o.done:
@@ -106,6 +148,42 @@ func (s *Store) do(ctx context.Context, run func(*tx) error) error {
 		return ctx.Err()
 	}
 	return <-o.done // it is being committed; whoever is told of an error must be able to rely on it
+}
+
+// enqueue has the operation wait for the committer, or tells it that none will come.
+func (s *Store) enqueue(o *op) {
+	s.mu.Lock()
+	closing := s.closing
+	if !closing {
+		s.waiting = append(s.waiting, o)
+	}
+	s.mu.Unlock()
+	if closing {
+		o.done <- store.ErrClosed
+		return
+	}
+	select {
+	case s.kick <- struct{}{}:
+	default:
+	}
+}
+
+// decideLoop is a decider. They are as many as the processors, so that a crowd neither
+// crowds out the committer nor has each of its goroutines grow the stack that a
+// decision needs.
+func (s *Store) decideLoop() {
+	for {
+		select {
+		case o := <-s.decides:
+			if err := o.decide(); err != nil {
+				o.done <- err
+			} else {
+				s.enqueue(o)
+			}
+		case <-s.stopped:
+			return
+		}
+	}
 }
 
 // withdraw takes an operation back that no commit has begun with.

@@ -35,13 +35,11 @@ func (s *Store) SaveDrift(ctx context.Context, now time.Time, d flows.Drift, tol
 	if err != nil {
 		return err
 	}
-	facts := make([]encodedFact, len(told))
+	facts := make([][]byte, len(told))
 	for i, f := range told {
-		line, err := encode(f)
-		if err != nil {
+		if facts[i], err = encode(f); err != nil {
 			return err
 		}
-		facts[i] = encodedFact{f, line}
 	}
 	task := newTask(flows.Effect{Kind: flows.EffectAuditChannel})
 	return s.do(ctx, func(t *tx) error {

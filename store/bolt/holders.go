@@ -70,7 +70,7 @@ func (s *Store) ApplyGone(ctx context.Context, now time.Time, id, integration st
 // part has a step do what release says, and nothing that it said before.
 func (t *tx) part(st *step, integration string, kept []flows.Unit, released []string) error {
 	var err error
-	st.kept, st.dropped, err = t.release(st.from, integration, kept, released)
+	st.kept, st.dropped, err = t.release(&st.to, integration, kept, released)
 	return err
 }
 
@@ -79,15 +79,15 @@ func (t *tx) part(st *step, integration string, kept []flows.Unit, released []st
 // earlier ones left.
 func (s *Store) applyDeclared(ctx context.Context, now time.Time, id string, ev flows.Event) (flows.Request, error) {
 	return s.apply(ctx, now, id, ev, func(t *tx, st *step) error {
-		g, ok := st.from.Group(ev.Integration)
+		g, ok := st.to.Group(ev.Integration)
 		if !ok {
 			return fmt.Errorf("%s has nothing in %s", id, ev.Integration)
 		}
 		var kept []flows.Unit
 		var released []string
-		own := st.from.GrantID(ev.Integration)
+		own := st.to.GrantID(ev.Integration)
 		for _, it := range g.Items {
-			for _, h := range holdersOf(t.bolt, st.from.Grantee.Email, it.Unit) {
+			for _, h := range holdersOf(t.bolt, st.to.Grantee.Email, it.Unit) {
 				switch {
 				case h.grant == own:
 				case h.state == holderReleased:

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"slices"
 
 	"apono/flows"
@@ -19,6 +20,8 @@ const (
 	holderEnding   = 'E' // it is revoking or undoing: the target may still hold
 	holderReleased = 'R' // it is over, and the target keeps what others hold too
 )
+
+var valueLive, valueEnding = []byte{holderLive}, []byte{holderEnding}
 
 // rowList gathers rows. Their keys lie one behind the other in one buffer: a
 // transition makes some twenty of them, twice.
@@ -39,40 +42,58 @@ func (l *rowList) add(bucket, key, value []byte) {
 
 // rowsOf lists every index entry that the record must have, without repeats. The released rows of
 // holders are not derived from the record; ApplyGone keeps them.
-func rowsOf(r *flows.Request) []row {
+func rowsOf(r *flows.Request) []row { return new(rowList).of(r) }
+
+// of is rowsOf in the list's own memory: the next call changes what this one gave.
+func (l *rowList) of(r *flows.Request) []row {
 	if r.Version == 0 {
 		return nil
 	}
-	l := rowList{rows: make([]row, 0, 16), keys: make([]byte, 0, 1024)}
-	l.add(bucketByState, appendSeq(appendState(l.key(), r.State), r.Seq), nil)
-	l.person(r, r.Requestor.Email)
-	if !r.Grantee.Is(r.Requestor.Email) {
-		l.person(r, r.Grantee.Email)
+	if l.rows == nil {
+		l.rows, l.keys = make([]row, 0, 16), make([]byte, 0, 1024)
 	}
-	for i := range r.Groups {
-		l.add(bucketByIntegration, integrationKey(l.key(), r, i), nil)
-	}
-	if at, ok := r.DueAt(); ok {
-		l.add(bucketByDue, append(appendTime(l.key(), at), r.ID...), nil)
-	}
+	l.rows, l.keys = l.rows[:0], l.keys[:0]
+	// In the order of the buckets' names, so that there is little to sort.
 	if r.State == flows.StatePending {
 		l.asked(r, r.Asked)
 	}
 	if n := r.OpenExtension(); n > 0 {
 		l.asked(r, r.Extensions[n-1].Asked)
 	}
+	if at, ok := r.DueAt(); ok {
+		l.add(bucketByDue, append(appendTime(l.key(), at), r.ID...), nil)
+	}
+	for i := range r.Groups {
+		l.add(bucketByIntegration, integrationKey(l.key(), r, i), nil)
+	}
+	if !r.State.Terminal() {
+		l.people(r, bucketByOpen)
+	}
+	l.people(r, bucketByPerson)
+	l.add(bucketByState, appendSeq(appendState(l.key(), r.State), r.Seq), nil)
 	for i := range r.Groups {
 		l.holders(r, &r.Groups[i])
 	}
 	// Somebody may be asked twice, and an item may be in a group twice.
-	slices.SortFunc(l.rows, row.compare)
-	return slices.CompactFunc(l.rows, func(a, b row) bool { return a.compare(b) == 0 })
+	slices.SortFunc(l.rows, func(a, b row) int { return a.compare(&b) })
+	l.rows = slices.CompactFunc(l.rows, func(a, b row) bool { return a.compare(&b) == 0 })
+	return l.rows
 }
 
-func (l *rowList) person(r *flows.Request, email string) {
-	l.add(bucketByPerson, appendSeq(appendPerson(l.key(), email), r.Seq), nil)
-	if !r.State.Terminal() {
-		l.add(bucketByOpen, appendSeq(appendPerson(l.key(), email), r.Seq), nil)
+// compare orders rows by where they go: the bucket, and the key in it.
+func (r *row) compare(o *row) int {
+	if &r.bucket[0] != &o.bucket[0] {
+		if c := bytes.Compare(r.bucket, o.bucket); c != 0 {
+			return c
+		}
+	}
+	return bytes.Compare(r.key, o.key)
+}
+
+func (l *rowList) people(r *flows.Request, bucket []byte) {
+	l.add(bucket, appendSeq(appendPerson(l.key(), r.Requestor.Email), r.Seq), nil)
+	if !r.Grantee.Is(r.Requestor.Email) {
+		l.add(bucket, appendSeq(appendPerson(l.key(), r.Grantee.Email), r.Seq), nil)
 	}
 }
 
@@ -91,9 +112,9 @@ func (l *rowList) holders(r *flows.Request, g *flows.AccessGroup) {
 	if !g.Status.MayHold() {
 		return
 	}
-	value := []byte{holderEnding}
+	value := valueEnding
 	if g.Status == flows.GroupGranting || g.Status == flows.GroupGranted {
-		value = []byte{holderLive}
+		value = valueLive
 	}
 	for i := range g.Items {
 		l.add(bucketHolders, appendHolder(l.key(), r, g.Items[i].Unit), value)

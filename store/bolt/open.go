@@ -63,7 +63,7 @@ type Store struct {
 
 	kick    chan struct{} // an operation waits, or the store closes
 	stopped chan struct{} // closed by the committer as it ends
-	decides chan func()   // taken by the deciders
+	decides chan *op      // taken by the deciders
 	wake    map[flows.Lane]chan struct{}
 	trace   func(put bool, bucket, key, value []byte) // tests only
 }
@@ -74,7 +74,7 @@ type Store struct {
 func Open(path string, opts Options) (*Store, error) {
 	s := &Store{
 		path: path, opts: opts, log: opts.Log, next: flows.Next,
-		kick: make(chan struct{}, 1), stopped: make(chan struct{}), decides: make(chan func()), wake: map[flows.Lane]chan struct{}{}, unreadable: map[rowName]bool{},
+		kick: make(chan struct{}, 1), stopped: make(chan struct{}), decides: make(chan *op), wake: map[flows.Lane]chan struct{}{}, unreadable: map[rowName]bool{},
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)

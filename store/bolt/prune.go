@@ -104,7 +104,7 @@ func (s *Store) planPruning(ctx context.Context, now, cut time.Time) error {
 		if metaHead(t.bolt, metaAuditPruned) != pruned {
 			return store.ErrStale
 		}
-		if err := t.appendFact(now, encodedFact{fact, raw}); err != nil {
+		if err := t.appendFact(now, raw); err != nil {
 			return err
 		}
 		return t.put(bucketMeta, metaAuditPruning, encodeHead(through))

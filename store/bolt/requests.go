@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []
 	if key == "" || len(drafts) == 0 {
 		return nil, errors.New("a submission needs a key and at least one draft")
 	}
-	return update(ctx, s, func(t *tx) ([]flows.Request, error) {
+	return update(ctx, s, func(t *tx) (made []flows.Request, err error) {
 		if raw := t.get(bucketSubmits, []byte(key)); raw != nil {
 			return submitted(t.bolt, []byte(key), raw)
 		}
@@ -40,10 +41,13 @@ func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []
 		steps := make([]*step, len(drafts))
 		row := submitRow{At: now.UTC()}
 		last := t.bolt.Bucket(bucketRequests).Sequence()
+		x := scratches.Get().(*scratch)
+		defer func() { x.free(err) }()
 		for i, draft := range drafts {
 			draft.Seq = last + uint64(i) + 1
 			draft.ID, draft.Stamp, draft.Version, draft.State = store.ID(draft.Seq), newStamp(), 0, ""
-			st, err := s.step(&draft, flows.Event{Kind: flows.EventSubmit, By: draft.Requestor}, now)
+			x.from = draft
+			st, err := s.step(x, nil, flows.Event{Kind: flows.EventSubmit, By: draft.Requestor}, now)
 			if err != nil {
 				return nil, err
 			}
@@ -69,7 +73,7 @@ func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []
 			if err := t.write(now, st); err != nil {
 				return nil, err
 			}
-			out[i] = *st.to
+			out[i] = st.to
 		}
 		return out, nil
 	})
@@ -120,64 +124,36 @@ func (s *Store) Apply(ctx context.Context, now time.Time, id string, ev flows.Ev
 	return s.apply(ctx, now, id, ev, func(*tx, *step) error { return nil })
 }
 
-// apply decides on the record as it is committed, beside the committer. In the
-// transaction it decides again if the record has changed meanwhile. An error of the
-// first decision is as good as one of the second: it was the answer at a moment
+// apply has a decider decide on the record as it is committed, beside the committer.
+// In the transaction it decides again if the record has changed meanwhile. An error of
+// the first decision is as good as one of the second: it was the answer at a moment
 // during the call.
 func (s *Store) apply(ctx context.Context, now time.Time, id string, ev flows.Event, also func(*tx, *step) error) (flows.Request, error) {
-	var decided *step
-	err := s.beside(ctx, func() error {
-		return s.view(func(btx *bolt.Tx) (err error) { decided, err = s.decide(btx, id, ev, now); return err })
-	})
-	if err != nil {
-		return flows.Request{}, err
-	}
-	to, err := update(ctx, s, func(t *tx) (*flows.Request, error) {
-		st := decided // a repeat of this operation starts from here again
-		if !bytes.Equal(st.was, t.get(bucketRequests, seqKey(st.from.Seq))) {
-			var err error
-			if st, err = s.decide(t.bolt, id, ev, now); err != nil {
-				return nil, err
+	var st *step
+	err := s.await(ctx, &op{
+		decide: func() error {
+			err := s.view(func(btx *bolt.Tx) (err error) { st, err = s.decide(btx, id, ev, now); return err })
+			return cmp.Or(err, ctx.Err())
+		},
+		run: func(t *tx) error {
+			if !bytes.Equal(st.at(st.was), t.get(bucketRequests, seqKey(st.to.Seq))) {
+				again, err := s.decide(t.bolt, id, ev, now)
+				if err != nil {
+					return err
+				}
+				st = again
 			}
-		}
-		if err := also(t, st); err != nil {
-			return nil, err
-		}
-		return st.to, t.write(now, st)
+			if err := also(t, st); err != nil {
+				return err
+			}
+			return t.write(now, st)
+		},
 	})
+	defer func() { st.free() }()
 	if err != nil {
 		return flows.Request{}, err
 	}
-	return *to, nil
-}
-
-// beside has one of the deciders run a decision. They are as many as the processors,
-// so that a crowd neither crowds out the committer nor has each of its goroutines
-// grow the stack that a decision needs.
-func (s *Store) beside(ctx context.Context, decide func() error) error {
-	if s.opts.ReadOnly {
-		return store.ErrReadOnly
-	}
-	done := make(chan error, 1)
-	select {
-	case s.decides <- func() { done <- decide() }:
-		return <-done
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.stopped:
-		return store.ErrClosed
-	}
-}
-
-func (s *Store) decideLoop() {
-	for {
-		select {
-		case decide := <-s.decides:
-			decide()
-		case <-s.stopped:
-			return
-		}
-	}
+	return st.to, nil
 }
 
 func (s *Store) decide(btx *bolt.Tx, id string, ev flows.Event, now time.Time) (*step, error) {
@@ -185,14 +161,11 @@ func (s *Store) decide(btx *bolt.Tx, id string, ev flows.Event, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	r, err := decode[flows.Request]("request", []byte(id), raw)
-	if err != nil {
+	x := scratches.Get().(*scratch)
+	if err := decodeInto("request", []byte(id), raw, &x.from); err != nil {
 		return nil, err
 	}
-	st, err := s.step(&r, ev, now)
-	if err != nil {
-		return nil, err
-	}
-	st.was = bytes.Clone(raw)
-	return st, nil
+	st, err := s.step(x, raw, ev, now)
+	x.free(err)
+	return st, err
 }

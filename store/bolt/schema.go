@@ -47,6 +47,16 @@ var buckets = [][]byte{
 	bucketReports, bucketDrift, bucketDelegations,
 }
 
+// placeOf is where one of the package's own names is in buckets.
+func placeOf(name []byte) uint8 {
+	for i := range buckets {
+		if &buckets[i][0] == &name[0] {
+			return uint8(i)
+		}
+	}
+	panic("no bucket of the schema: " + string(name) + " (this is a bug)")
+}
+
 var (
 	metaSchema       = []byte("schema")
 	metaAuditCursor  = []byte("audit_cursor")

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -26,30 +25,40 @@ const (
 
 // encodedTask is a task whose head is filled in by the transaction.
 type encodedTask struct {
-	lane  flows.Lane
 	key   []byte
-	raw   []byte // in bucket tasks
 	index []byte // in bucket tasks_due: lane 0 priority, due, key
+	raw   []byte // in bucket tasks
 }
 
-func newTask(e flows.Effect) *encodedTask { return encodeTask(flows.Task{Effect: e}) }
+func newTask(e flows.Effect) encodedTask { return encodeTask(flows.Task{Effect: e}) }
 
-func encodeTask(task flows.Task) *encodedTask {
-	e := &encodedTask{lane: task.Effect.Lane()}
-	key := task.Effect.Key()
-	b := make([]byte, 0, taskHead+len(task.Problem)+4*len(key)+96) // all three in one, in general
-	b = append(b, key...)
-	e.key, b = slices.Clip(b), b[len(b):]
-	b = append(append(append(append(b, e.lane...), 0, task.Effect.Priority()), make([]byte, 8)...), key...)
-	e.index, b = slices.Clip(b), b[len(b):]
-	b = binary.AppendUvarint(append(b, make([]byte, taskHead)...), uint64(task.Tries))
+func encodeTask(task flows.Task) encodedTask {
+	key, index, raw, b := appendTask(nil, &task)
+	return encodedTask{key: b[key.from:key.to], index: b[index.from:index.to], raw: b[raw.from:raw.to]}
+}
+
+// appendTask encodes a task behind b, and says where its three parts are.
+func appendTask(b []byte, task *flows.Task) (key, index, raw span, _ []byte) {
+	e := &task.Effect
+	begin := func() uint32 { return uint32(len(b)) }
+	key.from = begin()
+	b = e.AppendKey(b)
+	key.to = begin()
+	index.from = begin()
+	b = append(append(b, e.Lane()...), 0, e.Priority())
+	b = append(append(b, zeros[:8]...), b[key.from:key.to]...)
+	index.to = begin()
+	raw.from = begin()
+	b = binary.AppendUvarint(append(b, zeros[:taskHead]...), uint64(task.Tries))
 	b = appendString(b, task.Problem)
-	for _, part := range effectParts(&task.Effect) {
+	for _, part := range effectParts(e) {
 		b = appendString(b, *part)
 	}
-	e.raw = b
-	return e
+	raw.to = begin()
+	return key, index, raw, b
 }
+
+var zeros [taskHead]byte
 
 // effectParts are the fields of an effect that a task keeps, in the order in which
 // it keeps them. New ones go to the end.
@@ -66,13 +75,32 @@ const firstParts = 8
 
 // at is the key in tasks_due; the next call changes it.
 func (e *encodedTask) at(due []byte) []byte {
-	copy(e.index[len(e.lane)+2:], due)
+	copy(e.index[len(e.index)-len(e.key)-8:], due)
 	return e.index
 }
 
+func (e *encodedTask) lane() flows.Lane {
+	lane, _, _ := bytes.Cut(e.index, zeros[:1])
+	for _, l := range lanes {
+		if string(l) == string(lane) {
+			return l
+		}
+	}
+	panic("a task of no lane (this is a bug)")
+}
+
+// channelKey is of the one task that nearly every transition wants.
+var channelKey = []byte(flows.Effect{Kind: flows.EffectAuditChannel}.Key())
+
 // putTask makes the effect due now. If it waits already, it is wanted anew: in a
 // new revision, with no tries, waiting since the same moment.
-func (t *tx) putTask(now time.Time, e *encodedTask) error {
+func (t *tx) putTask(now time.Time, e encodedTask) error {
+	if bytes.Equal(e.key, channelKey) {
+		if t.channel {
+			return nil // nobody can have read of it since
+		}
+		t.channel = true
+	}
 	due := appendTime(nil, now)
 	since, indexed := due, false
 	if old := t.get(bucketTasks, e.key); len(old) >= taskHead {
@@ -89,18 +117,18 @@ func (t *tx) putTask(now time.Time, e *encodedTask) error {
 	t.wrote = true
 	// Revisions are never used twice: a worker that finishes late cannot take the
 	// task of a later transition for its own.
-	rev, err := t.bolt.Bucket(bucketTasks).NextSequence()
+	rev, err := t.open(bucketTasks).bucket.NextSequence()
 	if err != nil {
 		return fmt.Errorf("number a task: %w", err)
 	}
 	return t.saveTask(e, rev, since, due, indexed)
 }
 
-func (t *tx) saveTask(e *encodedTask, rev uint64, since, due []byte, indexed bool) error {
+func (t *tx) saveTask(e encodedTask, rev uint64, since, due []byte, indexed bool) error {
 	binary.BigEndian.PutUint64(e.raw, rev)
 	copy(e.raw[taskSince:], since)
 	copy(e.raw[taskDue:], due)
-	t.woken[e.lane] = true
+	t.woken[e.lane()] = true
 	if err := t.put(bucketTasks, e.key, e.raw); err != nil || indexed {
 		return err
 	}
