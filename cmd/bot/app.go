@@ -83,6 +83,7 @@ type App struct {
 	preflight *preflight
 	audit     *auditWatch
 	tempo     *tempo
+	file      *storeWatch
 
 	cancel  context.CancelFunc
 	running sync.WaitGroup
@@ -113,6 +114,9 @@ func New(o Options) (_ *App, err error) {
 		return nil, err
 	}
 	a.onClose(func() error { return a.store.Close() }, "store")
+	if a.file, err = newStoreWatch(a, o.Config.Store.Path); err != nil {
+		return nil, err
+	}
 	key, err := a.credentialsKey(o.Config)
 	if err != nil {
 		return nil, err

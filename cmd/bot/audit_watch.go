@@ -85,8 +85,12 @@ func (w *auditWatch) run(ctx context.Context) error {
 
 // Warnings say what does not work although the bot serves, by part.
 func (a *App) Warnings() map[string]string {
+	all := map[string]string{}
 	if p := a.audit.Problem(); p != "" {
-		return map[string]string{"audit_channel": p}
+		all["audit_channel"] = p
 	}
-	return nil
+	if a.file.away.Load() {
+		all["store"] = storeAway + " " + storeTodo
+	}
+	return all
 }

@@ -260,7 +260,7 @@ func (a *App) sources() (out []cards.SourceState) {
 // newSweeper builds the jobs that act on stored times.
 func (a *App) newSweeper() (*sweep.Sweeper, error) {
 	return sweep.New(sweep.Options{
-		Requests: lateness{a.counted(), a.world}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights(), a.raise(), a.prune(), a.reports(), a.drift(), a.follower.Job(), a.standing.job(), a.preflight.job(), a.tempo.job(), a.anchor()},
+		Requests: lateness{a.counted(), a.world}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights(), a.raise(), a.prune(), a.reports(), a.drift(), a.follower.Job(), a.standing.job(), a.preflight.job(), a.tempo.job(), a.anchor(), a.file.job()},
 		Swept: func(job string, _ time.Duration, err error) {
 			outcome := "ok"
 			if err != nil {
