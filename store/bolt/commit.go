@@ -25,7 +25,8 @@ const maxBatch = 1000
 type op struct {
 	decide func() error // called by a decider, before it waits; may be nil
 	run    func(*tx) error
-	done   chan error
+	ended  func() error // the error of its context
+	done   chan error   // told once
 }
 
 // tx is the transaction as one operation sees it.
@@ -70,7 +71,7 @@ func (t *tx) open(name []byte) opened {
 // get gives what the bucket has for the key; nil only where it has not the key.
 func (t *tx) get(bucket, key []byte) []byte {
 	switch k, v := t.open(bucket).cursor.Seek(key); {
-	case !bytes.Equal(k, key):
+	case k == nil, !bytes.Equal(k, key): // nil equals an empty key
 		return nil
 	case v == nil:
 		return []byte{}
@@ -96,7 +97,7 @@ func (t *tx) del(bucket, key []byte) error {
 		t.trace(false, bucket, key, nil)
 	}
 	c := t.open(bucket).cursor
-	if k, _ := c.Seek(key); !bytes.Equal(k, key) {
+	if k, _ := c.Seek(key); k == nil || !bytes.Equal(k, key) {
 		return nil
 	}
 	if err := c.Delete(); err != nil {
@@ -127,7 +128,7 @@ func (s *Store) await(ctx context.Context, o *op) error {
 	if s.opts.ReadOnly {
 		return store.ErrReadOnly
 	}
-	o.done = make(chan error, 1)
+	o.ended, o.done = ctx.Err, make(chan error, 1)
 	if o.decide == nil {
 		s.enqueue(o)
 	} else {
@@ -150,16 +151,21 @@ func (s *Store) await(ctx context.Context, o *op) error {
 	return <-o.done // it is being committed; whoever is told of an error must be able to rely on it
 }
 
-// enqueue has the operation wait for the committer, or tells it that none will come.
+// enqueue has the operation wait for the committer, or tells it why it will not be
+// run. It looks at the context under the lock that withdraw needs: one that ends later
+// finds the operation among those that wait.
 func (s *Store) enqueue(o *op) {
 	s.mu.Lock()
-	closing := s.closing
-	if !closing {
+	err := o.ended()
+	if s.closing {
+		err = store.ErrClosed
+	}
+	if err == nil {
 		s.waiting = append(s.waiting, o)
 	}
 	s.mu.Unlock()
-	if closing {
-		o.done <- store.ErrClosed
+	if err != nil {
+		o.done <- err
 		return
 	}
 	select {

@@ -314,3 +314,21 @@ func TestManyClickersAtOnce(t *testing.T) {
 		t.Errorf("%d clicks won and %d came late, of %d requests and %d people", wins.Load(), late.Load(), requests, people)
 	}
 }
+
+func TestNoBucketHasTheEmptyKey(t *testing.T) {
+	s := open(t)
+	err := s.Op(t.Context(), func(r bolt.Raw) error {
+		for _, bucket := range []string{"favorites", "meta"} { // with nothing in it, and with something
+			if got := r.Get(bucket, ""); got != nil {
+				t.Errorf("%s has %q for the empty key", bucket, got)
+			}
+			if err := r.Del(bucket, ""); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}

@@ -2,7 +2,6 @@ package bolt
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -132,8 +131,7 @@ func (s *Store) apply(ctx context.Context, now time.Time, id string, ev flows.Ev
 	var st *step
 	err := s.await(ctx, &op{
 		decide: func() error {
-			err := s.view(func(btx *bolt.Tx) (err error) { st, err = s.decide(btx, id, ev, now); return err })
-			return cmp.Or(err, ctx.Err())
+			return s.view(func(btx *bolt.Tx) (err error) { st, err = s.decide(btx, id, ev, now); return err })
 		},
 		run: func(t *tx) error {
 			if !bytes.Equal(st.at(st.was), t.get(bucketRequests, seqKey(st.to.Seq))) {

@@ -3,6 +3,7 @@ package bolt_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,4 +58,54 @@ func TestReceive_AnErrorMeansThatNothingWasWritten(t *testing.T) {
 	if fresh, err := s.Receive(context.Background(), now, flows.Delivery{Key: "late", Payload: []byte("{}"), Source: "slack"}); !fresh || err != nil {
 		t.Errorf("the press, sent again: fresh %v, %v; want fresh", fresh, err)
 	}
+}
+
+// A context that ends just as a decision is handed from its decider to the committer
+// takes it back too: nobody waits for a busy disk in vain.
+func TestApply_TheContextEndsBetweenTheDecisionAndTheWait(t *testing.T) {
+	s := open(t)
+	submit(t, s, start, "k", draft("alice", "pg", "orders"))
+	begun, release := make(chan struct{}), make(chan struct{})
+	busy := make(chan error, 1)
+	go func() {
+		busy <- s.Op(context.Background(), func(bolt.Raw) error { close(begun); <-release; return nil })
+	}()
+	<-begun
+	inner, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	late := make(chan error, 1)
+	go func() {
+		_, err := s.Apply(&endsAfterALook{Context: inner, end: cancel}, start, "AR-1", approve("bob"))
+		late <- err
+	}()
+	select {
+	case err := <-late:
+		wantIs(t, err, context.Canceled)
+	case <-time.After(30 * time.Second):
+		t.Error("the press waits for the disk, and its context has ended")
+	}
+	close(release)
+	if err := <-busy; err != nil {
+		t.Error(err)
+	}
+	if r := must[flows.Request](t)(s.Request("AR-1")); r.State != flows.StatePending {
+		t.Errorf("AR-1 is %s; want it as it was", r.State)
+	}
+}
+
+// endsAfterALook ends right after the decider has looked at it, and has whoever waits
+// for that run first.
+type endsAfterALook struct {
+	context.Context
+	end   context.CancelFunc
+	looks atomic.Int32
+}
+
+func (c *endsAfterALook) Err() error {
+	was := c.Context.Err()
+	if c.looks.Add(1) == 2 { // the first is before there is anything to decide
+		c.end()
+		time.Sleep(50 * time.Millisecond)
+	}
+	return was
 }
