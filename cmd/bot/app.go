@@ -88,12 +88,12 @@ type App struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 	failed  chan error
-	// diskFull is done when failed has been told.
-	diskFull sync.Once
-	started  atomic.Bool
-	addr     net.Addr
-	stops    []func() // before the parts are waited for
-	cleanup  []func() // after that; last in, first out
+	// storeLost is done when failed has been told that the store cannot be used.
+	storeLost sync.Once
+	started   atomic.Bool
+	addr      net.Addr
+	stops     []func() // before the parts are waited for
+	cleanup   []func() // after that; last in, first out
 }
 
 // New opens the store and builds everything. Nothing is connected yet.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ func init() {
 	processStories["a full disk"] = processFullDisk
 	processStories["a disk that is full at the start"] = processFullDiskAtStart
 	processStories["a damaged database"] = processDamaged
+	processStories["a database that is damaged under the bot"] = processDamagedRunning
 	processStories["a wrong app token"] = processWrongAppToken
 	processStories["a wrong bot token"] = processWrongBotToken
 	processStories["a token taken away"] = processTokenRevoked
@@ -92,6 +94,32 @@ func processDamaged(t *testing.T, w *town) {
 	}
 	w.start().ready().terminate()
 	w.peace()
+}
+
+// processDamagedRunning: a bot that cannot look for what is due would end no access, so
+// it must not look alive.
+func processDamagedRunning(t *testing.T, w *town) {
+	p := w.start().ready()
+	w.asked("AR-1", "INC-12 is burning")
+	backup := filepath.Join(w.dir, "backup.db")
+	w.bot(exitOK, "db", "backup", backup)
+	f, err := os.OpenFile(w.storePath(), os.O_WRONLY, 0)
+	w.must(err)
+	_, err = f.WriteAt(make([]byte, 1<<20), 2*4096) // all pages but the heads
+	w.must(errors.Join(err, f.Close()))
+	p.end(exitUsage)
+	w.deaths++
+	damaged := w.storePath() + " is damaged; put a backup in its place with `bot db restore FILE`"
+	if last := lastLine(p.log.String()); !strings.Contains(last, damaged) {
+		t.Errorf("the last words are %s", last)
+	}
+	w.bot(exitUsage, "run")
+	w.bot(exitOK, "db", "restore", backup)
+	p = w.start().ready()
+	if got := w.changes("AR-1"); got != "asked" {
+		t.Errorf("after the restore the audit trail says %q", got)
+	}
+	p.terminate()
 }
 
 func processWrongAppToken(t *testing.T, w *town) {

@@ -20,6 +20,7 @@ import (
 	"apono/cmd/bot/internal/ops"
 	"apono/flows"
 	"apono/provision"
+	"apono/store"
 	"apono/store/bolt"
 )
 
@@ -177,8 +178,19 @@ func (a *App) wrote(err error) {
 	if !slices.ContainsFunc(diskErrors, func(e error) bool { return errors.Is(err, e) }) {
 		return
 	}
-	a.diskFull.Do(func() {
+	a.storeLost.Do(func() {
 		a.failed <- fmt.Errorf("the database %s cannot be written; nothing that was committed is lost: make room and start the bot again: %w", a.cfg.Store.Path, err)
+	})
+}
+
+// damaged ends the app when what is due cannot be looked for: no access would end. Single
+// rows that cannot be read are passed over by the store, and do not come here.
+func (a *App) damaged(err error) {
+	if !errors.Is(err, store.ErrCorrupt) {
+		return
+	}
+	a.storeLost.Do(func() {
+		a.failed <- &store.OpenError{Path: a.cfg.Store.Path, Kind: store.ErrCorrupt, Err: err}
 	})
 }
 
@@ -260,7 +272,7 @@ func (a *App) sources() (out []cards.SourceState) {
 // newSweeper builds the jobs that act on stored times.
 func (a *App) newSweeper() (*sweep.Sweeper, error) {
 	return sweep.New(sweep.Options{
-		Requests: lateness{a.counted(), a.world}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights(), a.raise(), a.prune(), a.reports(), a.drift(), a.follower.Job(), a.standing.job(), a.preflight.job(), a.tempo.job(), a.anchor(), a.file.job()},
+		Requests: lateness{a.counted(), a.world, a.damaged}, Inbox: a.store, Log: a.log, Now: a.now, Jobs: []sweep.Job{a.rights(), a.raise(), a.prune(), a.reports(), a.drift(), a.follower.Job(), a.standing.job(), a.preflight.job(), a.tempo.job(), a.anchor(), a.file.job()},
 		Swept: func(job string, _ time.Duration, err error) {
 			outcome := "ok"
 			if err != nil {
@@ -288,7 +300,14 @@ func (a *App) anchor() sweep.Job {
 // to ask where a request is escalated.
 type lateness struct {
 	counted
-	world func() flows.World
+	world   func() flows.World
+	damaged func(error)
+}
+
+func (l lateness) Due(now time.Time, limit int) ([]string, error) {
+	ids, err := l.counted.Due(now, limit)
+	l.damaged(err)
+	return ids, err
 }
 
 func (l lateness) Apply(ctx context.Context, now time.Time, id string, ev flows.Event) (flows.Request, error) {
