@@ -96,6 +96,7 @@ type Stats struct {
 	Events     uint64 // in the audit trail
 	Commits    uint64 // since the store was opened
 	Operations uint64 // committed since the store was opened
+	Panics     uint64 // of decisions and operations since the store was opened; nothing of theirs was written
 	Waiting    int    // operations that wait for a commit at this moment
 	Failed     bool   // see ErrFailed
 	Unreadable int    // rows that could not be read and were passed over since the store was opened

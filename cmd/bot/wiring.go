@@ -247,7 +247,7 @@ func (a *App) snapshot() ops.Snapshot {
 	s.Drifts = a.drifts()
 	s.Connected = a.adapter != nil && a.adapter.Ready()
 	if stats, err := a.store.Stats(); err == nil {
-		s.Bytes, s.Unreadable = stats.FileBytes, stats.Unreadable
+		s.Bytes, s.Unreadable, s.Panics = stats.FileBytes, stats.Unreadable, stats.Panics
 	}
 	return s
 }

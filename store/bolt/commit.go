@@ -289,6 +289,7 @@ func (s *Store) attempt(batch []*op, results []error, out []bool) (again bool, e
 func (s *Store) runOp(o *op, t *tx) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
+			s.panicked()
 			s.log.LogAttrs(context.Background(), slog.LevelError, "panic in a database operation", slog.Any("panic", p),
 				slog.String("stack", string(debug.Stack())))
 			err = fmt.Errorf("panic in a database operation (this is a bug, or the database is damaged): %v", p)
@@ -299,6 +300,12 @@ func (s *Store) runOp(o *op, t *tx) (err error) {
 	}()
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	return o.run(t)
+}
+
+func (s *Store) panicked() {
+	s.mu.Lock()
+	s.counts.panics++
+	s.mu.Unlock()
 }
 
 // commitTx commits. An error means that nothing was written, unless the store

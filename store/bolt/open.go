@@ -56,7 +56,7 @@ type Store struct {
 	closing    bool
 	failed     error
 	stuck      atomic.Bool // bbolt holds its writer's lock for ever
-	counts     struct{ commits, operations uint64 }
+	counts     struct{ commits, operations, panics uint64 }
 	unreadable map[rowName]bool
 	lost       func(...slog.Attr) // tells the operator of an unreadable row
 	defect     func(...slog.Attr) // tells the operator of a panic in a decision
@@ -86,6 +86,7 @@ func Open(path string, opts Options) (*Store, error) {
 		s.wake[lane] = make(chan struct{}, 1)
 	}
 	s.defect = func(attrs ...slog.Attr) {
+		s.panicked()
 		s.log.LogAttrs(context.Background(), slog.LevelError, "a decision panicked; nothing was changed (this is a bug)", attrs...)
 	}
 	if err := prepareFile(path, opts.ReadOnly, s.log); err != nil {

@@ -38,6 +38,9 @@ func TestAPanicOfADecisionIsADefectOfTheBot(t *testing.T) {
 	if _, err := s.Request("AR-3"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the submission left something: %v", err)
 	}
+	if n := must[store.Stats](t)(s.Stats()).Panics; n != 2 {
+		t.Errorf("%d panics are counted; want 2", n)
+	}
 	if r := apply(t, s, after(time.Minute), "AR-2", approve("bob")); r.State != flows.StateApproved {
 		t.Errorf("AR-2 is %s; want the others decided as ever", r.State)
 	}

@@ -29,7 +29,7 @@ func (s *Store) Stats() (store.Stats, error) {
 	out.FreeBytes = int64(pages.FreeAlloc)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out.Commits, out.Operations = s.counts.commits, s.counts.operations
+	out.Commits, out.Operations, out.Panics = s.counts.commits, s.counts.operations, s.counts.panics
 	out.Waiting, out.Failed, out.Unreadable = len(s.waiting), s.failed != nil, len(s.unreadable)
 	return out, nil
 }

@@ -16,9 +16,10 @@ type Snapshot struct {
 	Backlog    map[flows.Lane]Backlog
 	Sources    []Source
 	Drifts     []Drift
-	Connected  bool  // Slack can reach the bot
-	Bytes      int64 // size of the database
-	Unreadable int   // rows of the database that were passed over
+	Connected  bool   // Slack can reach the bot
+	Bytes      int64  // size of the database
+	Unreadable int    // rows of the database that were passed over
+	Panics     uint64 // in the database and what it decides, since the start
 }
 
 // Backlog of one lane of the outbox.
@@ -134,10 +135,11 @@ var (
 	descConnected  = prometheus.NewDesc("apono_slack_connected", "Whether Slack can reach the bot over at least one socket.", nil, nil)
 	descBytes      = prometheus.NewDesc("apono_store_size_bytes", "Size of the database file.", nil, nil)
 	descUnreadable = prometheus.NewDesc("apono_store_unreadable_rows", "Rows of the database that could not be read and were passed over since the start.", nil, nil)
+	descPanics     = prometheus.NewDesc("apono_store_panics_total", "Decisions and other operations of the database that panicked; nothing of theirs was written.", nil, nil)
 )
 
 func (l *live) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRequests, descOverdue, descTasks, descOldest, descSource, descSynced, descOrphans, descMissing, descConnected, descBytes, descUnreadable} {
+	for _, d := range []*prometheus.Desc{descRequests, descOverdue, descTasks, descOldest, descSource, descSynced, descOrphans, descMissing, descConnected, descBytes, descUnreadable, descPanics} {
 		ch <- d
 	}
 }
@@ -183,4 +185,5 @@ func (l *live) Collect(ch chan<- prometheus.Metric) {
 	gauge(descConnected, connected)
 	gauge(descBytes, float64(s.Bytes))
 	gauge(descUnreadable, float64(s.Unreadable))
+	ch <- prometheus.MustNewConstMetric(descPanics, prometheus.CounterValue, float64(s.Panics))
 }
