@@ -367,7 +367,7 @@ func (c *Context) ask(ctx context.Context, s Source) (out said) {
 	err := out.read(asked, s)
 	if err != nil {
 		if !errors.Is(ctx.Err(), context.Canceled) {
-			c.log.WarnContext(ctx, "an integration could not be read; what it said last stays in force", "integration", s.Name, "err", err)
+			c.log.WarnContext(ctx, "an integration could not be read; what it said last, if ever, stays in force", "integration", s.Name, "err", err)
 		}
 		out.health.Problem = provision.MessageOf(err)
 		return out
