@@ -44,7 +44,7 @@ type tx struct {
 // opened is a bucket, found once for all operations, and a cursor in it for single
 // keys: whoever seeks next moves it.
 type opened struct {
-	name   *byte
+	name   *byte // where its name is in memory, which is quicker to compare than the name
 	bucket *bolt.Bucket
 	cursor *bolt.Cursor
 }

@@ -6,8 +6,8 @@
 // answers after one sync of the disk, a busy one shares each sync. Every
 // operation decides before it writes, so that its error or panic is its own; if
 // the commit fails, all operations in it get the error and none took effect. What
-// Apply decides is decided and encoded beside that goroutine, by as many as there are
-// processors, and kept without pointers until it is written.
+// Apply decides is decided and encoded beside that goroutine, by deciders, of which there
+// are as many as processors, and kept without pointers until it is written.
 //
 // It must not know chat, drivers, configuration or policy.
 //

@@ -73,7 +73,8 @@ func decode[T any](what string, key, raw []byte) (T, error) {
 	return v, err
 }
 
-// decodeInto is decode to where there is nothing yet.
+// decodeInto is decode into the zero value that v points to: what the row lacks is left as
+// it is there.
 func decodeInto(what string, key, raw []byte, v any) error {
 	if err := jsonv2.Unmarshal(raw, v, read); err != nil {
 		return fmt.Errorf("%w: %s %q: %w", store.ErrCorrupt, what, key, err)

@@ -40,7 +40,7 @@ func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []
 		steps := make([]*step, len(drafts))
 		row := submitRow{At: now.UTC()}
 		last := t.bolt.Bucket(bucketRequests).Sequence()
-		x := scratches.Get().(*scratch)
+		x := scratchPool.Get().(*scratch)
 		defer func() { x.free(err) }()
 		for i, draft := range drafts {
 			draft.Seq = last + uint64(i) + 1
@@ -147,7 +147,7 @@ func (s *Store) apply(ctx context.Context, now time.Time, id string, ev flows.Ev
 			return t.write(now, st)
 		},
 	})
-	defer func() { st.free() }()
+	defer st.free() // its commit is over, or it is in none
 	if err != nil {
 		return flows.Request{}, err
 	}
@@ -159,7 +159,7 @@ func (s *Store) decide(btx *bolt.Tx, id string, ev flows.Event, now time.Time) (
 	if err != nil {
 		return nil, err
 	}
-	x := scratches.Get().(*scratch)
+	x := scratchPool.Get().(*scratch)
 	if err := decodeInto("request", []byte(id), raw, &x.from); err != nil {
 		return nil, err
 	}

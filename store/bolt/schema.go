@@ -47,7 +47,7 @@ var buckets = [][]byte{
 	bucketReports, bucketDrift, bucketDelegations,
 }
 
-// placeOf is where one of the package's own names is in buckets.
+// placeOf is the index in buckets of one of the names above. It goes by address, not by text.
 func placeOf(name []byte) uint8 {
 	for i := range buckets {
 		if &buckets[i][0] == &name[0] {

@@ -48,7 +48,7 @@ const (
 	entryTask
 )
 
-var steps = sync.Pool{New: func() any { return &step{bytes: make([]byte, 0, 8<<10), entries: make([]entry, 0, 32)} }}
+var stepPool = sync.Pool{New: func() any { return &step{bytes: make([]byte, 0, 8<<10), entries: make([]entry, 0, 32)} }}
 
 // free has the next decision use the memory of the step. Nobody may use the step, or
 // what it wrote, any more: the commit is over, whatever came of it.
@@ -57,7 +57,7 @@ func (st *step) free() {
 		return
 	}
 	*st = step{bytes: st.bytes[:0], entries: st.entries[:0]}
-	steps.Put(st)
+	stepPool.Put(st)
 }
 
 // maxKept bounds the memory that is kept of a step: few requests are that large.
@@ -72,18 +72,18 @@ type scratch struct {
 	after  rowList
 }
 
-var scratches = sync.Pool{New: func() any {
+var scratchPool = sync.Pool{New: func() any {
 	x := &scratch{}
 	x.json = json.NewEncoder(x)
 	return x
 }}
 
-// free has the next decision use the scratch, unless this one failed: an encoder that
-// failed once fails for ever.
+// free has the next decision use the scratch, unless this one failed or panicked in step:
+// then nobody knows what it left in there.
 func (x *scratch) free(err error) {
 	if err == nil {
 		x.step, x.from = nil, flows.Request{}
-		scratches.Put(x)
+		scratchPool.Put(x)
 	}
 }
 
@@ -110,7 +110,7 @@ func (s *Store) step(x *scratch, was []byte, ev flows.Event, now time.Time) (st 
 	if from := &x.from; to.ID != from.ID || to.Seq != from.Seq || to.Version != from.Version+1 {
 		return nil, fmt.Errorf("%s version %d became %s version %d by %s (this is a bug)", from.ID, from.Version, to.ID, to.Version, ev.Kind)
 	}
-	x.step = steps.Get().(*step)
+	x.step = stepPool.Get().(*step)
 	x.to = to
 	if err := x.encode(was, effects); err != nil {
 		return nil, err
@@ -138,7 +138,8 @@ func (x *scratch) encode(was []byte, effects []flows.Effect) error {
 // append adds bytes and says where they are.
 func (x *scratch) append(p []byte) span { return x.appended(append(x.bytes, p...)) }
 
-// appended takes the bytes with something behind them and says where that is.
+// appended takes b, the bytes of the step with something behind them, in their place, and
+// says where that something is.
 func (x *scratch) appended(b []byte) span {
 	s := span{uint32(len(x.bytes)), uint32(len(b))}
 	x.bytes = b
