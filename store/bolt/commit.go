@@ -216,6 +216,7 @@ func (s *Store) commitLoop() {
 			s.mu.Unlock()
 			if n > 0 {
 				s.commit(batch)
+				clear(batch) // what comes later lies behind it, in the same memory
 				continue
 			}
 			if closing {

@@ -30,7 +30,8 @@ type span struct{ from, to uint32 }
 
 func (st *step) at(s span) []byte { return st.bytes[s.from:s.to:s.to] }
 
-// entry is one thing that a step writes.
+// entry is one thing that a step writes: what a row is for an index and an encodedTask
+// for the outbox, without a pointer.
 type entry struct {
 	kind   entryKind
 	bucket uint8 // its place in buckets: of a put and a deletion
@@ -78,13 +79,14 @@ var scratchPool = sync.Pool{New: func() any {
 	return x
 }}
 
-// free has the next decision use the scratch, unless this one failed or panicked in step:
-// then nobody knows what it left in there.
+// free has the next decision use the scratch, unless this one failed or panicked as it
+// encoded: then nobody knows what it left in there. One that was refused left nothing.
 func (x *scratch) free(err error) {
-	if err == nil {
-		x.step, x.from = nil, flows.Request{}
-		scratchPool.Put(x)
+	if err != nil && x.step != nil {
+		return
 	}
+	x.step, x.from = nil, flows.Request{}
+	scratchPool.Put(x)
 }
 
 // Write appends to the bytes.

@@ -124,6 +124,7 @@ func (t *tx) putTask(now time.Time, e encodedTask) error {
 	return t.saveTask(e, rev, since, due, indexed)
 }
 
+// saveTask fills in the head in place; an operation that is run again fills it in again.
 func (t *tx) saveTask(e encodedTask, rev uint64, since, due []byte, indexed bool) error {
 	binary.BigEndian.PutUint64(e.raw, rev)
 	copy(e.raw[taskSince:], since)
