@@ -32,29 +32,32 @@ func Chain(prev string, seq uint64, at time.Time, fact flows.Fact) (flows.AuditE
 	if err != nil {
 		return flows.AuditEvent{}, nil, fmt.Errorf("encode fact %s: %w", fact.Kind, err)
 	}
-	ev, line := ChainEncoded(prev, seq, at, fact, raw)
-	return ev, line, nil
+	at = stamp(at)
+	hash, line := ChainEncoded(prev, seq, at, raw)
+	return flows.AuditEvent{Seq: seq, At: at, Fact: fact, Prev: prev, Hash: hash}, line, nil
 }
 
-// ChainEncoded is Chain for a fact that is encoded already.
-func ChainEncoded(prev string, seq uint64, at time.Time, fact flows.Fact, encoded []byte) (flows.AuditEvent, []byte) {
-	at = at.UTC().Round(0)
-	line := make([]byte, 0, len(encoded)+240)
+// stamp is a time as events have it.
+func stamp(at time.Time) time.Time { return at.UTC().Round(0) }
+
+// ChainEncoded is Chain for a fact that is encoded already. It gives the hash of the
+// event and its encoding.
+func ChainEncoded(prev string, seq uint64, at time.Time, fact []byte) (hash string, line []byte) {
+	line = make([]byte, 0, len(fact)+240)
 	line = append(line, `{"seq":`...)
 	line = strconv.AppendUint(line, seq, 10)
 	line = append(line, `,"at":"`...)
-	line = at.AppendFormat(line, time.RFC3339Nano)
+	line = stamp(at).AppendFormat(line, time.RFC3339Nano)
 	line = append(line, `","fact":`...)
-	line = append(line, encoded...)
+	line = append(line, fact...)
 	line = append(line, `,"prev":"`...)
 	line = append(line, prev...)
 	line = append(line, `"}`...)
 	sum := sha256.Sum256(line)
 	line = append(line[:len(line)-1], hashMember...)
 	line = hex.AppendEncode(line, sum[:])
-	hash := string(line[len(line)-2*len(sum):])
-	line = append(line, `"}`...)
-	return flows.AuditEvent{Seq: seq, At: at, Fact: fact, Prev: prev, Hash: hash}, line
+	hash = string(line[len(line)-2*len(sum):])
+	return hash, append(line, `"}`...)
 }
 
 // Verify decodes the canonical encoding of the event that must have number seq

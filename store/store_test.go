@@ -90,7 +90,7 @@ func TestCanonicalEncoding(t *testing.T) {
 
 // An event that was written when a fact had other fields still verifies.
 func TestOldEncodingsVerify(t *testing.T) {
-	_, line := store.ChainEncoded("", 1, time.Unix(0, 0), flows.Fact{}, []byte(`{"kind":"operator","text":"x","abolished":[1,2]}`))
+	_, line := store.ChainEncoded("", 1, time.Unix(0, 0), []byte(`{"kind":"operator","text":"x","abolished":[1,2]}`))
 	ev, err := store.Verify(line, "", 1)
 	if err != nil || ev.Fact.Text != "x" {
 		t.Errorf("verified as %+v, %v", ev, err)

@@ -32,9 +32,9 @@ func (t *tx) appendFact(now time.Time, encoded []byte) error {
 	if err != nil {
 		return fmt.Errorf("number an audit event: %w", err)
 	}
-	ev, line := store.ChainEncoded(t.last.hash, seq, now, flows.Fact{}, encoded)
-	t.last.hash = ev.Hash
-	return t.put(bucketAudit, seqKey(ev.Seq), line)
+	hash, line := store.ChainEncoded(t.last.hash, seq, now, encoded)
+	t.last.hash = hash
+	return t.put(bucketAudit, seqKey(seq), line)
 }
 
 // lastEvent is the number and hash of the newest event; 0 and "" without one.

@@ -46,7 +46,7 @@ func (s *Store) Submit(ctx context.Context, now time.Time, key string, drafts []
 			draft.Seq = last + uint64(i) + 1
 			draft.ID, draft.Stamp, draft.Version, draft.State = store.ID(draft.Seq), newStamp(), 0, ""
 			x.from = draft
-			st, err := s.step(x, nil, flows.Event{Kind: flows.EventSubmit, By: draft.Requestor}, now)
+			st, err := s.decideOn(x, nil, flows.Event{Kind: flows.EventSubmit, By: draft.Requestor}, now)
 			if err != nil {
 				return nil, err
 			}
@@ -163,7 +163,7 @@ func (s *Store) decide(btx *bolt.Tx, id string, ev flows.Event, now time.Time) (
 	if err := decodeInto("request", []byte(id), raw, &x.from); err != nil {
 		return nil, err
 	}
-	st, err := s.step(x, raw, ev, now)
+	st, err := s.decideOn(x, raw, ev, now)
 	x.free(err)
 	return st, err
 }

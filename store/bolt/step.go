@@ -95,10 +95,10 @@ func (x *scratch) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// step decides and encodes. It writes nothing, so that whatever goes wrong is
+// decideOn decides and encodes. It writes nothing, so that whatever goes wrong is
 // alone to fail. It reads nothing of the file either, so a panic is no damage. was is
 // the record of what is decided on; nil for a new request.
-func (s *Store) step(x *scratch, was []byte, ev flows.Event, now time.Time) (st *step, err error) {
+func (s *Store) decideOn(x *scratch, was []byte, ev flows.Event, now time.Time) (st *step, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.defect(slog.String("request", x.from.ID), slog.String("event", string(ev.Kind)), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))

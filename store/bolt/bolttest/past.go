@@ -209,8 +209,8 @@ func (l *life) write(tx *bbolt.Tx, from, to int) error {
 	}
 	for seq := from; seq < to; seq++ {
 		for i, f := range l.facts {
-			ev, line := store.ChainEncoded(hash, last+1, f.At, flows.Fact{}, other(l.raw[i], seq))
-			last, hash = ev.Seq, ev.Hash
+			last++
+			hash, line = store.ChainEncoded(hash, last, f.At, other(l.raw[i], seq))
 			if err := audit.Put(number(last), line); err != nil {
 				return err
 			}
