@@ -45,6 +45,7 @@ type Client struct {
 	presses  *presses
 
 	self   atomic.Pointer[slack.AuthTestResponse]
+	known  chan struct{}          // closed when self is there
 	denied atomic.Pointer[string] // why the bot token is not taken any more; nil: it is
 	scopes atomic.Pointer[string] // X-OAuth-Scopes of the last answer
 	skew   platform.Skew
@@ -62,6 +63,7 @@ func NewClient(o Options) (*Client, error) {
 		gate: newGate(), log: o.Log, meter: o.Meter, audit: o.AuditChannel, files: o.Files, botToken: o.BotToken, appToken: o.AppToken,
 		accounts: platform.NewCache[*slack.User](accountTTL), emails: platform.NewCache[string](emailTTL),
 		directs: platform.NewCache[string](directTTL), opened: platform.NewCache[string](directTTL), channels: platform.NewCache[string](channelTTL), presses: newPresses(),
+		known: make(chan struct{}),
 	}
 	// No OptionRetry: slack-go would repeat posts whose outcome is unknown.
 	c.api = slack.New(string(o.BotToken),

@@ -13,21 +13,32 @@ import (
 // slackbot is Slack's own account, which is_bot does not mark.
 const slackbot = "USLACKBOT"
 
-// identity is who the bot is and where. An answer is kept for good.
+// identity is who the bot is and where. An answer is kept for good, and whoever waits
+// for a turn to ask waits no longer than until somebody has it.
 func (c *Client) identity(ctx context.Context) (*slack.AuthTestResponse, error) {
 	if self := c.self.Load(); self != nil {
 		return self, nil
 	}
-	var self *slack.AuthTestResponse
-	err := c.call(ctx, testAuth, "", priorityNow, func(ctx context.Context) (err error) {
-		self, err = c.api.AuthTestContext(ctx)
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-c.known:
+			cancel()
+		case <-waiting.Done():
+		}
+	}()
+	err := c.callIn(ctx, waiting, testAuth, "", priorityNow, func(ctx context.Context) error {
+		self, err := c.api.AuthTestContext(ctx)
+		if err == nil && c.self.CompareAndSwap(nil, self) {
+			close(c.known)
+		}
 		return err
 	})
-	if err != nil {
-		return nil, err
+	if self := c.self.Load(); self != nil {
+		return self, nil
 	}
-	c.self.Store(self)
-	return self, nil
+	return nil, err
 }
 
 // Account asks Slack who a user is. An answer is believed for a minute. A user
