@@ -16,9 +16,15 @@ import (
 // damage of the file, records that break a rule, indexes that do not agree with
 // the records, work that nobody would do, a broken audit trail. It is nil for a
 // sound database. It looks at one moment; the store may be in use, but a file
-// that grows meanwhile may have to wait.
-func (s *Store) Check() []error {
-	if err := s.checkPages(); err != nil {
+// that grows meanwhile may have to wait. Whether every page that nothing uses is in the
+// list of free ones, and no other is, only the check of a read-only store says: of one
+// that is written to, a backup can be checked.
+func (s *Store) Check() []error { return s.check(s.opts.ReadOnly) }
+
+// check is Check. alone: nothing writes to the store meanwhile, so that bbolt, which has
+// no lock for that, may read its list of free pages.
+func (s *Store) check(alone bool) []error {
+	if err := s.checkPages(alone); err != nil {
 		return []error{err}
 	}
 	c := &checker{wanted: map[string]int{}}
@@ -34,7 +40,7 @@ func (s *Store) Check() []error {
 // checkPages reads every page with bounds of its own, then every key, and
 // only then lets bbolt compare the pages with its list of free ones: bbolt
 // does that in a goroutine of its own, where damage would take the process along.
-func (s *Store) checkPages() error {
+func (s *Store) checkPages(alone bool) error {
 	return s.view(func(btx *bolt.Tx) error {
 		p := pages{file: s.file, size: uint64(s.db.Info().PageSize)}
 		p.high = uint64(btx.Size()) / p.size
@@ -42,7 +48,7 @@ func (s *Store) checkPages() error {
 		if err := p.tree(uint64(btx.Cursor().Bucket().Root())); err != nil {
 			return fmt.Errorf("%w: %w", store.ErrCorrupt, err)
 		}
-		if err := walk(btx); err != nil {
+		if err := walk(btx); err != nil || !alone {
 			return err
 		}
 		var all []error

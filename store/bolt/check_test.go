@@ -2,7 +2,9 @@ package bolt_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -48,7 +50,7 @@ func rich(t *testing.T) *bolt.Store {
 			t.Fatal(err)
 		}
 	}
-	if problems := s.Check(); problems != nil {
+	if problems := s.CheckAlone(); problems != nil {
 		t.Fatalf("before the damage: %v", problems)
 	}
 	return s
@@ -149,7 +151,7 @@ func TestCheckFindsWhatMustNotBe(t *testing.T) {
 				t.Fatal(err)
 			}
 			var all strings.Builder
-			for _, problem := range s.Check() {
+			for _, problem := range s.CheckAlone() {
 				all.WriteString(problem.Error() + "\n")
 			}
 			if !strings.Contains(all.String(), c.want) {
@@ -166,4 +168,32 @@ func firstOf(errs ...error) error {
 		}
 	}
 	return nil
+}
+
+// TestCheck_WhileTheStoreIsUsed: a sound database that is written to is sound at each
+// moment, and nobody writes to what the check reads.
+func TestCheck_WhileTheStoreIsUsed(t *testing.T) {
+	s := open(t)
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	wg.Go(func() {
+		defer close(done)
+		for i := range 150 {
+			r := submit(t, s, start, fmt.Sprint("k", i), draft(fmt.Sprint("p", i), "pg", "orders", "k8s", "prod"))[0]
+			activate(t, s, after(time.Minute), r.ID)
+		}
+	})
+	checks := 0
+	for busy := true; busy; checks++ {
+		select {
+		case <-done:
+			busy = false
+		default:
+		}
+		for _, problem := range s.Check() {
+			t.Error(problem)
+		}
+	}
+	wg.Wait()
+	t.Log(checks, "checks")
 }

@@ -30,7 +30,7 @@ func Compact(ctx context.Context, path string) (before, after int64, err error) 
 		return 0, 0, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }() // the lock is held until the copy is in place
-	if problems := s.Check(); problems != nil {
+	if problems := s.check(true); problems != nil {
 		return 0, 0, errors.Join(problems...)
 	}
 	candidate := path + ".compacting"

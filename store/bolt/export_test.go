@@ -23,6 +23,9 @@ func WithStamps(t testing.TB) {
 	t.Cleanup(func() { newStamp = old })
 }
 
+// CheckAlone is Check with the list of free pages; no operation may be under way.
+func (s *Store) CheckAlone() []error { return s.check(true) }
+
 // Raw writes without any rule.
 type Raw struct{ t *tx }
 

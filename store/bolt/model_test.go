@@ -471,7 +471,7 @@ func TestStoreIsAMap(t *testing.T) {
 			"work": x.work, "deliver": x.deliver, "finish": x.finish, "prune": x.prune, "record": x.record, "crash": x.crash,
 			"": x.compare,
 		})
-		if problems := x.s.Check(); problems != nil {
+		if problems := x.s.CheckAlone(); problems != nil {
 			rt.Fatalf("check: %v", problems)
 		}
 	})

@@ -99,7 +99,7 @@ func TestReadOnlyLeavesTheFileAlone(t *testing.T) {
 	if _, err := s.Request("AR-1"); err != nil {
 		t.Error(err)
 	}
-	if problems := s.Check(); problems != nil {
+	if problems := s.CheckAlone(); problems != nil {
 		t.Errorf("check: %v", problems)
 	}
 	_, err := s.Submit(t.Context(), start, "k", one(draft("alice", "pg", "x")))
@@ -243,7 +243,7 @@ func poke(t *testing.T, raw []byte, readOnly bool) (found bool) {
 			t.Errorf("close: %v", err)
 		}
 	}()
-	if s.Check() != nil {
+	if s.CheckAlone() != nil {
 		return true
 	}
 	for _, read := range []func() error{
@@ -259,7 +259,7 @@ func poke(t *testing.T, raw []byte, readOnly bool) (found bool) {
 		return false
 	}
 	submit(t, s, start, "k9", draft("dave", "pg", "orders"))
-	if problems := s.Check(); problems != nil {
+	if problems := s.CheckAlone(); problems != nil {
 		t.Errorf("check found nothing, but after a write %v", problems)
 	}
 	return false
@@ -281,7 +281,7 @@ func TestACutFileIsMetWhileOpen(t *testing.T) {
 	wantIs(t, err, store.ErrCorrupt)
 	_, err = s.Submit(t.Context(), start, "k9", one(draft("alice", "pg", "orders")))
 	wantIs(t, err, store.ErrCorrupt)
-	if problems := s.Check(); len(problems) == 0 {
+	if problems := s.CheckAlone(); len(problems) == 0 {
 		t.Error("check finds nothing")
 	}
 	if err := s.Close(); err != nil {

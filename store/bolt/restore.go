@@ -113,7 +113,7 @@ func revive(ctx context.Context, now time.Time, path string, before replaced) (o
 		return out, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	if problems := s.Check(); problems != nil {
+	if problems := s.check(true); problems != nil {
 		return out, errors.Join(problems...)
 	}
 	live, err := s.Live()
