@@ -8,6 +8,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // Slack answers 100 questions about one person a minute, and 20 about a thousand.
@@ -138,15 +139,8 @@ func (c *Client) lookUp(ctx context.Context, id string, l *lookup, haste chat.Pr
 	if c.gate.Busy(haste, lanesOf(usersInfo, "")...) && c.lookups.list(time.Now()) {
 		go c.roster(context.WithoutCancel(ctx))
 	}
-	waiting, cancel := context.WithCancel(ctx)
+	waiting, cancel := platform.Until(ctx, l.begun)
 	defer cancel()
-	go func() {
-		select {
-		case <-l.begun:
-			cancel()
-		case <-waiting.Done():
-		}
-	}()
 	err := c.callIn(ctx, waiting, usersInfo, "", haste, func(ctx context.Context) error {
 		if !c.lookups.begin(l) {
 			return nil

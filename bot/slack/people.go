@@ -8,6 +8,7 @@ import (
 	"github.com/slack-go/slack"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 // slackbot is Slack's own account, which is_bot does not mark.
@@ -19,15 +20,8 @@ func (c *Client) identity(ctx context.Context) (*slack.AuthTestResponse, error) 
 	if self := c.self.Load(); self != nil {
 		return self, nil
 	}
-	waiting, cancel := context.WithCancel(ctx)
+	waiting, cancel := platform.Until(ctx, c.known)
 	defer cancel()
-	go func() {
-		select {
-		case <-c.known:
-			cancel()
-		case <-waiting.Done():
-		}
-	}()
 	err := c.callIn(ctx, waiting, testAuth, "", priorityNow, func(ctx context.Context) error {
 		self, err := c.api.AuthTestContext(ctx)
 		if err == nil && c.self.CompareAndSwap(nil, self) {

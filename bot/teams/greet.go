@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"apono/bot/chat"
+	"apono/bot/platform"
 )
 
 const (
@@ -79,15 +80,8 @@ func (a *Adapter) welcome(ctx context.Context, who chat.User) {
 	}
 	if !a.backgroundFor(ctx, newcomerLimit, "installationUpdate", func(ctx context.Context) {
 		defer a.newcomers.end(who.ID)
-		ctx, cancel := context.WithCancel(ctx)
+		ctx, cancel := platform.Until(ctx, a.stopped)
 		defer cancel()
-		go func() {
-			select {
-			case <-a.stopped:
-				cancel()
-			case <-ctx.Done():
-			}
-		}()
 		known, done := false, false
 		a.newcomers.asked.take(ctx, func() { known, done = a.asked(ctx, who) })
 		if known {
